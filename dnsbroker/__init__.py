@@ -1,0 +1,34 @@
+"""DNS for ACME and DANE: wildcard certificates by dns-01 that wait for every authoritative server.
+
+What is in ``__all__`` follows semantic versioning. Every name is imported when it is first used, so that a program
+that only asks for the version pays for nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from dnsbroker.broker import Broker, Certificate
+    from dnsbroker.config import Config
+    from dnsbroker.errors import BrokerError
+
+__all__ = ["Broker", "BrokerError", "Certificate", "Config", "__version__"]
+
+_HOMES = {
+    "Broker": "dnsbroker.broker",
+    "Certificate": "dnsbroker.broker",
+    "Config": "dnsbroker.config",
+    "BrokerError": "dnsbroker.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dnsbroker' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,91 @@
+"""The promise between the broker and the code for one kind of DNS service.
+
+An adapter speaks records, not challenges. Of a zone with a TXT value ``foreign`` at ``_acme-challenge.example.org.``::
+
+    apply("example.org.", [Add(Record("_acme-challenge.example.org.", "TXT", "ours"), ttl=5)])
+        leaves   _acme-challenge.example.org. 3600 TXT "foreign"     ; untouched, and so is the TTL
+                 _acme-challenge.example.org. 3600 TXT "ours"
+    apply("example.org.", [Remove(Record("_acme-challenge.example.org.", "TXT", "ours"))])
+        leaves   _acme-challenge.example.org. 3600 TXT "foreign"
+
+What every adapter promises, and ``dnsbroker.testing.AdapterContract`` checks:
+
+* It MUST preserve foreign values, their TTL, disabled records and comments; it never widens a change.
+* All changes of one ``apply`` for one RRset MUST appear in one write; where the service can, all of a zone do.
+* Each change is idempotent: what is so already is success, and makes no write. A Swap whose RRset is not ``expected``
+  raises Conflict, unless the RRset is ``desired`` already; an error in any change means that none of an atomic write
+  was made.
+* A returned receipt is proof: the adapter has read the values back. Without one (an exception, a cancellation) it is
+  not known whether the change was made; the caller finds out by asking again.
+* It never waits for propagation, never looks for zones by guessing, never reads the environment, never asks a
+  recursive resolver about the names it writes, never retries what may not be repeated, and never takes longer than
+  ``request_timeout`` for one request.
+* It raises only the ProviderErrors of ``dnsbroker.errors``, with the service's own words, and lets no secret into them.
+* It is safe under concurrent calls for different zones. The broker makes calls for one zone one after another, across
+  processes.
+
+Adapters register under the entry-point group ``dnsbroker.providers``; the broker's own have no privilege there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from dnsbroker.records import Change, Receipt, RecordType, RRset
+
+if TYPE_CHECKING:
+    from dnsbroker.clock import Clock
+    from dnsbroker.transport import Connections
+
+ENTRY_POINT_GROUP = "dnsbroker.providers"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an adapter is given beside its settings, so that it need not reach for it.
+
+    ``provider`` is the name under ``[providers]``, for errors; ``addresses`` resolves a server's host name to addresses
+    in presentation form (never used for the names that are written).
+    """
+
+    provider: str
+    clock: Clock
+    connections: Connections
+    addresses: Callable[[str], Awaitable[tuple[str, ...]]]
+
+
+class Adapter(Protocol):
+    """One account at one DNS service. A plain object: constructing it contacts nothing."""
+
+    #: A frozen dataclass whose fields are the service's configuration keys (see ``dnsbroker.settings``).
+    Settings: ClassVar[type[Any]]
+    #: TTL in seconds of records in a new RRset where the configuration does not say.
+    default_ttl: ClassVar[float]
+    #: Seconds to wait after the verdict, for services whose addresses are many machines.
+    default_settle: ClassVar[float]
+    #: No request is given more seconds than this; after it a request without an answer can no longer take effect.
+    request_timeout: ClassVar[float]
+
+    def __init__(self, settings: Any, surroundings: Surroundings) -> None: ...
+
+    async def zones(self) -> tuple[str, ...] | None:
+        """The zones this account may write, as owner names; None where the service cannot list them."""
+        ...
+
+    async def find_zone(self, name: str) -> str | None:
+        """The longest zone at the service that holds owner name ``name``, on label boundaries; None where none does."""
+        ...
+
+    async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
+        """Make ``changes`` in ``zone``; see the promises above. ValueError without I/O where there are none."""
+        ...
+
+    async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
+        """The RRset as the service itself has it now (not as name servers serve it); None where there is none."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back connections; may be called more than once."""
+        ...

@@ -1,0 +1,104 @@
+"""Records and changes as values: what adapters are asked for, and what they answer.
+
+A TXT value is its text, all character-strings joined, without quotes or escapes. A TLSA value is
+``usage selector type hex`` with single blanks and lower-case hex. Names are owner names as ``dnsbroker.names`` makes
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dnsbroker.errors import NameInvalid
+
+RecordType = Literal["TXT", "TLSA"]
+
+
+@dataclass(frozen=True, order=True)
+class Record:
+    """One value at one owner name."""
+
+    name: str
+    type: RecordType
+    value: str
+
+
+@dataclass(frozen=True)
+class RRset:
+    """All values that a service has for one name and type, with their common TTL in seconds."""
+
+    name: str
+    type: RecordType
+    ttl: int
+    values: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Add:
+    """Make ``record`` present. Its RRset's other values and, where it has any, its TTL stay as they are.
+
+    ``ttl`` (seconds, at least 1) is used where the RRset does not exist yet.
+    """
+
+    record: Record
+    ttl: int
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Make ``record`` absent; the other values stay."""
+
+    record: Record
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Make the RRset exactly ``desired``, provided that it is exactly ``expected`` when the change is made."""
+
+    name: str
+    type: RecordType
+    expected: frozenset[str]
+    desired: frozenset[str]
+    ttl: int
+
+
+Change = Add | Remove | Swap
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a service did with the changes of one zone.
+
+    ``changed`` is false where all was as asked already. ``serial`` is the served SOA serial that includes the changes,
+    None where the service has none or zone transfer by serial plays no part. ``atomic`` tells whether the changes
+    appeared together. ``warnings`` are for the person at the terminal.
+    """
+
+    changed: bool
+    serial: int | None = None
+    atomic: bool = True
+    record_ids: Mapping[Record, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def text_octets(value: str) -> bytes:
+    """The octets of a TXT value; text is UTF-8."""
+    return value.encode()
+
+
+def checked_tlsa(value: str) -> str:
+    """``value`` in the kept form ``3 1 1 hex``. Raises NameInvalid where it is none (RFC 6698 section 2.2)."""
+    parts = value.lower().split()
+    digits, data = parts[:3], "".join(parts[3:])
+    if len(digits) < 3 or not all(digit.isdigit() and int(digit) < 256 for digit in digits):
+        raise NameInvalid(value, "a TLSA value is 'usage selector type hex'")
+    if not data or len(data) % 2 or any(letter not in "0123456789abcdef" for letter in data):
+        raise NameInvalid(value, "the TLSA association data is not hex")
+    return " ".join((*(str(int(digit)) for digit in digits), data))
+
+
+def rfc1982_newer(serial: int, than: int) -> bool:
+    """Whether ``serial`` is newer by RFC 1982 section 3.2; the undefined distance of 2**31 is not newer."""
+    return 0 < (serial - than) % 2**32 < 2**31

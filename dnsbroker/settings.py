@@ -1,0 +1,71 @@
+"""How a configuration table is described: a frozen dataclass, each field made by ``key``.
+
+The field's type decides how its TOML value is read: ``str``, ``bool``, ``int``, ``Duration`` (seconds), ``Secret``,
+``tuple[str, ...]``, ``dict[str, tuple[str, ...]]``, ``dict[str, str]``, or ``Literal``; where a union is needed,
+``read`` takes the raw value and returns the field's, raising ValueError with words for a person. Reading itself is the
+configuration's affair.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NewType
+
+Duration = NewType("Duration", float)
+
+REQUIRED: Any = dataclasses.MISSING
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a configuration key is for, beside its name, type and default."""
+
+    doc: str
+    example: str = ""
+    read: Callable[[object], object] | None = None
+
+
+def key(
+    default: object = REQUIRED,
+    *,
+    doc: str,
+    example: str = "",
+    read: Callable[[object], object] | None = None,
+) -> Any:
+    """A dataclass field that is a configuration key.
+
+    ``default`` is its value where the file is silent (none: the key is required); ``doc`` one sentence for the
+    reference; ``example`` a TOML value for ``config example``; ``read`` turns the raw TOML value into the field's.
+    """
+    metadata = {"key": Key(doc, example, read)}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def described(field: dataclasses.Field[Any]) -> Key:
+    """The Key behind a field made by ``key``."""
+    found: Key = field.metadata["key"]
+    return found
+
+
+class Secret:
+    """A secret that is fetched when it is needed and never shown.
+
+    ``source`` says in words where it comes from, for errors; ``fetch`` returns it, raising ConfigError where it cannot.
+    """
+
+    __slots__ = ("_fetch", "source")
+
+    def __init__(self, source: str, fetch: Callable[[], str]) -> None:
+        self.source = source
+        self._fetch = fetch
+
+    def reveal(self) -> str:
+        """The secret itself. May block (a command is run, a file read); raises ConfigError."""
+        return self._fetch()
+
+    def __repr__(self) -> str:
+        return f"<secret from {self.source}>"

@@ -1,0 +1,1 @@
+"""The RFC 2136 adapter."""
