@@ -1,0 +1,116 @@
+"""The file ``state.db``: opened, laid out, and written in short transactions that are on disk when they return.
+
+A transaction begins IMMEDIATE, waits a bounded time for other processes and never spans an await. A newer layout than
+this program knows is refused rather than guessed at. What SQLite raises leaves here as StoreError.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dnsbroker.errors import StoreError
+
+_LAYOUT = 1
+_BUSY_SECONDS = 10.0
+_SCHEMA = """
+CREATE TABLE lease (
+    id INTEGER PRIMARY KEY,
+    run TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    value TEXT NOT NULL,
+    ttl INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('wanted', 'sending', 'present', 'unwanted', 'closed')),
+    foreign_value INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL,
+    expires REAL,
+    suspect_until REAL,
+    write INTEGER,
+    serial INTEGER,
+    closed REAL,
+    trouble TEXT
+);
+CREATE INDEX lease_open ON lease (zone, state) WHERE state <> 'closed';
+CREATE INDEX lease_name ON lease (name, type);
+CREATE TABLE write (id INTEGER PRIMARY KEY, zone TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE denial (name TEXT PRIMARY KEY, until REAL NOT NULL);
+"""
+
+
+class Journal:
+    """An open ``state.db``. One connection, used by one thread (the event loop's)."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.path = state_dir / "state.db"
+        with self._explained():
+            self._create_private()
+            self._connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA secure_delete = OFF")
+        self._lay_out()
+
+    def _create_private(self) -> None:
+        """The file exists and is readable by us alone before SQLite opens it."""
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def _lay_out(self) -> None:
+        with self.transaction() as database:
+            layout = int(database.execute("PRAGMA user_version").fetchone()[0])
+            if layout > _LAYOUT:
+                raise StoreError(
+                    f"{self.path}: written by a newer dnsbroker (layout {layout})",
+                    path=str(self.path),
+                    hint="use the newer program, or another state_dir",
+                )
+            if layout == 0:
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {_LAYOUT}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside one IMMEDIATE transaction: all of it on disk, or none. Raises StoreError."""
+        with self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.commit()
+
+    def rows(self, question: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        """The rows that answer ``question``, read outside any transaction."""
+        with self._explained():
+            return self._connection.execute(question, values).fetchall()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"{self.path}: {getattr(error, 'strerror', None) or error}", path=str(self.path), hint=_cure(error)
+            ) from error
+
+    def close(self) -> None:
+        """Close the file; may be called more than once."""
+        self._connection.close()
+
+
+def _cure(error: Exception) -> str:
+    text = str(error)
+    if "disk is full" in text or "disk I/O" in text:
+        return "make room on the disk that holds state_dir; nothing was sent that is not written down"
+    if "locked" in text:
+        return "another process has held the journal for long; look for a stopped dnsbroker"
+    if "malformed" in text or "not a database" in text:
+        return "move the file away and run `dnsbroker gc` after restoring a copy"
+    return "let the user that runs dnsbroker write below state_dir, or set state_dir"

@@ -1,0 +1,256 @@
+"""Leases: the life of each record value of ours, from the wish to the confirmed withdrawal.
+
+::
+
+    wanted ──sent──▶ sending ──receipt──▶ present
+      │                 │                    │
+      │ withdrawn       ├────withdrawn───────┤
+      ▼                 ▼                    ▼
+    closed ◀──receipt── unwanted ◀───────────┘
+
+A write without a receipt may still take effect until ``suspect_until``: such a lease is not closed before then, however
+often its value was removed. Closed leases stay as history. Moments are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from dnsbroker.clock import Clock
+from dnsbroker.journal.database import Journal
+from dnsbroker.records import Record
+
+_HISTORY = timedelta(days=400).total_seconds()
+
+
+class State(StrEnum):
+    """Where a lease stands; see the picture at the head of this module."""
+
+    WANTED = "wanted"
+    SENDING = "sending"
+    PRESENT = "present"
+    UNWANTED = "unwanted"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One value at one owner name, on behalf of one run (or, with ``expires``, of nobody's process in particular)."""
+
+    id: int
+    run: str
+    provider: str
+    zone: str
+    record: Record
+    ttl: int
+    state: State
+    foreign: bool
+    created: float
+    expires: float | None
+    suspect_until: float | None
+    write: int | None
+    serial: int | None
+
+
+class Leases:
+    """The leases in a journal, on behalf of the run ``run``."""
+
+    def __init__(self, journal: Journal, run: str, clock: Clock) -> None:
+        self._journal = journal
+        self._run = run
+        self._clock = clock
+
+    def want(
+        self,
+        provider: str,
+        zone: str,
+        records: Sequence[Record],
+        *,
+        ttl: int,
+        expires: float | None = None,
+        found: Collection[Record] = (),
+    ) -> tuple[Lease, ...]:
+        """Write down that ``records`` shall be in ``zone``, before anything is sent.
+
+        Those of ``found`` stood there before and belong to nobody here: they are used, and never withdrawn.
+        """
+        now = self._now()
+        foreign = {record for record in found if not self.standing(record)}
+        with self._journal.transaction() as database:
+            ids = [
+                database.execute(
+                    "INSERT INTO lease (run, provider, zone, name, type, value, ttl, state, foreign_value, created, expires)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(self._run, provider, zone, record.name, record.type, record.value, ttl),
+                        State.PRESENT if record in foreign else State.WANTED,
+                        record in foreign,
+                        now,
+                        expires,
+                    ),
+                ).lastrowid
+                for record in records
+            ]
+        return self.by_id(ident for ident in ids if ident is not None)
+
+    def by_id(self, ids: Iterable[int]) -> tuple[Lease, ...]:
+        """Those leases as they are now, in the order of ``ids``."""
+        wanted = list(ids)
+        marks = ",".join("?" * len(wanted))
+        rows = self._journal.rows(f"SELECT * FROM lease WHERE id IN ({marks})", tuple(wanted))
+        found = {row["id"]: _lease(row) for row in rows}
+        return tuple(found[ident] for ident in wanted)
+
+    def open(self) -> tuple[Lease, ...]:
+        """Every lease that is not closed, oldest first."""
+        return self._open("state <> 'closed'", ())
+
+    def standing(self, record: Record) -> tuple[Lease, ...]:
+        """Leases by which ``record`` is, or may be, there; those that are being withdrawn included."""
+        return self._open(
+            "name = ? AND type = ? AND value = ? AND state <> 'closed'", (record.name, record.type, record.value)
+        )
+
+    def _open(self, condition: str, values: tuple[object, ...]) -> tuple[Lease, ...]:
+        rows = self._journal.rows(f"SELECT * FROM lease WHERE {condition} ORDER BY id", values)
+        return tuple(_lease(row) for row in rows)
+
+    def take(self, provider: str, zone: str, *, is_alive: Callable[[str], bool]) -> tuple[Lease, ...]:
+        """All that is to be sent for ``zone``, whichever process asked for it, marked as being sent in one new write.
+
+        The caller holds the zone's lock: what is being sent already was left by a process that died over it.
+        """
+        with self._journal.transaction() as database:
+            rows = database.execute(
+                "SELECT * FROM lease WHERE provider = ? AND zone = ? AND state IN ('wanted', 'sending', 'unwanted')"
+                " ORDER BY id",
+                (provider, zone),
+            ).fetchall()
+            leases = tuple(lease for lease in map(_lease, rows) if self._is_for_sending(lease, is_alive))
+            write = database.execute("INSERT INTO write (zone, at) VALUES (?, ?)", (zone, self._now())).lastrowid
+            for lease in leases:
+                database.execute(
+                    "UPDATE lease SET state = 'sending', write = ? WHERE id = ? AND state <> 'unwanted'",
+                    (write, lease.id),
+                )
+        return leases
+
+    def _is_for_sending(self, lease: Lease, is_alive: Callable[[str], bool]) -> bool:
+        """Whether somebody still waits for it: a dead run's wishes are not fulfilled, only cleaned up after."""
+        if lease.state is State.UNWANTED or lease.expires is not None:
+            return True
+        return lease.run == self._run or is_alive(lease.run)
+
+    def sent(self, leases: Sequence[Lease], may_act_until: float) -> None:
+        """A request for ``leases`` goes out now; without a receipt it may take effect until then."""
+        with self._journal.transaction() as database:
+            database.executemany(
+                "UPDATE lease SET suspect_until = ? WHERE id = ? AND state = 'sending'",
+                [(may_act_until, lease.id) for lease in leases],
+            )
+
+    def written(self, leases: Sequence[Lease], serial: int | None) -> None:
+        """A receipt came for ``leases``: what was sent is present, what was unwanted is gone."""
+        now = self._now()
+        with self._journal.transaction() as database:
+            for lease in leases:
+                if lease.state is State.UNWANTED:
+                    _close(database, lease.id, now)
+                else:
+                    database.execute(
+                        "UPDATE lease SET suspect_until = NULL, serial = ?, trouble = NULL,"
+                        " state = CASE state WHEN 'sending' THEN 'present' ELSE state END WHERE id = ?",
+                        (serial, lease.id),
+                    )
+
+    def unsent(self, leases: Sequence[Lease], trouble: str, *, certainly: bool) -> None:
+        """No receipt came: what is still wanted goes back into the queue; ``certainly`` where nothing was made."""
+        with self._journal.transaction() as database:
+            for lease in leases:
+                database.execute(
+                    "UPDATE lease SET trouble = ?, state = CASE state WHEN 'sending' THEN 'wanted' ELSE state END,"
+                    " suspect_until = CASE WHEN ? THEN NULL ELSE suspect_until END WHERE id = ?",
+                    (trouble, certainly, lease.id),
+                )
+
+    def withdraw(self, ids: Iterable[int]) -> None:
+        """Mark leases for withdrawal. What never was sent, or is not ours, is closed at once."""
+        now = self._now()
+        with self._journal.transaction() as database:
+            for ident in ids:
+                row = database.execute("SELECT * FROM lease WHERE id = ?", (ident,)).fetchone()
+                lease = _lease(row)
+                never_sent = lease.state is State.WANTED and lease.suspect_until is None
+                if lease.state is State.CLOSED:
+                    continue
+                if never_sent or lease.foreign or _has_other_holder(database, lease):
+                    _close(database, ident, now, force=True)
+                else:
+                    database.execute("UPDATE lease SET state = 'unwanted' WHERE id = ?", (ident,))
+
+    def sweepable(self, is_alive: Callable[[str], bool]) -> tuple[Lease, ...]:
+        """Open leases of dead runs, and expired ones; those with an expiry go by that alone."""
+        now = self._now()
+        alive: dict[str, bool] = {self._run: True}
+        found = []
+        for lease in self.open():
+            if lease.expires is None and lease.run not in alive:
+                alive[lease.run] = is_alive(lease.run)
+            over = alive[lease.run] is False if lease.expires is None else lease.expires <= now
+            if over or (lease.state is State.UNWANTED and lease.run != self._run):
+                found.append(lease)
+        return tuple(found)
+
+    def prune(self) -> None:
+        """Forget closed leases and writes of long ago."""
+        before = self._now() - _HISTORY
+        with self._journal.transaction() as database:
+            database.execute("DELETE FROM lease WHERE state = 'closed' AND closed < ?", (before,))
+            database.execute("DELETE FROM write WHERE at < ? AND id NOT IN (SELECT write FROM lease)", (before,))
+            database.execute("DELETE FROM denial WHERE until < ?", (before,))
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def _has_other_holder(database: sqlite3.Connection, lease: Lease) -> bool:
+    """Whether somebody else wants the same value: then it stays."""
+    return (
+        database.execute(
+            "SELECT 1 FROM lease WHERE id <> ? AND zone = ? AND name = ? AND type = ? AND value = ?"
+            " AND state IN ('wanted', 'sending', 'present')",
+            (lease.id, lease.zone, lease.record.name, lease.record.type, lease.record.value),
+        ).fetchone()
+        is not None
+    )
+
+
+def _close(database: sqlite3.Connection, ident: int, now: float, *, force: bool = False) -> None:
+    """Close a lease, unless a write of it may still take effect."""
+    database.execute(
+        "UPDATE lease SET state = 'closed', closed = ?"
+        " WHERE id = ? AND (? OR suspect_until IS NULL OR suspect_until <= ?)",
+        (now, ident, force, now),
+    )
+
+
+def _lease(row: sqlite3.Row) -> Lease:
+    return Lease(
+        id=row["id"],
+        run=row["run"],
+        provider=row["provider"],
+        zone=row["zone"],
+        record=Record(row["name"], row["type"], row["value"]),
+        ttl=row["ttl"],
+        state=State(row["state"]),
+        foreign=bool(row["foreign_value"]),
+        created=row["created"],
+        expires=row["expires"],
+        suspect_until=row["suspect_until"],
+        write=row["write"],
+        serial=row["serial"],
+    )
