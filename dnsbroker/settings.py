@@ -2,8 +2,9 @@
 
 The field's type decides how its TOML value is read: ``str``, ``bool``, ``int``, ``Duration`` (seconds), ``Secret``,
 ``tuple[str, ...]``, ``dict[str, tuple[str, ...]]``, ``dict[str, str]``, or ``Literal``; where a union is needed,
-``read`` takes the raw value and returns the field's, raising ValueError with words for a person. Reading itself is the
-configuration's affair.
+``read`` takes the raw value and returns the field's, raising ValueError with words for a person, or Rejected where it
+knows the cure too. What concerns several keys is checked in ``__post_init__``, with the same errors. Reading itself is
+the configuration's affair.
 """
 
 from __future__ import annotations
@@ -16,6 +17,15 @@ from typing import Any, NewType
 Duration = NewType("Duration", float)
 
 REQUIRED: Any = dataclasses.MISSING
+
+
+class Rejected(ValueError):
+    """A value that cannot be used: why, the ``hint`` that mends it, and ``key`` where several are checked together."""
+
+    def __init__(self, message: str, *, hint: str = "", key: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.key = key
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,14 @@
+"""The configuration: found, read, checked and kept as frozen values. See ``docs/configuration.md`` for the keys."""
+
+from __future__ import annotations
+
+from dnsbroker.config.model import (
+    AcmeConfig,
+    CertificateConfig,
+    Config,
+    DNSConfig,
+    PropagationConfig,
+    ProviderConfig,
+)
+
+__all__ = ["AcmeConfig", "CertificateConfig", "Config", "DNSConfig", "PropagationConfig", "ProviderConfig"]

@@ -1,0 +1,239 @@
+"""What a configuration is once it has been read: frozen values, each key with its default and its one sentence.
+
+Names, addresses and durations stand here in their one canonical form. Nothing here reads a file, and no value is
+a secret: a Secret only knows where to fetch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NewType
+
+from dnsbroker.adapter import Adapter
+from dnsbroker.config import values
+from dnsbroker.config.directories import KNOWN_DIRECTORIES, read_directory
+from dnsbroker.errors import ConfigError
+from dnsbroker.settings import Duration, Rejected, key
+
+#: The path of a file that must be readable, or empty for none; absolute once read.
+ReadableFile = NewType("ReadableFile", str)
+#: The permission bits of a file, written as octal text.
+Mode = NewType("Mode", int)
+
+KeyType = Literal["ecdsa-p256", "ecdsa-p384", "rsa2048", "rsa3072", "rsa4096"]
+Require = Literal["all-reachable", "all", "resolvers", "none"]
+
+
+@dataclass(frozen=True)
+class AcmeConfig:
+    """``[acme]``: the CA, and what it is told. ``directory`` is a URL, ``contact`` holds URLs (``mailto:…``)."""
+
+    directory: str = key(
+        KNOWN_DIRECTORIES["letsencrypt"],
+        doc=f"the CA: {', '.join(KNOWN_DIRECTORIES)}, or the URL of a directory",
+        example='"letsencrypt"',
+        read=read_directory,
+    )
+    contact: tuple[str, ...] = key(
+        (),
+        doc="mail addresses that the CA may write to about this account",
+        example='["hostmaster@example.org"]',
+        read=values.read_contacts,
+    )
+    agree_tos: bool = key(
+        False,
+        doc="that you agree to the CA's terms of service; must be true before anything is ordered",
+        example="true",
+    )
+    ca_bundle: ReadableFile = key(
+        "",
+        doc="a PEM file with the certificates to trust for the CA's own TLS, instead of the system's",
+        example='"/etc/dnsbroker/ca.pem"',
+    )
+    proxy: str = key(
+        "",
+        doc="the HTTP proxy on the way to the CA, else the environment's; a loopback, private or link-local address "
+        "is asked through a proxy only where it is set here",
+        example='"http://proxy.example.org:3128"',
+        read=values.read_proxy,
+    )
+
+
+@dataclass(frozen=True)
+class DNSConfig:
+    """``[dns]``: whom to ask. ``resolvers`` empty means the system's; ``servers`` is keyed by owner name."""
+
+    resolvers: tuple[str, ...] = key(
+        (),
+        doc="resolvers to ask for delegations, as ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; none: the system's",
+        example='["192.0.2.53"]',
+        read=values.read_addresses,
+    )
+    trust_ad: bool | None = key(
+        None,
+        doc="whether to believe these resolvers' AD bit; by default only where every one is a loopback address",
+        example="false",
+    )
+    nameserver_port: int = key(
+        53,
+        doc="the port at which authoritative servers listen; another one is of use in private labs only",
+        read=values.read_port,
+    )
+    servers: Mapping[str, tuple[str, ...]] = key(
+        {},
+        doc="for each zone named here, the servers to ask instead of those its delegation names (split horizon)",
+        example='{ "corp.example" = ["10.0.0.53"] }',
+        read=values.read_servers,
+    )
+
+
+@dataclass(frozen=True)
+class PropagationConfig:
+    """``[propagation]``: when a record counts as published. Durations in seconds."""
+
+    timeout: Duration = key(600.0, doc="how long to wait for every server", read=values.read_positive_duration)
+    require: Require = key(
+        "all-reachable",
+        doc='"all-reachable": every server that answers for the zone agrees, silent or lame addresses are named and '
+        'tolerated while another server answers; "all": they fail the wait; "resolvers": only dns.resolvers see it, '
+        'first asked after settle; "none": only settle is waited; the last two need a settle above zero',
+    )
+    ignore: tuple[str, ...] = key(
+        (),
+        doc="server names or addresses left out of the verdict, with a warning each time",
+        example='["ns3.example.net", "192.0.2.3"]',
+        read=values.read_ignored,
+    )
+    interval: Duration = key(
+        0.2, doc="the first interval between two questions to a server; it grows", read=values.read_positive_duration
+    )
+    rounds: int = key(
+        2,
+        doc="how many complete rounds in a row have to agree before a name counts as propagated",
+        read=values.read_count,
+    )
+    settle: Duration = key(0.0, doc="how much longer to wait after that verdict", example='"0s"')
+
+    def __post_init__(self) -> None:
+        if self.require in ("resolvers", "none") and self.settle <= 0:
+            raise Rejected(
+                f"{self.require!r} needs a settle above zero, for nobody asks the zone's own servers",
+                key="require",
+                hint='set settle = "60s" in the same table, or leave require at "all-reachable"',
+            )
+
+
+@dataclass(frozen=True)
+class ProviderConfig:
+    """``[providers.NAME]``: one account at one DNS service. ``settings`` are those of its ``adapter``."""
+
+    name: str
+    adapter: type[Adapter]
+    settings: Any
+    type: str = key(doc="the kind of service; dnsbroker providers lists those installed", example='"powerdns"')
+    zones: tuple[str, ...] = key(
+        (),
+        doc="the only zones it may write, and that are routed to it; none: whatever the account may write",
+        example='["example.org"]',
+        read=values.read_zones,
+    )
+    ttl: Duration | None = key(
+        None,
+        doc="the TTL of challenge records in a new RRset, by default what suits the service",
+        example='"5s"',
+        read=values.read_ttl,
+    )
+
+
+@dataclass(frozen=True)
+class CertificateConfig:
+    """``[certificates.NAME]``: one certificate. ``names`` are identifiers; ``key_rotation`` in seconds if a duration.
+
+    ``remembered`` is true for one that stands in no configuration file, but was issued before by its names.
+    """
+
+    name: str
+    names: tuple[str, ...] = key(
+        (),
+        doc="the names in the certificate, by default the table's own NAME",
+        example='["example.org", "*.example.org"]',
+        read=values.read_identifiers,
+    )
+    key_type: KeyType = key("ecdsa-p256", doc="the kind of private key")
+    key_rotation: Literal["renewal", "never"] | Duration = key(
+        "renewal",
+        doc='when to make a new private key: at each "renewal", "never", or once the key is as old as a duration',
+        example='"180d"',
+        read=values.read_key_rotation,
+    )
+    owner: str = key("", doc="the user who owns privkey.pem and combined.pem", example='"root"')
+    group: str = key("", doc="the group of privkey.pem and combined.pem", example='"ssl-cert"')
+    mode: Mode = key(0o600, doc="the mode of privkey.pem and combined.pem, in octal", read=values.read_mode)
+    remembered: bool = False
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration. ``broken`` holds the error of each certificate that cannot be used; the others can.
+
+    ``environment`` is where proxies and ``{ env = … }`` come from; empty where the program gave the configuration.
+    ``defaults`` is the table ``[defaults]`` as it was written, already found to be right.
+    """
+
+    state_dir: Path = key(
+        Path("/var/lib/dnsbroker"),
+        doc="where keys, certificates and the journal are kept; if not root, $XDG_STATE_HOME/dnsbroker by default",
+    )
+    secrets_group: str = key(
+        "", doc="the group that may read files with secrets, beside their owner", example='"dnsbroker"'
+    )
+    parallel: int = key(
+        8,
+        doc="how many requests to the CA may be under way at once; certificates are all worked on together",
+        read=values.read_count,
+    )
+    acme: AcmeConfig = field(default_factory=AcmeConfig)
+    dns: DNSConfig = field(default_factory=DNSConfig)
+    propagation: PropagationConfig = field(default_factory=PropagationConfig)
+    providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
+    certificates: Mapping[str, CertificateConfig] = field(default_factory=dict)
+    broken: Mapping[str, ConfigError] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    path: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        is_root: bool | None = None,
+        adapters: Mapping[str, type[Adapter]] | None = None,
+    ) -> Config:
+        """The configuration in the file ``path``, else ``$DNSBROKER_CONFIG``, else the place for root or this user.
+
+        ``environment`` replaces the process's, ``is_root`` what the process is; ``adapters`` stand beside those
+        installed, by their type. Raises ConfigError for all that is wrong outside the single certificates.
+        """
+        from dnsbroker.config import load
+
+        return load.from_file(path, environment=environment, is_root=is_root, adapters=adapters)
+
+    @classmethod
+    def from_dict(
+        cls,
+        data: Mapping[str, object],
+        *,
+        environment: Mapping[str, str] | None = None,
+        adapters: Mapping[str, type[Adapter]] | None = None,
+    ) -> Config:
+        """The configuration in ``data``, shaped as the file is; a secret may be a function that returns it.
+
+        No environment is read; ``environment`` may hand one over. Raises ConfigError as ``load`` does.
+        """
+        from dnsbroker.config import load
+
+        return load.from_tables(data, environment=environment or {}, adapters=adapters)
