@@ -1,6 +1,7 @@
 """Records and changes as values: what adapters are asked for, and what they answer.
 
-A TXT value is its text, all character-strings joined, without quotes or escapes. A TLSA value is
+A TXT value is its text, all character-strings joined, without quotes or escapes; octets that are no UTF-8 stand in it
+as lone surrogates (PEP 383), so that no two values look alike. A TLSA value is
 ``usage selector type hex`` with single blanks and lower-case hex. Names are owner names as ``dnsbroker.names`` makes
 them.
 """
@@ -84,8 +85,13 @@ class Receipt:
 
 
 def text_octets(value: str) -> bytes:
-    """The octets of a TXT value; text is UTF-8."""
-    return value.encode()
+    """The octets of a TXT value."""
+    return value.encode("utf-8", "surrogateescape")
+
+
+def octets_text(octets: bytes) -> str:
+    """The TXT value whose octets these are; undoes ``text_octets``."""
+    return octets.decode("utf-8", "surrogateescape")
 
 
 def checked_tlsa(value: str) -> str:
