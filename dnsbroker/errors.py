@@ -22,6 +22,7 @@
     │   ├── DirectoryUnreachable [url]
     │   ├── Problem [type, detail, status, retry_after, subproblems]
     │   └── OrderFailed [problem_type, detail, identifier, subproblems]
+    ├── PemInvalid [what, reason]
     └── StoreError [path]
 
 ``transient`` is all that a retry asks. No field holds a secret. Exit statuses follow from the class, in one table
@@ -351,6 +352,17 @@ class OrderFailed(AcmeError):
         self.detail = detail
         self.identifier = identifier
         self.subproblems = tuple(subproblems)
+
+
+class PemInvalid(BrokerError):
+    """A key or a certificate is not what it should be: ``what`` names it, ``reason`` says why."""
+
+    kind = "pem"
+
+    def __init__(self, what: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{what}: {reason}", hint=hint)
+        self.what = what
+        self.reason = reason
 
 
 class StoreError(BrokerError):
