@@ -15,6 +15,7 @@
     │   └── RecordRejected [status, detail]
     ├── LookupFailed [server, name, rcode]
     ├── DelegationBroken [name, chain]
+    ├── NoProvider [name, zone]
     ├── NotPropagated [name, expected, seen_by_server, waited]
     ├── NotWithdrawn [names]
     ├── Held [name, until]
@@ -243,6 +244,17 @@ class DelegationBroken(BrokerError):
         super().__init__(f"{message}: {' -> '.join(chain)}", hint=hint)
         self.name = name
         self.chain = tuple(chain)
+
+
+class NoProvider(BrokerError):
+    """No configured provider holds ``zone``, in which ``name`` really stands."""
+
+    kind = "no-provider"
+
+    def __init__(self, message: str, *, name: str, zone: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+        self.zone = zone
 
 
 class NotPropagated(BrokerError):

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,17 +28,10 @@ from dnsbroker.events import Emitter
 from dnsbroker.journal import FileLock, Lease, Leases, Runs, State
 from dnsbroker.records import Add, Change, Receipt, Record, Remove
 from dnsbroker.retry import retrying
+from dnsbroker.routing import Target
 
 GATHER_SECONDS = 2.0
 _ATTEMPTS = 4
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a writer writes: a zone at a configured provider."""
-
-    provider: str
-    zone: str
 
 
 @dataclass
@@ -76,14 +68,9 @@ class Writer:
         self._timeout = timeout
         self._zones: dict[Target, _Pending] = {}
 
-    @contextmanager
-    def announced(self, targets: Iterable[Target]) -> Iterator[Announcement]:
-        """For as long as this is open, flushes of ``targets`` are held until the changes announced here have come."""
-        announcement = Announcement(self, frozenset(targets))
-        try:
-            yield announcement
-        finally:
-            announcement.settle()
+    def announce(self, targets: Iterable[Target]) -> Announcement:
+        """Say that changes for ``targets`` are coming: their flushes are held until those came, or it is settled."""
+        return Announcement(self, frozenset(targets))
 
     async def add(
         self, target: Target, records: Sequence[Record], *, ttl: int, announcement: Announcement
@@ -117,17 +104,19 @@ class Writer:
         """
         ids = [lease.id for lease in leases]
         self._leases.withdraw(ids)
-        unwanted = [lease for lease in self._leases.by_id(ids) if lease.state is State.UNWANTED]
         groups: dict[Target, list[Lease]] = {}
-        for lease in unwanted:
+        for lease in self._leases.by_id(ids):
             groups.setdefault(Target(lease.provider, lease.zone), []).append(lease)
         failed = await asyncio.gather(*(self._withdraw_from(target, group) for target, group in groups.items()))
         return {lease: error for part in failed for lease, error in part.items()}
 
     async def _withdraw_from(self, target: Target, leases: Sequence[Lease]) -> dict[Lease, BrokerError]:
+        """Withdraw together with the others of this process who hold something there, if they come soon."""
         zone = self._zone(target)
         zone.holding = max(0, zone.holding - 1)
         zone.arrived.set()
+        if not any(lease.state is State.UNWANTED for lease in leases):
+            return {}
         await self._gather(zone, lambda: zone.holding)
         try:
             await self._flush(target)
@@ -242,7 +231,10 @@ class Writer:
 
 
 class Announcement:
-    """One task's promise to write to some targets, kept when its changes come or it is settled; and what came of it."""
+    """One task's promise to write to some targets, kept when its changes come or it is settled; and what came of it.
+
+    As a context manager it settles itself.
+    """
 
     def __init__(self, writer: Writer, targets: frozenset[Target]) -> None:
         self._writer = writer
@@ -262,6 +254,12 @@ class Announcement:
         """Nothing more will come from this task."""
         for target in tuple(self._open):
             self.arrived(target, ())
+
+    def __enter__(self) -> Announcement:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.settle()
 
 
 def _look_at_error(task: asyncio.Task[None]) -> None:

@@ -83,7 +83,8 @@ class Leases:
         with self._journal.transaction() as database:
             ids = [
                 database.execute(
-                    "INSERT INTO lease (run, provider, zone, name, type, value, ttl, state, foreign_value, created, expires)"
+                    "INSERT INTO lease"
+                    " (run, provider, zone, name, type, value, ttl, state, foreign_value, created, expires)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         *(self._run, provider, zone, record.name, record.type, record.value, ttl),

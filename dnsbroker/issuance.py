@@ -1,0 +1,142 @@
+"""One certificate, from its names to its files: the pipeline in the order of events.
+
+::
+
+    located → account → order → written → everywhere → asked → validated → finalized, withdrawn → stored
+
+Whatever was written is withdrawn on every way out, and pending authorizations are given up. The certificate that is
+live is touched last, in one step. Whether a certificate is due is not decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from dnsbroker import keys
+from dnsbroker.acme import Authorization, Client, Order
+from dnsbroker.clock import Clock, Deadline
+from dnsbroker.config import CertificateConfig
+from dnsbroker.errors import AcmeError, OrderFailed
+from dnsbroker.events import Emitter
+from dnsbroker.names import challenge_name
+from dnsbroker.publishing import Located, Publisher, together, uninterrupted
+from dnsbroker.writer import Announcement
+
+_CA_PATIENCE = 300.0
+
+
+class Issuance:
+    """Obtains certificates for one run from one CA account.
+
+    ``timeout`` is for propagation (seconds); ``cache_limit`` caps the TTLs that the CA respects, where that is known.
+    """
+
+    def __init__(
+        self, client: Client, publisher: Publisher, clock: Clock, *, timeout: float, cache_limit: float | None
+    ) -> None:
+        self._client = client
+        self._publisher = publisher
+        self._clock = clock
+        self._timeout = timeout
+        self._cache_limit = cache_limit
+
+    async def obtain(self, certificate: CertificateConfig, key_pem: str, emit: Emitter) -> str:
+        """A new chain (PEM, leaf first) for ``certificate`` and its private key. Raises any BrokerError.
+
+        Where the CA says that a name does not exist although every server has it, it was told so before: once the time
+        for which it may believe that has run out, a new order is made, if that is before the propagation time-out.
+        """
+        located = await self._publisher.locate(challenge_name(name) for name in certificate.names)
+        deadline = Deadline.after(self._clock, self._timeout)
+        try:
+            return await self._attempt(certificate, key_pem, located, deadline, emit)
+        except OrderFailed as error:
+            denied = located.get(challenge_name(error.identifier)) if error.identifier else None
+            if denied is None or not _is_denial(error):
+                raise
+            until = self._publisher.deny(denied)
+            if (until - self._clock.now()).total_seconds() > deadline.left():
+                raise
+            emit("warning", message=error.message, hint=f"the CA may have cached that until {until:%H:%M:%S} UTC")
+            return await self._attempt(certificate, key_pem, located, deadline, emit)
+
+    async def _attempt(
+        self,
+        certificate: CertificateConfig,
+        key_pem: str,
+        located: Mapping[str, Located],
+        deadline: Deadline,
+        emit: Emitter,
+    ) -> str:
+        """One order, from opened to downloaded."""
+        with self._publisher.announced(located.values()) as announcement:
+            order = await self._client.new_order(certificate.names)
+            emit("order", url=order.url, names=list(certificate.names))
+            pending: Sequence[Authorization] = ()
+            try:
+                authorizations = await self._client.authorizations(order)
+                pending = [item for item in authorizations if item.status != "valid"]
+                await self._validate(pending, located, announcement, deadline, emit)
+            except BaseException:
+                await uninterrupted(self._give_up(pending, announcement))
+                raise
+            return await self._complete(order, certificate, key_pem, announcement)
+
+    async def _validate(
+        self,
+        pending: Sequence[Authorization],
+        located: Mapping[str, Located],
+        announcement: Announcement,
+        deadline: Deadline,
+        emit: Emitter,
+    ) -> None:
+        """Publish the values of ``pending``, and ask the CA when nobody can see anything else."""
+        values: dict[str, frozenset[str]] = {}
+        for item in pending:
+            name = challenge_name(item.identifier)
+            values[name] = values.get(name, frozenset()) | {item.dns01().value}
+        if values:
+            leases = await self._publisher.write(values, located, announcement)
+            outcomes = await self._publisher.watch(located, leases, deadline)
+            await self._publisher.outlast_caches(located, leases, outcomes, deadline, self._cache_limit)
+        patience = Deadline.after(self._clock, _CA_PATIENCE)
+        await together(self._ask(item, patience, emit) for item in pending)
+
+    async def _ask(self, authorization: Authorization, patience: Deadline, emit: Emitter) -> None:
+        emit("asked", identifier=authorization.identifier)
+        await self._client.answer(authorization.dns01())
+        await self._client.validated(authorization, patience)
+        emit("validated", identifier=authorization.identifier)
+
+    async def _give_up(self, pending: Sequence[Authorization], announcement: Announcement) -> None:
+        """Leave nothing behind: no record, and no authorization that counts against the CA's limits."""
+        announcement.settle()
+        await asyncio.gather(
+            self._publisher.withdraw(announcement.leases), *(self._deactivate(item) for item in pending)
+        )
+
+    async def _deactivate(self, authorization: Authorization) -> None:
+        try:
+            await self._client.deactivate(authorization)
+        except AcmeError:
+            return  # the failure that brought us here is what the user must hear of
+
+    async def _complete(
+        self, order: Order, certificate: CertificateConfig, key_pem: str, announcement: Announcement
+    ) -> str:
+        """Finalize while the records go: the authorizations are final, nobody needs them any more."""
+        withdrawal = asyncio.ensure_future(self._publisher.withdraw(announcement.leases))
+        try:
+            patience = Deadline.after(self._clock, _CA_PATIENCE)
+            done = await self._client.finalize(order, keys.csr(key_pem, certificate.names), patience)
+            chains = await self._client.chains(done)
+        finally:
+            await uninterrupted(withdrawal)
+        return chains[0]
+
+
+def _is_denial(error: OrderFailed) -> bool:
+    """Whether the CA says that it found no record at all (Let's Encrypt: ``dns``; others say so in words)."""
+    words = error.detail.lower()
+    return error.problem_type == "dns" or "nxdomain" in words or "no txt record" in words

@@ -1,0 +1,206 @@
+"""Published TXT values: their places found, written together, seen on every server, and taken back.
+
+Everything of one call is written before any of it is waited for. A name counts as published when every server of the
+zone where its record really stands agrees, and when the CA can no longer hold an older answer. Nothing here knows about
+orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from dnsbroker.clock import Clock, Deadline
+from dnsbroker.errors import BrokerError, Held
+from dnsbroker.events import Emitter
+from dnsbroker.journal import Answers, Lease
+from dnsbroker.lookup.place import Finder, Place
+from dnsbroker.names import shown
+from dnsbroker.propagation import Expectation, Outcome, Watcher
+from dnsbroker.records import Record
+from dnsbroker.routing import Route, Routing, Target
+from dnsbroker.writer import Announcement, Writer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Located:
+    """A name asked for, where its record really stands, and how it gets there."""
+
+    name: str
+    place: Place
+    route: Route
+
+
+class Publisher:
+    """Publishes and withdraws for one run."""
+
+    def __init__(
+        self,
+        finder: Finder,
+        routing: Routing,
+        writer: Writer,
+        watcher: Watcher,
+        answers: Answers,
+        clock: Clock,
+        emit: Emitter,
+    ) -> None:
+        self._finder = finder
+        self._routing = routing
+        self._writer = writer
+        self._watcher = watcher
+        self._answers = answers
+        self._clock = clock
+        self._emit = emit
+        #: What this run could not withdraw, with the reason.
+        self.left: dict[Lease, BrokerError] = {}
+
+    async def locate(self, names: Iterable[str]) -> dict[str, Located]:
+        """Where the TXT records of owner names ``names`` really stand, by name.
+
+        Raises LookupFailed, DelegationBroken, NoProvider, ConfigError, ProviderError.
+        """
+        wanted = tuple(dict.fromkeys(names))
+        return dict(zip(wanted, await together(self._locate(name) for name in wanted), strict=True))
+
+    async def _locate(self, name: str) -> Located:
+        place = await self._finder.find(name)
+        route = await self._routing.route(place)
+        for warning in place.zone.warnings:
+            self._emit("warning", message=warning, zone=place.zone.name)
+        self._emit(
+            "place",
+            name=name,
+            owner=place.owner,
+            zone=place.zone.name,
+            provider=route.target.provider,
+            servers=[f"{server.name} {server.address}" for server in place.zone.servers],
+            chain=[hop.owner for hop in place.hops] or None,
+        )
+        return Located(name, place, route)
+
+    def announced(self, located: Iterable[Located]) -> Announcement:
+        """Announce that values will be written at ``located``; see Writer.announced."""
+        return self._writer.announce({item.route.target for item in located})
+
+    async def write(
+        self, values: Mapping[str, frozenset[str]], located: Mapping[str, Located], announcement: Announcement
+    ) -> dict[str, tuple[Lease, ...]]:
+        """Write every name's values, one write for each zone; returns each name's leases.
+
+        Raises ProviderError, StoreError; ``announcement.leases`` then holds what may have been written.
+        """
+        by_target: dict[Target, dict[Record, int]] = {}
+        for name, wanted in values.items():
+            item = located[name]
+            records = by_target.setdefault(item.route.target, {})
+            records.update({Record(item.place.owner, "TXT", value): item.route.ttl for value in sorted(wanted)})
+        written = await together(
+            self._writer.add(target, list(records), ttl=max(records.values()), announcement=announcement)
+            for target, records in by_target.items()
+        )
+        leases = [lease for part in written for lease in part]
+        return {
+            name: tuple(lease for lease in leases if lease.record.name == located[name].place.owner) for name in values
+        }
+
+    async def watch(
+        self, located: Mapping[str, Located], leases: Mapping[str, Sequence[Lease]], deadline: Deadline
+    ) -> dict[str, Outcome]:
+        """Wait until every server has the values of ``leases``, by name. Raises NotPropagated."""
+        names = list(leases)
+        outcomes = await together(self._watch(located[name], leases[name], deadline) for name in names)
+        return dict(zip(names, outcomes, strict=True))
+
+    async def _watch(self, item: Located, leases: Sequence[Lease], deadline: Deadline) -> Outcome:
+        serials = [lease.serial for lease in leases if lease.serial is not None]
+        expectation = Expectation(
+            item.place, "TXT", frozenset(lease.record.value for lease in leases), serials[-1] if serials else None
+        )
+        outcome = await self._watcher.wait(expectation, deadline, settle=item.route.settle)
+        for warning in outcome.warnings:
+            self._emit("warning", message=warning, name=item.name)
+        return outcome
+
+    async def outlast_caches(
+        self,
+        located: Mapping[str, Located],
+        leases: Mapping[str, Sequence[Lease]],
+        outcomes: Mapping[str, Outcome],
+        deadline: Deadline,
+        cache_limit: float | None,
+    ) -> None:
+        """Wait until the CA can hold no older answer about any of the names.
+
+        ``cache_limit`` (seconds) caps the TTLs it respects, where that is known. Raises Held where the moment lies
+        beyond ``deadline``.
+        """
+        until: dict[str, datetime] = {}
+        for name, outcome in outcomes.items():
+            ttl = outcome.ttl if cache_limit is None else min(outcome.ttl, cache_limit)
+            owner = located[name].place.owner
+            stale = self._answers.stale_until(owner, "TXT", [lease.id for lease in leases[name]], outcome.at, ttl)
+            if stale is not None and stale > self._clock.now():
+                until[name] = stale
+        if until:
+            await self._hold(max(until, key=lambda name: until[name]), max(until.values()), deadline)
+
+    async def _hold(self, name: str, until: datetime, deadline: Deadline) -> None:
+        seconds = (until - self._clock.now()).total_seconds()
+        if seconds > deadline.left():
+            raise Held(
+                f"the CA may hold an older answer for {shown(name)} until {until:%Y-%m-%d %H:%M:%S} UTC",
+                name=name,
+                until=until,
+                hint="run the same command again after that, or raise propagation.timeout",
+            )
+        self._emit("held", name=name, until=until.isoformat(timespec="milliseconds"), seconds=round(seconds, 1))
+        await self._clock.sleep(seconds)
+
+    def deny(self, item: Located) -> datetime:
+        """The CA was told that the name does not exist: until when it may believe so (RFC 2308; at most an hour)."""
+        until = self._clock.now() + timedelta(seconds=min(item.place.zone.soa.negative_ttl, 3600))
+        self._answers.deny(item.place.owner, until)
+        return until
+
+    async def withdraw(self, leases: Sequence[Lease]) -> None:
+        """Take ``leases`` out of DNS whatever comes, unless cancelled twice. What could not be is told, and in ``left``."""
+        if not leases:
+            return
+        failed = await uninterrupted(self._writer.withdraw(leases))
+        self.left.update(failed)
+        for lease, error in failed.items():
+            record = lease.record
+            self._emit(
+                "left",
+                name=record.name,
+                type=record.type,
+                provider=lease.provider,
+                zone=lease.zone,
+                message=error.message,
+            )
+
+
+async def together(work: Iterable[Coroutine[object, object, T]]) -> list[T]:
+    """The results of ``work``, done concurrently; the first error cancels the rest and is raised as it is."""
+    tasks = [asyncio.ensure_future(part) for part in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def uninterrupted(work: Coroutine[object, object, T] | asyncio.Future[T]) -> T:
+    """The result of ``work``. A cancellation waits until it is through; a second one cuts it off."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
