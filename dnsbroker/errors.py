@@ -20,8 +20,9 @@
     ├── NotWithdrawn [names]
     ├── Held [name, until]
     ├── AcmeError
-    │   ├── DirectoryUnreachable [url]
+    │   ├── DirectoryUnreachable [url, retry_after]
     │   ├── Problem [type, detail, status, retry_after, subproblems]
+    │   ├── OrderUnfinished [waited, retry_after]
     │   └── OrderFailed [problem_type, detail, identifier, subproblems]
     ├── PemInvalid [what, reason]
     └── StoreError [path]
@@ -307,13 +308,16 @@ class AcmeError(BrokerError):
 
 
 class DirectoryUnreachable(AcmeError):
-    """The CA's directory at ``url`` cannot be read."""
+    """The CA's directory at ``url`` cannot be read; ``retry_after`` is in seconds, or None."""
 
     kind = "directory"
 
-    def __init__(self, message: str, *, url: str, hint: str = "", transient: bool = True) -> None:
+    def __init__(
+        self, message: str, *, url: str, retry_after: float | None = None, hint: str = "", transient: bool = True
+    ) -> None:
         super().__init__(message, hint=hint, transient=transient)
         self.url = url
+        self.retry_after = retry_after
 
 
 class Problem(AcmeError):
@@ -342,6 +346,20 @@ class Problem(AcmeError):
         self.status = status
         self.retry_after = retry_after
         self.subproblems = tuple(subproblems)
+
+
+class OrderUnfinished(AcmeError):
+    """The CA had not decided by the deadline, or asks to come back after it; it may still do so.
+
+    ``waited`` and ``retry_after`` (None where the CA named no time) are in seconds.
+    """
+
+    kind = "unfinished"
+
+    def __init__(self, message: str, *, waited: float, retry_after: float | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint, transient=True)
+        self.waited = waited
+        self.retry_after = retry_after
 
 
 class OrderFailed(AcmeError):

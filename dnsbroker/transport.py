@@ -8,10 +8,13 @@ What httpx raises leaves here as HTTPFailed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
+import os
+import re
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -20,12 +23,18 @@ BODY_LIMIT = 8 * 1024 * 1024
 
 
 class HTTPFailed(Exception):
-    """No usable reply. ``reached`` is true where the server may have read and acted on the request."""
+    """No usable reply. ``reached`` is true where the server may have read and acted on the request.
 
-    def __init__(self, reason: str, *, reached: bool) -> None:
+    ``untrusted`` says that the server's certificate did not verify; ``proxy`` is the one that the request went through,
+    without its password, or empty.
+    """
+
+    def __init__(self, reason: str, *, reached: bool, untrusted: bool = False, proxy: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.reached = reached
+        self.untrusted = untrusted
+        self.proxy = proxy
 
 
 @dataclass(frozen=True)
@@ -98,22 +107,18 @@ class Session:
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
     ) -> Reply:
         """The server's reply, whatever its status. Raises HTTPFailed."""
+        proxy = ""
         try:
             async with asyncio.timeout(self._timeout):
-                client = self._client(await self._route.proxy_for(url))
-                async with client.stream(method, url, headers=headers, content=content) as response:
+                proxy = await self._route.proxy_for(url)
+                async with self._client(proxy).stream(method, url, headers=headers, content=content) as response:
                     return await self._reply(response)
-        except TimeoutError as error:
-            raise HTTPFailed(f"no complete reply within {self._timeout:g} s", reached=True) from error
-        except (
-            httpx.ConnectError,
-            httpx.ConnectTimeout,
-            httpx.ProxyError,
-            httpx.UnsupportedProtocol,
-        ) as error:
-            raise HTTPFailed(_words(error), reached=False) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise HTTPFailed(_words(error), reached=True) from error
+        except TimeoutError:
+            reason = f"no complete reply within {self._timeout:g} s"
+            raise HTTPFailed(reason, reached=True, proxy=_without_password(proxy)) from None
+        except _FAILURES as error:
+            # What httpx says of a bad header shows its value, which may be a key: nothing of it is passed on.
+            raise _translated(error, _without_password(proxy)) from None
 
     async def _reply(self, response: httpx.Response) -> Reply:
         body = bytearray()
@@ -132,8 +137,9 @@ class Session:
         if proxy not in self._clients:
             self._clients[proxy] = httpx.AsyncClient(
                 verify=self._context,
-                proxy=proxy or None,
-                timeout=self._timeout,
+                proxy=_checked_proxy(proxy),
+                # Shorter for the connection alone, so that one that never stood is told from a reply that never came.
+                timeout=httpx.Timeout(self._timeout, connect=self._timeout / 2),
                 headers=self._headers,
                 follow_redirects=False,
                 trust_env=False,
@@ -188,7 +194,7 @@ async def _is_near(host: str) -> bool:
     """Whether ``host`` is, or resolves to, a loopback, private or link-local address."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return False  # only the proxy can resolve it, so it is not ours
     return any(_is_near_address(str(entry[4][0])) for entry in found)
 
@@ -200,6 +206,63 @@ def _is_near_address(text: str) -> bool:
     return address.is_loopback or address.is_private or address.is_link_local
 
 
-def _words(error: Exception) -> str:
-    """What httpx says, or its class where it says nothing."""
-    return str(error) or type(error).__name__
+def _checked_proxy(proxy: str) -> httpx.Proxy | None:
+    """The proxy as httpx takes it; None for an empty URL. Raises HTTPFailed where it is of a kind we cannot use."""
+    if not proxy:
+        return None
+    with contextlib.suppress(httpx.InvalidURL):
+        if httpx.URL(proxy).scheme in ("http", "https"):
+            return httpx.Proxy(proxy)
+    shown = _without_password(proxy)
+    raise HTTPFailed(f"the proxy {shown} cannot be used: its URL is not of http or https", reached=False, proxy=shown)
+
+
+def _without_password(proxy: str) -> str:
+    """The proxy's URL without user and password."""
+    return re.sub(r"//.*@", "//", proxy)
+
+
+# httpx lets these through as they are: names and ports that no socket takes, headers that are no ASCII.
+_STRAY = (httpx.InvalidURL, UnicodeError, ExceptionGroup)
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    *_STRAY,
+)
+_FAILURES = (httpx.HTTPError, *_STRAY)
+
+
+def _translated(error: Exception, proxy: str) -> HTTPFailed:
+    """Our error for one of httpx's."""
+    causes = tuple(_causes(error))
+    return HTTPFailed(
+        _words(error, causes[-1]),
+        reached=not isinstance(error, _UNSENT),
+        untrusted=any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes),
+        proxy=proxy,
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """``error`` and what led to it, the first cause last."""
+    while error is not None:
+        yield error
+        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
+
+
+def _words(error: Exception, cause: BaseException) -> str:
+    """Why there is no reply, in the words of the first cause, where httpx only says that it failed."""
+    if isinstance(error, httpx.LocalProtocolError | UnicodeError):
+        return "the URL, a header or its value holds characters that cannot be sent"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {cause.verify_message.rstrip('.')}"
+    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno:
+        is_lookup = isinstance(cause, socket.gaierror)
+        return (str(cause.strerror) if is_lookup else os.strerror(cause.errno)).lower()
+    if isinstance(error, httpx.ConnectTimeout):
+        return "no connection in time"
+    return (str(cause) or type(cause).__name__).rstrip(".").lower()
