@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 
+from dnsbroker.config.kinds import described
 from dnsbroker.settings import Duration, Rejected
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -20,18 +21,18 @@ _FORMS = 'a duration is "90s", "10m", "2h", "3d", or a number of seconds'
 def parse(value: object) -> Duration:
     """Seconds from a number of seconds or text of one number and one unit. Raises Rejected."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Rejected(f"should be a duration, not {value!r}", hint=_FORMS)
+        raise Rejected(f"should be a duration, not {described(value)}", hint=_FORMS)
     if isinstance(value, str):
         return _parse_text(value)
     if not math.isfinite(value) or value < 0:
-        raise Rejected(f"should be a duration of zero or more, not {value!r}", hint=_FORMS)
+        raise Rejected(f"should be a duration of zero or more, not {value}", hint=_FORMS)
     return Duration(float(value))
 
 
 def _parse_text(text: str) -> Duration:
     found = _WRITTEN.fullmatch(text)
     if not found:
-        raise Rejected(f"should be a duration, not {text!r}", hint=_nearest(text))
+        raise Rejected(f"should be a duration, not {described(text)}", hint=_nearest(text))
     number, unit = found.groups()
     return Duration(float(number) * _UNITS[unit or "s"])
 

@@ -1,12 +1,36 @@
-"""From a file, or from tables that a program gives, to a Config."""
+"""From a file, or from the tables that a program gives, to a Config.
+
+What is wrong outside the single certificates is raised, the first error found; what is wrong inside one stays with it.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dnsbroker.adapter import Adapter
-from dnsbroker.config.model import Config
+from dnsbroker.config.adapters import Adapters
+from dnsbroker.config.certificates import gather
+from dnsbroker.config.files import configuration_path, read_configuration, state_directory
+from dnsbroker.config.model import (
+    AcmeConfig,
+    CertificateConfig,
+    Config,
+    DNSConfig,
+    PropagationConfig,
+    ProviderConfig,
+)
+from dnsbroker.config.providers import read_provider
+from dnsbroker.config.tables import Document, Table, key_names
+from dnsbroker.config.toml import written_key
+from dnsbroker.environment import variables
+
+#: The tables whose keys are the same in every configuration, in the order of the reference.
+SECTIONS: Mapping[str, type[Any]] = {"acme": AcmeConfig, "dns": DNSConfig, "propagation": PropagationConfig}
+TABLES = (*SECTIONS, "providers", "defaults", "certificates")
 
 
 def from_file(
@@ -17,11 +41,75 @@ def from_file(
     adapters: Mapping[str, type[Adapter]] | None,
 ) -> Config:
     """See ``Config.load``."""
-    raise NotImplementedError
+    environment = variables() if environment is None else environment
+    is_root = os.geteuid() == 0 if is_root is None else is_root
+    place, why = configuration_path(path, environment, is_root=is_root)
+    opened = read_configuration(place, why)
+    document = Document(str(place), place.parent, opened.status, environment=environment, homes=_homes())
+    return _config(document, opened.tables, Adapters(adapters), path=place, is_root=is_root)
 
 
 def from_tables(
     data: Mapping[str, object], *, environment: Mapping[str, str], adapters: Mapping[str, type[Adapter]] | None
 ) -> Config:
     """See ``Config.from_dict``."""
-    raise NotImplementedError
+    document = Document("", Path(), environment=environment, homes=_homes())
+    return _config(document, data, Adapters(adapters), path=None, is_root=os.geteuid() == 0)
+
+
+def _homes() -> dict[str, str]:
+    """Where each key of the core belongs, in words that follow a verb."""
+    homes = dict.fromkeys(key_names(CertificateConfig), "in [certificates.NAME] or [defaults]")
+    homes["names"] = "in [certificates.NAME]"
+    homes |= dict.fromkeys(key_names(ProviderConfig), "in [providers.NAME]")
+    for section, cls in SECTIONS.items():
+        homes |= dict.fromkeys(key_names(cls), f"in [{section}]")
+    return homes | dict.fromkeys(key_names(Config), "at the top of the file, before the first [table]")
+
+
+def _config(
+    document: Document,
+    tables: Mapping[str, object],
+    adapters: Mapping[str, type[Adapter]],
+    *,
+    path: Path | None,
+    is_root: bool,
+) -> Config:
+    top = Table(document, "", tables)
+    top.check_keys((*key_names(Config), *TABLES))
+    values = top.values(Config)
+    values.setdefault("state_dir", state_directory(document.environment, is_root=is_root))
+    document = replace(document, secrets_group=values.get("secrets_group", ""))
+    config = Config(
+        **values,
+        **{name: _section(Table.of(document, name, tables.get(name, {})), cls) for name, cls in SECTIONS.items()},
+        providers=_providers(Table.of(document, "providers", tables.get("providers", {})), adapters),
+        defaults=_defaults(Table.of(document, "defaults", tables.get("defaults", {}))),
+        path=path,
+        environment=document.environment,
+    )
+    return _with_certificates(config, Table.of(document, "certificates", tables.get("certificates", {})))
+
+
+def _section(table: Table, cls: type[Any]) -> Any:
+    table.check_keys(key_names(cls))
+    return table.build(cls)
+
+
+def _providers(table: Table, adapters: Mapping[str, type[Adapter]]) -> dict[str, ProviderConfig]:
+    found = {}
+    for name, raw in table.raw.items():
+        found[name] = read_provider(name, Table.of(table.document, f"providers.{written_key(name)}", raw), adapters)
+    return found
+
+
+def _defaults(table: Table) -> Mapping[str, object]:
+    table.check_keys(name for name in key_names(CertificateConfig) if name != "names")
+    table.values(CertificateConfig)
+    return dict(table.raw)
+
+
+def _with_certificates(config: Config, table: Table) -> Config:
+    directory = config.path.parent / "certificates.d" if config.path else None
+    found = gather(table, directory, config.state_dir / "certificates", config.defaults)
+    return replace(config, certificates=found.certificates, broken=found.broken)

@@ -14,11 +14,10 @@ from typing import Any, Literal, NewType
 from dnsbroker.adapter import Adapter
 from dnsbroker.config import values
 from dnsbroker.config.directories import KNOWN_DIRECTORIES, read_directory
+from dnsbroker.config.tables import ReadableFile
 from dnsbroker.errors import ConfigError
 from dnsbroker.settings import Duration, Rejected, key
 
-#: The path of a file that must be readable, or empty for none; absolute once read.
-ReadableFile = NewType("ReadableFile", str)
 #: The permission bits of a file, written as octal text.
 Mode = NewType("Mode", int)
 

@@ -1,0 +1,164 @@
+"""The certificates: from the main file, from ``certificates.d``, and those remembered below ``state_dir``.
+
+An error inside one certificate is kept as that certificate's, and the others go on. Where a certificate is configured
+and remembered, the configuration wins; where it is configured twice, nobody can tell, and it is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dnsbroker import names
+from dnsbroker.config.files import read_file
+from dnsbroker.config.model import CertificateConfig, Config
+from dnsbroker.config.tables import Document, Table, key_names
+from dnsbroker.config.toml import written, written_key
+from dnsbroker.errors import ConfigError, NameInvalid
+
+# A file system takes names of 255 octets, and NAME.toml and what is written beside it need some of them.
+_LONGEST = 200
+_NAMED = "a certificate's NAME is a directory's too; for example [certificates.\"example.org\"]"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where one certificate stands: in a table of ``document``, or with ``raw`` None in a whole file."""
+
+    name: str
+    document: Document
+    table: str = ""
+    raw: object = None
+    remembered: bool = False
+
+    def words(self) -> str:
+        """For an error."""
+        return f"[{self.table}] of {self.document.path}" if self.table else self.document.path
+
+
+@dataclass
+class Gathered:
+    """The certificates that can be used, and the error of each that cannot."""
+
+    certificates: dict[str, CertificateConfig] = field(default_factory=dict)
+    broken: dict[str, ConfigError] = field(default_factory=dict)
+
+
+def gather(main: Table, directory: Path | None, remembered: Path, defaults: Mapping[str, object]) -> Gathered:
+    """Every certificate of the table ``main`` and of the files in the two directories.
+
+    Raises ConfigError where a directory cannot be listed.
+    """
+    sources: dict[str, list[_Source]] = {}
+    for name, raw in main.raw.items():
+        source = _Source(name, main.document, f"{main.name}.{written_key(name)}", raw)
+        sources.setdefault(_folded(name), []).append(source)
+    for path in _files(directory):
+        source = _Source(path.stem, replace(main.document, path=str(path)))
+        sources.setdefault(_folded(path.stem), []).append(source)
+    for path in _files(remembered):
+        source = _Source(path.stem, replace(main.document, path=str(path)), remembered=True)
+        sources.setdefault(_folded(path.stem), [source])
+    return _sorted_out(sources.values(), defaults)
+
+
+def _folded(name: str) -> str:
+    """What two spellings of one name have in common."""
+    try:
+        return names.owner(name)
+    except NameInvalid:
+        return name.lower()
+
+
+def _files(directory: Path | None) -> list[Path]:
+    if directory is None:
+        return []
+    try:
+        return sorted(path for path in directory.iterdir() if path.suffix == ".toml" and not path.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        hint = f"run dnsbroker as a user who may read it; ls -ld {directory} shows who may"
+        raise ConfigError(f"cannot be listed: {words}", path=str(directory), hint=hint) from error
+
+
+def _sorted_out(groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object]) -> Gathered:
+    found = Gathered()
+    for group in groups:
+        for source in group:
+            try:
+                if others := [each for each in group if each is not source]:
+                    raise _twice(source, others[0])
+                found.certificates[source.name] = _certificate(source, defaults)
+            except ConfigError as error:
+                found.broken[source.name] = error
+    return found
+
+
+def _twice(source: _Source, other: _Source) -> ConfigError:
+    return ConfigError(
+        f"the same certificate stands in {other.words()}",
+        path=source.document.path,
+        key=f"[{source.table}]" if source.table else "",
+        hint="take one of them out",
+    )
+
+
+def _certificate(source: _Source, defaults: Mapping[str, object]) -> CertificateConfig:
+    raw = source.raw if source.table else read_file(Path(source.document.path)).tables
+    table = Table.of(source.document, source.table, raw)
+    if reason := _unusable(source.name):
+        raise ConfigError(reason, path=source.document.path, key=source.table and f"[{source.table}]", hint=_NAMED)
+    if not source.table and "certificates" in table.raw:
+        hint = "write the keys alone: the file's name says which certificate it is"
+        raise table.error("certificates", "a file for one certificate has no such table", hint)
+    table.check_keys(key_names(CertificateConfig))
+    whole = replace(table, raw={**defaults, **table.raw})
+    certificate = whole.build(CertificateConfig, name=source.name, remembered=source.remembered)
+    return certificate if certificate.names else replace(certificate, names=_own_name(source.name, table))
+
+
+def _unusable(name: str) -> str:
+    """Why ``name`` cannot be a directory's name that people type; empty where it can."""
+    if name in ("", ".", ".."):
+        return f"{name!r} is no name for a certificate"
+    if "*" in name:
+        return f"{name!r} is no name for a certificate: a wildcard stands in names, not in NAME"
+    if name[0] in "-." or any(char in "/\\" or not char.isprintable() or char.isspace() for char in name):
+        return f"{name!r} is no name for a certificate: it begins with - or a dot, or holds a slash or a space"
+    return f"{name[:20]!r}… is too long for a certificate's name" if len(name.encode()) > _LONGEST else ""
+
+
+def _own_name(name: str, table: Table) -> tuple[str, ...]:
+    try:
+        return (names.identifier(name),)
+    except NameInvalid as error:
+        hint = f"NAME is {name}; say which names it stands for: names = [{written('www.example.org')}]"
+        raise table.error("names", f"required key is missing, for {error.message}", hint) from error
+
+
+def ad_hoc(
+    config: Config, wanted: Sequence[str], *, name: str = "", settings: Mapping[str, object] | None = None
+) -> tuple[CertificateConfig, str]:
+    """A certificate that no file describes yet, under the configuration's defaults, and the file to remember it by.
+
+    ``wanted`` are its names, ``name`` its own (by default the first of them, less ``*.``); ``settings`` are further
+    keys of ``[certificates.NAME]`` as TOML gives them. Raises ConfigError.
+    """
+    raw: dict[str, object] = {"names": list(wanted), **(settings or {})}
+    document = Document("", Path())
+    own = name or _first(wanted)
+    certificate = _certificate(_Source(own, document, f"certificates.{written_key(own)}", raw, True), config.defaults)
+    lines = [f"{key} = {written(value)}\n" for key, value in {**raw, "names": certificate.names}.items()]
+    return certificate, "".join(lines)
+
+
+def _first(wanted: Sequence[str]) -> str:
+    if not wanted:
+        raise ConfigError("no name is given for the certificate", hint="name at least one with -d")
+    try:
+        return names.identifier(wanted[0]).removeprefix("*.")
+    except NameInvalid as error:
+        raise ConfigError(error.message, hint=error.hint or "correct the name") from error

@@ -1,0 +1,66 @@
+"""What can be found wrong with a configuration without asking anybody over the network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from dnsbroker.config.model import CertificateConfig, Config, ProviderConfig
+from dnsbroker.config.permissions import group_id, user_id
+from dnsbroker.config.toml import written_key
+from dnsbroker.errors import ConfigError
+from dnsbroker.settings import Secret
+
+
+def check(config: Config) -> list[ConfigError]:
+    """Every error in ``config``: of broken certificates, of secrets that cannot be fetched, of files and accounts.
+
+    Fetches each secret, so may run commands; keeps none.
+    """
+    errors = list(config.broken.values())
+    errors += _accounts(config, "", "secrets_group", config.secrets_group, group_id)
+    errors += _trust(config)
+    for provider in config.providers.values():
+        errors += _secrets(provider)
+    for certificate in config.certificates.values():
+        errors += _ownership(config, certificate)
+    return errors
+
+
+def _accounts(
+    config: Config, table: str, name: str, account: str, number: Callable[[str], int | None]
+) -> Iterator[ConfigError]:
+    if account and number(account) is None:
+        kind = "user" if name == "owner" else "group"
+        hint = f"getent {'passwd' if kind == 'user' else 'group'} lists those that this machine knows"
+        key = f"[{table}] {name}" if table else name
+        yield ConfigError(f"there is no {kind} {account}", path=str(config.path or ""), key=key, hint=hint)
+
+
+def _trust(config: Config) -> Iterator[ConfigError]:
+    if not config.acme.ca_bundle:
+        return
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=config.acme.ca_bundle)
+    except (ssl.SSLError, OSError) as error:
+        message = f"{config.acme.ca_bundle} holds no certificates: {error}"
+        hint = "it should hold certificates in PEM, -----BEGIN CERTIFICATE-----"
+        yield ConfigError(message, path=str(config.path or ""), key="[acme] ca_bundle", hint=hint)
+
+
+def _secrets(provider: ProviderConfig) -> Iterator[ConfigError]:
+    for each in dataclasses.fields(provider.settings):
+        value = getattr(provider.settings, each.name)
+        if isinstance(value, Secret):
+            try:
+                value.reveal()
+            except ConfigError as error:
+                yield error
+
+
+def _ownership(config: Config, certificate: CertificateConfig) -> Iterator[ConfigError]:
+    table = f"certificates.{written_key(certificate.name)}"
+    yield from _accounts(config, table, "owner", certificate.owner, user_id)
+    yield from _accounts(config, table, "group", certificate.group, group_id)
