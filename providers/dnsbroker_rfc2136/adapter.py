@@ -1,0 +1,125 @@
+"""The adapter as the broker sees it: who is asked, with which key; all else is done where dnspython is.
+
+Rule: constructing it contacts nothing and imports no dnspython. Refused: listing zones, which RFC 2136 cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from dnsbroker.adapter import Surroundings
+from dnsbroker.errors import BrokerError
+from dnsbroker.names import is_within, owner
+from dnsbroker.records import Change, Receipt, RecordType, RRset
+from dnsbroker_rfc2136.settings import ALGORITHMS, WEAK_ALGORITHMS, RFC2136Settings, secret_octets
+
+if TYPE_CHECKING:
+    import dns.tsig
+
+    from dnsbroker_rfc2136.explain import Blame
+    from dnsbroker_rfc2136.talk import Talk
+
+
+class RFC2136:
+    """One server, and one key that it knows."""
+
+    Settings: ClassVar[type[RFC2136Settings]] = RFC2136Settings
+    default_ttl: ClassVar[float] = 5.0
+    default_settle: ClassVar[float] = 0.0
+    request_timeout: ClassVar[float] = 15.0
+    #: Seconds for a TCP connection to one address, before the next one is tried.
+    connect_timeout: ClassVar[float] = 4.0
+
+    def __init__(self, settings: RFC2136Settings, surroundings: Surroundings) -> None:
+        self._settings = settings
+        self._surroundings = surroundings
+        self._key: dns.tsig.Key | None = None
+
+    async def zones(self) -> tuple[str, ...] | None:
+        """None: the protocol has no way to list them."""
+        return None
+
+    async def find_zone(self, name: str) -> str | None:
+        """The longest zone of the server that holds ``name``; None also where it is delegated away."""
+        return await (await self._talk()).zone_of(owner(name))
+
+    async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
+        """Make ``changes`` by one UPDATE message, as far as they fit into one, and read them back."""
+        if not changes:
+            raise ValueError("apply needs at least one change")
+        from dnsbroker_rfc2136 import update
+        from dnsbroker_rfc2136.plan import place_of
+
+        zone = owner(zone)
+        for name, _ in map(place_of, changes):
+            if not is_within(name, zone):
+                raise self._blame(zone).outside(name)
+        receipt = await update.apply(await self._talk(zone), zone, changes, self._surroundings.clock)
+        return replace(receipt, warnings=(*receipt.warnings, *self._key_warnings()))
+
+    async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
+        """The RRset as the server has it; None also where a CNAME stands or the name is delegated away."""
+        talk = await self._talk(owner(zone))
+        return (await talk.standing((owner(name), type))).rrset()
+
+    async def aclose(self) -> None:
+        """Nothing is held: every exchange has a connection of its own."""
+
+    async def _talk(self, zone: str = "") -> Talk:
+        from dnsbroker_rfc2136.talk import Talk
+        from dnsbroker_rfc2136.wire import Line
+
+        blame = self._blame(zone)
+        timeouts = (self.request_timeout, self.connect_timeout)
+        lines = [Line(address, self._settings.port, *timeouts) for address in await self._addresses(blame)]
+        return Talk(lines, await self._signing_key(), blame)
+
+    async def _addresses(self, blame: Blame) -> tuple[str, ...]:
+        server = self._settings.server
+        if _is_address(server):
+            return (server,)
+        try:
+            addresses = await self._surroundings.addresses(server)
+        except (BrokerError, OSError) as error:
+            raise blame.unresolved(str(error)) from error
+        if not addresses:
+            raise blame.unresolved("it has no address")
+        return addresses
+
+    async def _signing_key(self) -> dns.tsig.Key:
+        if self._key is None:
+            import dns.tsig
+
+            # Revealing may read a file or run a command.
+            octets = await asyncio.to_thread(secret_octets, self._settings.tsig_secret)
+            self._key = dns.tsig.Key(self._settings.tsig_name, octets, ALGORITHMS[self._settings.tsig_algorithm])
+        return self._key
+
+    def _blame(self, zone: str = "") -> Blame:
+        from dnsbroker_rfc2136.explain import Blame
+
+        server, port = self._settings.server, self._settings.port
+        shown = server if port == 53 else f"{server} port {port}"
+        key_name, algorithm = self._settings.tsig_name, self._settings.tsig_algorithm
+        return Blame(self._surroundings.provider, shown, key_name, algorithm, zone)
+
+    def _key_warnings(self) -> tuple[str, ...]:
+        name, algorithm = self._settings.tsig_name, self._settings.tsig_algorithm
+        if algorithm not in WEAK_ALGORITHMS:
+            return ()
+        return (
+            f"provider {self._surroundings.provider}: key {name} uses {algorithm}, which is weak: make a new one "
+            "with hmac-sha256",
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
