@@ -99,7 +99,7 @@ def _parsed(content: bytes, path: Path) -> dict[str, object]:
 
 
 def _tables(content: bytes) -> dict[str, object] | int | str:
-    """The tables; else the octet that is no UTF-8, or what the parser says. No exception, for those hold the content."""
+    """The tables, the octet that is no UTF-8, or the parser's words; no exception, for it would hold the content."""
     import tomllib
 
     try:

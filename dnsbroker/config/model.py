@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NewType
+from typing import Any, Literal
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.config import values
 from dnsbroker.config.directories import KNOWN_DIRECTORIES, read_directory
-from dnsbroker.config.tables import ReadableFile
+from dnsbroker.config.tables import Mode, ReadableFile
 from dnsbroker.errors import ConfigError
 from dnsbroker.settings import Duration, Rejected, key
-
-#: The permission bits of a file, written as octal text.
-Mode = NewType("Mode", int)
 
 KeyType = Literal["ecdsa-p256", "ecdsa-p384", "rsa2048", "rsa3072", "rsa4096"]
 Require = Literal["all-reachable", "all", "resolvers", "none"]
@@ -31,30 +28,30 @@ class AcmeConfig:
 
     directory: str = key(
         KNOWN_DIRECTORIES["letsencrypt"],
-        doc=f"the CA: {', '.join(KNOWN_DIRECTORIES)}, or the URL of a directory",
+        doc=f"The CA: {', '.join(KNOWN_DIRECTORIES)}, or the URL of a directory.",
         example='"letsencrypt"',
         read=read_directory,
     )
     contact: tuple[str, ...] = key(
         (),
-        doc="mail addresses that the CA may write to about this account",
+        doc="Mail addresses that the CA may write to about this account.",
         example='["hostmaster@example.org"]',
         read=values.read_contacts,
     )
     agree_tos: bool = key(
         False,
-        doc="that you agree to the CA's terms of service; must be true before anything is ordered",
+        doc="Whether you agree to the CA's terms of service; must be true before anything is ordered.",
         example="true",
     )
     ca_bundle: ReadableFile = key(
         "",
-        doc="a PEM file with the certificates to trust for the CA's own TLS, instead of the system's",
+        doc="A PEM file with the certificates to trust for the CA's own TLS, instead of the system's.",
         example='"/etc/dnsbroker/ca.pem"',
     )
     proxy: str = key(
         "",
-        doc="the HTTP proxy on the way to the CA, else the environment's; a loopback, private or link-local address "
-        "is asked through a proxy only where it is set here",
+        doc="The HTTP proxy on the way to the CA, by default the environment's. Loopback, private and link-local "
+        "addresses are asked through a proxy only where it is set here.",
         example='"http://proxy.example.org:3128"',
         read=values.read_proxy,
     )
@@ -66,23 +63,23 @@ class DNSConfig:
 
     resolvers: tuple[str, ...] = key(
         (),
-        doc="resolvers to ask for delegations, as ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; none: the system's",
+        doc="The resolvers to ask for delegations, by default the system's: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT.",
         example='["192.0.2.53"]',
         read=values.read_addresses,
     )
     trust_ad: bool | None = key(
         None,
-        doc="whether to believe these resolvers' AD bit; by default only where every one is a loopback address",
+        doc="Whether to believe these resolvers' AD bit, by default only where every one is a loopback address.",
         example="false",
     )
     nameserver_port: int = key(
         53,
-        doc="the port at which authoritative servers listen; another one is of use in private labs only",
+        doc="The port at which authoritative servers listen; another one is for private labs.",
         read=values.read_port,
     )
     servers: Mapping[str, tuple[str, ...]] = key(
         {},
-        doc="for each zone named here, the servers to ask instead of those its delegation names (split horizon)",
+        doc="For each zone named here, the servers to ask instead of those that its delegation names (split horizon).",
         example='{ "corp.example" = ["10.0.0.53"] }',
         read=values.read_servers,
     )
@@ -92,28 +89,31 @@ class DNSConfig:
 class PropagationConfig:
     """``[propagation]``: when a record counts as published. Durations in seconds."""
 
-    timeout: Duration = key(600.0, doc="how long to wait for every server", read=values.read_positive_duration)
+    timeout: Duration = key(
+        600.0, doc="How long to wait until every server agrees.", read=values.read_positive_duration
+    )
     require: Require = key(
         "all-reachable",
-        doc='"all-reachable": every server that answers for the zone agrees, silent or lame addresses are named and '
-        'tolerated while another server answers; "all": they fail the wait; "resolvers": only dns.resolvers see it, '
-        'first asked after settle; "none": only settle is waited; the last two need a settle above zero',
+        doc='Who must agree. "all-reachable": every server that answers for the zone; an address that is silent for 10 s, '
+        'or lame, is named and tolerated while another server of the zone answers. "all": such an address fails the '
+        'wait. "resolvers": only dns.resolvers, first asked after settle. "none": nobody, only settle is waited. '
+        "The last two need a settle above zero.",
     )
     ignore: tuple[str, ...] = key(
         (),
-        doc="server names or addresses left out of the verdict, with a warning each time",
+        doc="Server names or addresses that are left out of the verdict, with a warning each time.",
         example='["ns3.example.net", "192.0.2.3"]',
         read=values.read_ignored,
     )
     interval: Duration = key(
-        0.2, doc="the first interval between two questions to a server; it grows", read=values.read_positive_duration
+        0.2, doc="The first interval between two rounds of questions; it grows.", read=values.read_positive_duration
     )
     rounds: int = key(
         2,
-        doc="how many complete rounds in a row have to agree before a name counts as propagated",
+        doc="How many complete rounds in a row must agree before a name counts as propagated.",
         read=values.read_count,
     )
-    settle: Duration = key(0.0, doc="how much longer to wait after that verdict", example='"0s"')
+    settle: Duration = key(0.0, doc="How much longer to wait after the verdict.", example='"0s"')
 
     def __post_init__(self) -> None:
         if self.require in ("resolvers", "none") and self.settle <= 0:
@@ -131,16 +131,16 @@ class ProviderConfig:
     name: str
     adapter: type[Adapter]
     settings: Any
-    type: str = key(doc="the kind of service; dnsbroker providers lists those installed", example='"powerdns"')
+    type: str = key(doc="The kind of service; `dnsbroker providers` lists those installed.", example='"powerdns"')
     zones: tuple[str, ...] = key(
         (),
-        doc="the only zones it may write, and that are routed to it; none: whatever the account may write",
+        doc="The only zones that it may write, and that are routed to it; by default all that the account may write.",
         example='["example.org"]',
         read=values.read_zones,
     )
     ttl: Duration | None = key(
         None,
-        doc="the TTL of challenge records in a new RRset, by default what suits the service",
+        doc="The TTL of challenge records in a new RRset; by default the adapter's own, 5s for powerdns and rfc2136.",
         example='"5s"',
         read=values.read_ttl,
     )
@@ -156,20 +156,26 @@ class CertificateConfig:
     name: str
     names: tuple[str, ...] = key(
         (),
-        doc="the names in the certificate, by default the table's own NAME",
+        doc="The names in the certificate, by default the table's own NAME.",
         example='["example.org", "*.example.org"]',
         read=values.read_identifiers,
     )
-    key_type: KeyType = key("ecdsa-p256", doc="the kind of private key")
+    key_type: KeyType = key(
+        "ecdsa-p256", doc="The kind of private key: ecdsa-p256, ecdsa-p384, rsa2048, rsa3072 or rsa4096."
+    )
     key_rotation: Literal["renewal", "never"] | Duration = key(
         "renewal",
-        doc='when to make a new private key: at each "renewal", "never", or once the key is as old as a duration',
+        doc='When to make a new private key: at each "renewal", "never", or once the key is as old as a duration.',
         example='"180d"',
         read=values.read_key_rotation,
     )
-    owner: str = key("", doc="the user who owns privkey.pem and combined.pem", example='"root"')
-    group: str = key("", doc="the group of privkey.pem and combined.pem", example='"ssl-cert"')
-    mode: Mode = key(0o600, doc="the mode of privkey.pem and combined.pem, in octal", read=values.read_mode)
+    owner: str = key(
+        "",
+        doc="The user who owns privkey.pem and combined.pem, by default the one who runs dnsbroker.",
+        example='"root"',
+    )
+    group: str = key("", doc="The group of privkey.pem and combined.pem.", example='"ssl-cert"')
+    mode: Mode = key(0o600, doc="The mode of privkey.pem and combined.pem, in octal.", read=values.read_mode)
     remembered: bool = False
 
 
@@ -183,14 +189,14 @@ class Config:
 
     state_dir: Path = key(
         Path("/var/lib/dnsbroker"),
-        doc="where keys, certificates and the journal are kept; if not root, $XDG_STATE_HOME/dnsbroker by default",
+        doc="Where keys, certificates and the journal are kept; $XDG_STATE_HOME/dnsbroker by default if not root.",
     )
     secrets_group: str = key(
-        "", doc="the group that may read files with secrets, beside their owner", example='"dnsbroker"'
+        "", doc="The group that may read files with secrets, beside their owner.", example='"dnsbroker"'
     )
     parallel: int = key(
         8,
-        doc="how many requests to the CA may be under way at once; certificates are all worked on together",
+        doc="How many requests to the CA may be under way at once; the certificates are all worked on together.",
         read=values.read_count,
     )
     acme: AcmeConfig = field(default_factory=AcmeConfig)

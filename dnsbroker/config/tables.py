@@ -23,6 +23,8 @@ from dnsbroker.settings import Duration, Key, Rejected, Secret, described
 
 #: The path of a file that must be readable, or empty for none; absolute once read.
 ReadableFile = typing.NewType("ReadableFile", str)
+#: The permission bits of a file, written as octal text.
+Mode = typing.NewType("Mode", int)
 
 T = TypeVar("T")
 

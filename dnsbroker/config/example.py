@@ -1,0 +1,104 @@
+"""The example configuration: written from the keys themselves, so that it can show no key that is not there.
+
+The short one holds what must be said; the whole one every key, those that may stay away behind a ``#``, each below its
+own sentence. Taking away the ``#`` in front of each ``key = value`` leaves a configuration that loads.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dnsbroker.adapter import Adapter
+from dnsbroker.config.adapters import Adapters
+from dnsbroker.config.kinds import nearest
+from dnsbroker.config.load import SECTIONS
+from dnsbroker.config.model import CertificateConfig, Config, ProviderConfig
+from dnsbroker.config.reference import Entry, entries
+from dnsbroker.config.tables import clause
+from dnsbroker.config.toml import written, written_key
+from dnsbroker.errors import ConfigError
+
+_WIDTH = 100
+_FIRST = "powerdns"
+_NAME = "example.org"
+#: What works without being said, but not as anybody wants it.
+_NEEDED = ("contact", "agree_tos", "names")
+_SHORT_HEAD = "# The shortest configuration that works; `dnsbroker config example --all` shows every key.\n"
+_WHOLE_HEAD = """\
+# Every key of the configuration. What stands behind a # is the default, or an example where
+# the default is to say nothing. A duration is "90s", "10m", "2h", "3d", or a number of seconds.
+# A secret is { file = "PATH" }, { env = "NAME" }, { command = ["PROGRAM", "ARGUMENT"] },
+# { credential = "NAME" } (of systemd), or a string, and then only the owner may read this file.
+"""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A table of the example, with a note on the whole; the root's header is empty."""
+
+    header: str
+    entries: tuple[Entry, ...]
+    note: str = ""
+
+
+def example(
+    types: Sequence[str] = (), *, is_whole: bool = False, adapters: Mapping[str, type[Adapter]] | None = None
+) -> str:
+    """A configuration that loads, with a provider of each of ``types``.
+
+    Where none is named it has one of the first adapter or, with ``is_whole``, one of each at hand. ``adapters`` stand
+    beside those installed. Raises ConfigError for a type that is not at hand.
+    """
+    known = Adapters(adapters)
+    wanted = list(dict.fromkeys(types)) or (list(known) if is_whole else [_FIRST])
+    for each in wanted:
+        if each not in known:
+            message = f"no adapter for type {each} is installed; the nearest is {nearest(each, known) or 'none'}"
+            raise ConfigError(message, hint=f"installed are {', '.join(known) or 'none'}")
+    parts = _parts({each: known[each] for each in wanted})
+    return _WHOLE_HEAD + "".join(map(_whole, parts)) if is_whole else _SHORT_HEAD + "".join(map(_short, parts))
+
+
+def _parts(providers: Mapping[str, type[Adapter]]) -> Iterable[_Part]:
+    yield _Part("", entries(Config))
+    for name, cls in SECTIONS.items():
+        yield _Part(name, entries(cls))
+    for type_, adapter in providers.items():
+        settings_class: type[Any] = adapter.Settings
+        common = [
+            replace(each, example=written(type_)) if each.name == "type" else each for each in entries(ProviderConfig)
+        ]
+        yield _Part(f"providers.{written_key(type_)}", (*common, *entries(settings_class)))
+    certificate = entries(CertificateConfig)
+    own = [each for each in certificate if each.name == "names"]
+    yield _Part("defaults", tuple(each for each in certificate if each not in own), "For every certificate.")
+    yield _Part(
+        f"certificates.{written_key(_NAME)}",
+        tuple(own),
+        "Any key of [defaults] may stand here too, and holds for this one. Instead of this table there may be a file, "
+        f"certificates.d/{_NAME}.toml, with the keys alone.",
+    )
+
+
+def _short(part: _Part) -> str:
+    needed = [each for each in part.entries if each.is_required or each.name in _NEEDED]
+    lines = "".join(f"{each.name} = {each.value}  # {clause(each.doc)}\n" for each in needed)
+    return f"\n[{part.header}]\n{lines}" if lines else ""
+
+
+def _whole(part: _Part) -> str:
+    header = f"\n[{part.header}]\n" if part.header else ""
+    return header + _comment(part.note) + "".join(_explained(each) for each in part.entries)
+
+
+def _explained(entry: Entry) -> str:
+    mark = "" if entry.is_required or entry.name in _NEEDED else "#"
+    return f"\n{_comment(entry.doc)}{mark}{entry.name} = {entry.value}\n"
+
+
+def _comment(text: str) -> str:
+    lines = textwrap.wrap(text, _WIDTH - 2, break_on_hyphens=False)
+    return "".join(f"# {line}\n" for line in lines)
