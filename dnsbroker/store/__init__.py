@@ -1,0 +1,13 @@
+"""Keys and certificates below ``state_dir``: all of it whole or not at all, and a pair goes live in one rename.
+
+The journal's ``state.db`` stands beside them and is the journal's affair. No global state: a Store is its directory.
+All calls block.
+"""
+
+from __future__ import annotations
+
+from dnsbroker.store.access import Access
+from dnsbroker.store.lineage import Lineage, Provenance
+from dnsbroker.store.state import Store
+
+__all__ = ["Access", "Lineage", "Provenance", "Store"]

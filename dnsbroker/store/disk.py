@@ -1,0 +1,148 @@
+"""Files, directories and links with the permissions meant, whatever the umask, and on disk when a call returns.
+
+No content is ever readable more widely than it is to be in the end. What the system says against it leaves here as
+StoreError.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dnsbroker.errors import StoreError
+
+#: For a directory on the way to what others may read: they pass, and list nothing.
+SEARCHABLE = 0o711
+SEARCH_BITS = 0o011
+PRIVATE_DIRECTORY = 0o700
+PRIVATE_FILE = 0o600
+
+_FULL = "make room on the disk that holds state_dir and run it again; what was live still is"
+_DENIED = "run it as the user that owns state_dir, or set state_dir to a directory of this user"
+_HINTS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _DENIED,
+    errno.EPERM: "only root gives a file to another user or to a group that it is not in itself: run it as root, "
+    "or name an owner and group of this user",
+    errno.EROFS: "set state_dir to a directory on a file system that can be written",
+}
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an OSError inside into a StoreError; ``path`` is named where the system names none."""
+    try:
+        yield
+    except OSError as error:
+        named = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(path)
+        reason = (error.strerror or str(error)).lower()
+        raise StoreError(f"{named}: {reason}", path=named, hint=_HINTS.get(error.errno or 0, "")) from error
+
+
+def sync_directory(path: Path) -> None:
+    """Have the entries of the directory ``path`` on disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: Path, mode: int) -> None:
+    """Make the directory ``path`` with ``mode``, and with SEARCHABLE what is missing above it.
+
+    One that exists stays as it is. Raises OSError.
+    """
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_directory(path.parent, SEARCHABLE)
+    with suppress(FileExistsError):  # by another process, meanwhile; what is no directory fails when it is used
+        path.mkdir(PRIVATE_DIRECTORY)
+        # What the parent hands down beside the permissions, as its set-group-id bit, is kept.
+        path.chmod(path.stat().st_mode & 0o7000 | mode)
+        sync_directory(path.parent)
+
+
+def let_pass(path: Path) -> None:
+    """Give the directory ``path`` the bits by which everybody may reach what they know in it. Raises OSError."""
+    mode = path.stat().st_mode & 0o7777
+    if mode & SEARCH_BITS != SEARCH_BITS:
+        path.chmod(mode | SEARCH_BITS)
+
+
+def make_private(path: Path) -> None:
+    """Make the directory ``path``, and close it to others where it is there already. Raises OSError."""
+    make_directory(path, PRIVATE_DIRECTORY)
+    mode = path.stat().st_mode & 0o7777
+    if mode & 0o077:
+        path.chmod(mode & ~0o077)
+
+
+def write_new(path: Path, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
+    """Write a file that must not exist yet, for owner ``uid`` and group ``gid`` (-1: ours). Raises OSError.
+
+    It is readable by us alone until it is whole.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, PRIVATE_FILE)
+    try:
+        data = text.encode()
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace(path: Path, text: str) -> None:
+    """Put a file that only we may read in the place of ``path``; nobody else may do so meanwhile. Raises OSError.
+
+    Written beside, synced, renamed: a reader sees the old one whole or the new one whole.
+    """
+    beside = _beside(path)
+    try:
+        write_new(beside, text, PRIVATE_FILE)
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+    sync_directory(path.parent)
+
+
+def point(link: Path, target: str) -> None:
+    """Make ``link`` a symbolic link to ``target``, in one rename; nobody else may do so meanwhile. Raises OSError."""
+    if link.is_symlink() and os.readlink(link) == target:
+        return
+    beside = _beside(link)
+    beside.symlink_to(target)
+    beside.replace(link)
+
+
+def _beside(path: Path) -> Path:
+    """The name under which what is to stand at ``path`` is made; what a killed run left there is gone."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    return beside
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep other processes and threads that ask for the same out of ``directory``; waits. Raises OSError.
+
+    The lock is flock(2) on the directory itself, so that it leaves no file and dies with the process.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

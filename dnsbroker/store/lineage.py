@@ -1,0 +1,134 @@
+"""One certificate as it stands below ``live/``: read through one look at its inner link, so that it is of one piece.
+
+Reading only. A damaged lineage is an error that says what is wrong with it, never half a lineage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from dnsbroker import keys
+from dnsbroker.errors import PemInvalid, StoreError
+from dnsbroker.keys import Leaf
+from dnsbroker.store.archive import CURRENT
+from dnsbroker.store.disk import explained
+
+_BROKEN = "restore its archive from a copy, or get a new one with `dnsbroker issue {name} --force`"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a certificate does not say itself: the CA's ``directory`` (URL), and when its key was made (aware, UTC)."""
+
+    directory: str
+    key_created: datetime
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A live certificate: ``path`` is ``live/NAME``, ``archive`` the directory that it led to when this was read.
+
+    ``provenance`` is None for a certificate that this store was given without.
+    """
+
+    name: str
+    path: Path
+    archive: Path
+    fullchain: str = field(repr=False)
+    leaf: Leaf
+    provenance: Provenance | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the certificate, in its own order."""
+        return self.leaf.names
+
+    @property
+    def not_after(self) -> datetime:
+        """The end of its life, aware, in UTC."""
+        return self.leaf.not_after
+
+    @property
+    def serial(self) -> str:
+        """Its serial number in lower-case hex."""
+        return serial_text(self.leaf)
+
+    @property
+    def private_key(self) -> str:
+        """The private key of just this certificate, as PEM; read when asked for. Raises StoreError."""
+        path = self.archive / "privkey.pem"
+        key = _read(path)
+        try:
+            fits = keys.matches(key, self.fullchain)
+        except PemInvalid as error:
+            raise _broken(self.name, path, error.message) from error
+        if not fits:
+            raise _broken(self.name, path, "it is not the key of the certificate beside it")
+        return key
+
+
+def serial_text(leaf: Leaf) -> str:
+    """The serial number as ``archive/NAME/SERIAL`` and every report write it."""
+    return format(leaf.serial, "x")
+
+
+def read_lineage(path: Path, provenances: Path) -> Lineage | None:
+    """The lineage of the directory ``path`` (``live/NAME``); None where none ever went live there.
+
+    ``provenances`` is the file that ``read_provenances`` reads. Raises StoreError where the certificate's files are
+    damaged, missing or unreadable.
+    """
+    inner = path / CURRENT
+    with explained(inner):
+        if not inner.is_symlink():
+            return None
+        archive = Path(os.path.realpath(inner))
+        if not archive.is_dir():
+            raise _broken(path.name, inner, f"it leads to {archive}, which is no directory")
+    return read_archive(path, archive, provenances)
+
+
+def read_archive(path: Path, archive: Path, provenances: Path) -> Lineage:
+    """The lineage of ``path`` as ``archive`` holds it. Raises StoreError."""
+    fullchain = _read(archive / "fullchain.pem")
+    try:
+        leaf = keys.describe(fullchain)
+    except PemInvalid as error:
+        raise _broken(path.name, archive / "fullchain.pem", error.message) from error
+    provenance = read_provenances(provenances).get(serial_text(leaf))
+    return Lineage(path.name, path, archive, fullchain, leaf, provenance)
+
+
+def read_provenances(path: Path) -> dict[str, Provenance]:
+    """The provenance of each serial number in the file ``path``; nothing is known where it is missing or damaged."""
+    try:
+        return {
+            serial: Provenance(facts["directory"], datetime.fromisoformat(facts["key_created"]))
+            for serial, facts in json.loads(path.read_bytes()).items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}  # written whole, so somebody's hand was in it; the certificates themselves are not in doubt
+
+
+def provenances_text(provenances: dict[str, Provenance]) -> str:
+    """What ``read_provenances`` reads back."""
+    facts = {
+        serial: {"directory": one.directory, "key_created": one.key_created.isoformat()}
+        for serial, one in provenances.items()
+    }
+    return json.dumps(facts, indent=2) + "\n"
+
+
+def _read(path: Path) -> str:
+    with explained(path):
+        return path.read_bytes().decode("utf-8", "replace")
+
+
+def _broken(name: str, path: Path, reason: str) -> StoreError:
+    return StoreError(f"{path}: {reason}", path=str(path), hint=_BROKEN.format(name=name))

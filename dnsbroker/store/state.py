@@ -1,0 +1,172 @@
+"""The directory ``state_dir`` as one object: certificates, accounts, remembered names.
+
+Its rule: a certificate is complete on disk before the one rename that makes it live, and nothing else makes it so.
+What a killed run left half-made is passed over by readers and swept by the next save.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dnsbroker import keys
+from dnsbroker.errors import NameInvalid, PemInvalid, StoreError
+from dnsbroker.store import archive, disk
+from dnsbroker.store.access import Access
+from dnsbroker.store.disk import explained, locked
+from dnsbroker.store.lineage import (
+    Lineage,
+    Provenance,
+    provenances_text,
+    read_archive,
+    read_lineage,
+    read_provenances,
+    serial_text,
+)
+
+#: A file system's limit in octets, less what is put around a name while its file is written.
+_LONGEST_NAME = 240
+
+
+class Store:
+    """What stands below one ``state_dir``. Several, in several processes, may share it."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir.absolute()
+
+    def prepare(self) -> None:
+        """Make ``state_dir``, so that others can reach in it what is theirs. Raises StoreError."""
+        with explained(self.state_dir):
+            disk.make_directory(self.state_dir, disk.SEARCHABLE)
+
+    def names(self) -> tuple[str, ...]:
+        """The certificate names that have a lineage, sorted. Raises StoreError."""
+        live = self.state_dir / "live"
+        with explained(live):
+            if not live.is_dir():
+                return ()
+            return tuple(sorted(path.name for path in live.iterdir() if (path / archive.CURRENT).is_symlink()))
+
+    def load(self, name: str) -> Lineage | None:
+        """The live certificate ``name``; None where there never was one. Raises StoreError where it is damaged."""
+        return read_lineage(self._path("live", name), self._provenances(name))
+
+    def save(self, name: str, key_pem: str, chain_pem: str, access: Access, provenance: Provenance) -> Lineage:
+        """Store a key and its chain (leaf first) and make them live together; nothing changes where they are.
+
+        Raises PemInvalid for a chain that is none or a key that is not its leaf's, ConfigError for an owner or group
+        that this host does not know, both before anything is written; StoreError where the disk says no. After any
+        error, what was live before is live.
+        """
+        texts = archive.contents(key_pem, chain_pem)
+        serial = serial_text(keys.describe(chain_pem))
+        uid, gid = access.numbers()
+        live, directory = self._path("live", name), self._path("archive", name)
+        with explained(directory):
+            self._open_way(live, access)
+            self._open_way(directory, access)
+            with locked(directory):
+                if archive.live_serial(live) != serial:
+                    self._record(name, serial, provenance)
+                    archive.fill(directory / serial, texts, access.mode, uid, gid)
+                    archive.make_live(live, serial)
+                return read_archive(live, directory / serial, self._provenances(name))
+
+    def pending(self, name: str) -> Path:
+        """The directory for what must not be served yet, closed to everybody else. Raises StoreError."""
+        return self._private("pending", name)
+
+    def remember(self, name: str, toml_text: str) -> None:
+        """Keep what would stand in ``[certificates.NAME]`` for a certificate in no configuration file.
+
+        Raises StoreError.
+        """
+        directory = self._private("certificates")
+        path = directory / f"{_checked(name)}.toml"
+        with explained(path), locked(directory):
+            disk.replace(path, toml_text)
+
+    def remembered(self) -> Mapping[str, str]:
+        """What was given to ``remember``, by certificate name. Raises StoreError."""
+        directory = self.state_dir / "certificates"
+        with explained(directory):
+            paths = sorted(path for path in directory.glob("*.toml") if not path.name.startswith("."))
+            return {path.stem: path.read_text(encoding="utf-8") for path in paths}
+
+    def account_key(self, name: str, create: Callable[[], str]) -> str:
+        """The private key (PEM) of the CA account ``name``; where there is none, ``create``'s, which is kept first.
+
+        All who ask get the same key, also at the same time. Raises StoreError, also where the file holds no key.
+        """
+        directory = self._private("accounts", name)
+        path = directory / "key.pem"
+        with explained(path), locked(directory):
+            if not path.exists():
+                disk.replace(path, create())
+            key = path.read_bytes().decode("utf-8", "replace")
+        try:
+            keys.key_type_of(key)
+        except PemInvalid as error:
+            hint = "restore it from a copy, or move it away to have a new account made"
+            raise StoreError(f"{path}: {error.message}", path=str(path), hint=hint) from error
+        return key
+
+    def account_url(self, name: str, directory: str) -> str | None:
+        """The URL of account ``name`` at the CA with this ``directory`` (URL); None where none is known there.
+
+        A damaged file counts as none: the CA finds the account again by its key. Raises StoreError.
+        """
+        path = self._path("accounts", name) / "account.json"
+        with explained(path):
+            try:
+                kept = json.loads(path.read_bytes())
+                return str(kept["url"]) if kept["directory"] == directory else None
+            except (FileNotFoundError, ValueError, KeyError, TypeError):
+                return None
+
+    def keep_account_url(self, name: str, directory: str, url: str) -> None:
+        """Keep the ``url`` of account ``name`` at the CA with this ``directory`` (URL). Raises StoreError."""
+        home = self._private("accounts", name)
+        path = home / "account.json"
+        with explained(path), locked(home):
+            disk.replace(path, json.dumps({"directory": directory, "url": url}, indent=2) + "\n")
+
+    def _path(self, kind: str, name: str) -> Path:
+        return self.state_dir / kind / _checked(name)
+
+    def _provenances(self, name: str) -> Path:
+        return self.state_dir / "issued" / f"{_checked(name)}.json"
+
+    def _private(self, kind: str, name: str = "") -> Path:
+        """A directory below ``state_dir`` that is ours alone."""
+        directory = self.state_dir / kind / (_checked(name) if name else "")
+        with explained(directory):
+            disk.make_private(self.state_dir / kind)
+            disk.make_private(directory)
+        return directory
+
+    def _open_way(self, end: Path, access: Access) -> None:
+        """Make the directory ``end``; where others than we are to read the key, older ones let them pass too."""
+        disk.make_directory(end, disk.SEARCHABLE)
+        if not access.is_private():
+            for path in (self.state_dir, end.parent, end):
+                disk.let_pass(path)
+
+    def _record(self, name: str, serial: str, provenance: Provenance) -> None:
+        """Keep the provenance of what is about to be live, beside that of what is so until then."""
+        path = self._provenances(name)
+        live = archive.live_serial(self._path("live", name))
+        kept = {known: facts for known, facts in read_provenances(path).items() if known == live}
+        self._private("issued")
+        disk.replace(path, provenances_text({**kept, serial: provenance}))
+
+
+def _checked(name: str) -> str:
+    """``name`` where it can be the name of a directory; NameInvalid where not."""
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise NameInvalid(name, "a certificate's name is also that of a directory: no '/', and no '.' at its beginning")
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise NameInvalid(name, f"it is longer than {_LONGEST_NAME} octets", hint="choose a shorter one with --name")
+    return name
