@@ -1,0 +1,83 @@
+"""The adapter for PowerDNS Authoritative 4.7 to 5.1, by its HTTP API.
+
+Rule: constructing it contacts nothing; what it promises stands in ``dnsbroker.adapter``. What acts is imported when an
+adapter is made, so that a command which only lists adapters does not pay for an HTTP client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from dnsbroker.names import owner
+from dnsbroker.records import Change, Receipt, RecordType, RRset
+from dnsbroker_powerdns.settings import PowerDNSSettings
+
+if TYPE_CHECKING:
+    from dnsbroker.adapter import Surroundings
+
+T = TypeVar("T")
+
+_ATTEMPTS = 3
+_FIRST_WAIT = 0.1
+
+
+class PowerDNS:
+    """One PowerDNS server."""
+
+    Settings: ClassVar[type[PowerDNSSettings]] = PowerDNSSettings
+    default_ttl: ClassVar[float] = 5.0
+    default_settle: ClassVar[float] = 0.0
+    request_timeout: ClassVar[float] = 30.0
+
+    def __init__(self, settings: PowerDNSSettings, surroundings: Surroundings) -> None:
+        from dnsbroker_powerdns.api import API
+        from dnsbroker_powerdns.service import Service
+
+        self._settings = settings
+        self._clock = surroundings.clock
+        self._api = API(settings, surroundings, self.request_timeout)
+        self._service = Service(self._api, surroundings)
+
+    async def zones(self) -> tuple[str, ...] | None:
+        """All zones of the server."""
+        return await self._trying(self._service.zones)
+
+    async def find_zone(self, name: str) -> str | None:
+        """The longest zone of the server that holds ``name``."""
+        return await self._trying(lambda: self._service.find_zone(owner(name)))
+
+    async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
+        """Make ``changes`` in one transaction, and see that they stand and that their serial is served."""
+        if not changes:
+            raise ValueError("apply needs at least one change")
+        from dnsbroker_powerdns.plan import Unplannable, plan
+        from dnsbroker_powerdns.write import Write, unplannable
+
+        zone = owner(zone)
+        try:
+            planned = plan(zone, changes)
+        except Unplannable as error:
+            raise unplannable(error, self._service.provider, zone) from error
+        write = Write(self._service, planned, soa_edit_api=self._settings.soa_edit_api, notify=self._settings.notify)
+        return await self._trying(write.attempt)
+
+    async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
+        """The RRset as the server has it, without disabled records."""
+        from dnsbroker_powerdns.plan import as_rrset
+
+        name = owner(name)
+        state = await self._trying(lambda: self._service.state(owner(zone), (name,)))
+        return as_rrset(state.rrsets.get((name, type)))
+
+    async def aclose(self) -> None:
+        """Give back connections."""
+        await self._api.aclose()
+
+    async def _trying(self, call: Callable[[], Awaitable[T]]) -> T:
+        """``call``, repeated a few times while it fails in a way that may pass; every call begins with reading."""
+        from dnsbroker.clock import Deadline
+        from dnsbroker.retry import retrying
+
+        deadline = Deadline.after(self._clock, self.request_timeout)
+        return await retrying(call, attempts=_ATTEMPTS, deadline=deadline, first_wait=_FIRST_WAIT)
