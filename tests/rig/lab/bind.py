@@ -38,7 +38,7 @@ class Zone:
         name: without trailing dot; the root is ".".
         text: the zone file, where BIND is the primary.
         signed: whether BIND signs it, with its default policy.
-        grants: update-policy rules; empty: no dynamic update.
+        grants: update-policy rules beside the lab's own; None: no dynamic update.
         primaries: addresses to transfer it from; given, BIND is a secondary of the zone.
         options: further statements of the zone's block.
     """
@@ -46,7 +46,7 @@ class Zone:
     name: str
     text: str = ""
     signed: bool = True
-    grants: Sequence[str] = CHALLENGE_GRANTS
+    grants: Sequence[str] | None = CHALLENGE_GRANTS
     primaries: Sequence[str] = ()
     options: str = ""
 
@@ -161,7 +161,7 @@ options {{
             lines.append("type primary;")
             if zone.signed:
                 lines.append("dnssec-policy default; inline-signing yes;")
-            if zone.grants:
+            if zone.grants is not None:
                 rules = "".join(f"grant {rule}; " for rule in (*zone.grants, f"{LAB_KEY} zonesub ANY"))
                 lines.append(f"update-policy {{ {rules}}};")
         return f'zone "{zone.name}" {{ {" ".join(lines)} {zone.options} }};\n'
@@ -199,6 +199,18 @@ options {{
             self.rndc("reconfig")
         for file in [*self.directory.glob(f"{zone.file_name}*"), *self._key_files(name, "*")]:
             file.unlink()
+
+    def follow(self, zone: str, primary: str) -> None:
+        """Become a secondary for one more zone."""
+        self.add_zone(Zone(zone, primaries=[primary]))
+
+    def unfollow(self, zone: str) -> None:
+        """Serve a zone no longer."""
+        self.remove_zone(zone)
+
+    def refresh(self, zone: str) -> None:
+        """Ask the primary now."""
+        self.rndc("refresh", zone)
 
     def ds(self, zone: str) -> list[str]:
         """The DS records (SHA-256) of a zone that is signed here, in presentation form; known before the start."""

@@ -14,9 +14,11 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab import wire
 from lab.processes import LabError, Server, run
+from lab.zonefile import absolute, zone_text
 
 SCHEMA = Path("/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql")
 
@@ -29,9 +31,17 @@ class Reply:
     headers: Mapping[str, str]
     body: str
 
-    def json(self) -> object:
-        """The body, decoded."""
-        return json.loads(self.body)
+    def object(self) -> dict[str, Any]:
+        """The body, which is a JSON object."""
+        decoded = json.loads(self.body)
+        assert isinstance(decoded, dict)
+        return decoded
+
+    def expect(self, status: int) -> Reply:
+        """The reply itself; LabError if it has another status."""
+        if self.status != status:
+            raise LabError(f"PowerDNS answered {self.status}, not {status}: {self.body}")
+        return self
 
 
 class PowerDNS(Server):
@@ -186,36 +196,31 @@ class PowerDNS(Server):
             with error:
                 return _reply(error.code, error.headers.items(), error.read())
 
+    def settings_of(self, zone: str) -> dict[str, Any]:
+        """What the API says of a zone, its records included."""
+        reply = self.api("GET", f"/zones/{absolute(zone)}")
+        return reply.expect(200).object()
+
+    def set_soa_edit_api(self, zone: str, value: str) -> None:
+        """Set SOA-EDIT-API through the API; an empty value unsets it."""
+        self.api("PUT", f"/zones/{absolute(zone)}", {"soa_edit_api": value}).expect(204)
+
+    def notify(self, zone: str) -> None:
+        """Tell the secondaries now."""
+        self.api("PUT", f"/zones/{absolute(zone)}/notify").expect(200)
+
+    def patch(self, zone: str, changes: Sequence[Mapping[str, object]]) -> None:
+        """Send these RRset changes in one PATCH."""
+        self.api("PATCH", f"/zones/{absolute(zone)}", {"rrsets": changes}).expect(204)
+
     def replace(self, zone: str, name: str, values: Sequence[str], *, record_type: str = "TXT", ttl: int = 5) -> None:
         """Make an RRset exactly these values (as the API takes them, so TXT quoted); none: delete it."""
         change: dict[str, object] = {"name": absolute(name), "type": record_type, "changetype": "DELETE"}
         if values:
             records = [{"content": value, "disabled": False} for value in values]
             change |= {"changetype": "REPLACE", "ttl": ttl, "records": records}
-        reply = self.api("PATCH", f"/zones/{absolute(zone)}", {"rrsets": [change]})
-        if reply.status != 204:
-            raise LabError(f"{self.name} answered {reply.status}: {reply.body}")
+        self.patch(zone, [change])
 
 
 def _reply(status: int, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
     return Reply(status, {name.lower(): value for name, value in headers}, body.decode())
-
-
-def absolute(name: str) -> str:
-    """The name with its trailing dot."""
-    return name if name.endswith(".") else name + "."
-
-
-def zone_text(zone: str, serial: int, servers: Mapping[str, Sequence[str]], *, ttl: int = 60) -> str:
-    """A zone file's SOA, NS and address records; server names are relative to the zone unless they end in a dot.
-
-    Addresses are written only for servers inside the zone.
-    """
-    origin = absolute(zone)
-    first = next(iter(servers))
-    lines = [f"$ORIGIN {origin}", f"$TTL {ttl}", f"@ SOA {first} hostmaster {serial} 3600 900 604800 {ttl}"]
-    for server, addresses in servers.items():
-        lines.append(f"@ NS {server}")
-        if not server.endswith(".") or server.endswith(f".{origin}"):
-            lines += [f"{server} {'AAAA' if ':' in address else 'A'} {address}" for address in addresses]
-    return "\n".join(lines) + "\n"

@@ -56,20 +56,38 @@ def look_until(seen: Callable[[], bool], what: str, seconds: float = 10.0, inter
 
 
 class Process:
-    """One program in the foreground, in a session of its own, its output appended to a log file."""
+    """One program in the foreground, in a session of its own, its output appended to a log file.
 
-    def __init__(self, name: str, command: Sequence[str | Path], log: Path) -> None:
+    ``on_line`` is called in a thread with each line of the output and the time of the monotonic clock when it came.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        on_line: Callable[[float, str], None] | None = None,
+    ) -> None:
         self.name = name
         self.log = log
-        with log.open("ab") as output:
+        with log.open("ab", buffering=0) as output:
             self._popen = subprocess.Popen(
                 [executable(str(command[0])), *map(str, command[1:])],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=subprocess.PIPE if on_line else output,
                 stderr=subprocess.STDOUT,
                 cwd=log.parent,
                 start_new_session=True,
             )
+        if on_line:
+            threading.Thread(target=self._read_lines, args=[on_line], name=f"{name}-log", daemon=True).start()
+
+    def _read_lines(self, on_line: Callable[[float, str], None]) -> None:
+        assert self._popen.stdout is not None
+        with self._popen.stdout as lines, self.log.open("ab", buffering=0) as output:
+            for line in lines:
+                on_line(time.monotonic(), line.decode(errors="replace").rstrip())
+                output.write(line)
 
     @property
     def pid(self) -> int:

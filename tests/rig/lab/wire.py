@@ -18,6 +18,7 @@ import dns.rdatatype
 import dns.rdtypes.ANY.SOA
 import dns.rdtypes.ANY.TXT
 import dns.update
+import dns.zone
 from dns.tsig import Key
 
 PROBE_SECONDS = 0.3
@@ -78,6 +79,13 @@ def serial(address: str, zone: str, *, port: int = 53, seconds: float = 2.0) -> 
     found = answer.get_rrset(answer.answer, dns.name.from_text(zone), dns.rdataclass.IN, dns.rdatatype.SOA)
     soa = found[0] if found else None
     return soa.serial if isinstance(soa, dns.rdtypes.ANY.SOA.SOA) else None
+
+
+def transfer(address: str, zone: str, *, port: int = 53) -> dns.zone.Zone:
+    """The whole zone by AXFR, its names absolute; raises one of :data:`UNANSWERED` if the server does not give it."""
+    copy = dns.zone.Zone(zone, relativize=False)
+    dns.query.inbound_xfr(address, copy, port=port, timeout=5, lifetime=10)
+    return copy
 
 
 def serves(address: str, zone: str, *, port: int = 53) -> bool:
