@@ -35,6 +35,9 @@ async def retrying(
     def stop(state: tenacity.RetryCallState) -> bool:
         return state.attempt_number >= attempts or state.upcoming_sleep > deadline.left()
 
+    async def called() -> T:
+        return await call()  # tenacity awaits only what it recognises as a coroutine function
+
     retry = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, BrokerError) and error.transient),
         wait=wait,
@@ -42,7 +45,7 @@ async def retrying(
         sleep=deadline.clock.sleep,
         reraise=True,
     )
-    return await retry(call)
+    return await retry(called)
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException | None:
