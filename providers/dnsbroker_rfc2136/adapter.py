@@ -31,8 +31,8 @@ class RFC2136:
     default_ttl: ClassVar[float] = 5.0
     default_settle: ClassVar[float] = 0.0
     request_timeout: ClassVar[float] = 15.0
-    #: Seconds for a TCP connection to one address, before the next one is tried.
-    connect_timeout: ClassVar[float] = 4.0
+    #: Seconds that a question may take at one address by TCP, and again by UDP, before the next address is tried.
+    question_timeout: ClassVar[float] = 4.0
 
     def __init__(self, settings: RFC2136Settings, surroundings: Surroundings) -> None:
         self._settings = settings
@@ -70,12 +70,13 @@ class RFC2136:
         """Nothing is held: every exchange has a connection of its own."""
 
     async def _talk(self, zone: str = "") -> Talk:
+        from dnsbroker.lookup.exchange import Address
         from dnsbroker_rfc2136.talk import Talk
         from dnsbroker_rfc2136.wire import Line
 
         blame = self._blame(zone)
-        timeouts = (self.request_timeout, self.connect_timeout)
-        lines = [Line(address, self._settings.port, *timeouts) for address in await self._addresses(blame)]
+        places = [Address(ip, self._settings.port) for ip in await self._addresses(blame)]
+        lines = [Line(place, self.request_timeout, self.question_timeout) for place in places]
         return Talk(lines, await self._signing_key(), blame)
 
     async def _addresses(self, blame: Blame) -> tuple[str, ...]:

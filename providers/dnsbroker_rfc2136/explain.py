@@ -94,11 +94,15 @@ class Blame:
                 f"does not take signatures as short as {self.algorithm}'s (BADTRUNC)",
                 "set tsig_algorithm to one that is not truncated, such as hmac-sha256, here and at the server",
             ),
+            dns.rcode.BADKEY: (
+                f"does not know key {self.key_name} with algorithm {self.algorithm} (BADKEY)",
+                "tsig_name and tsig_algorithm must be exactly those of the server's key statement",
+            ),
         }.get(
             reply.tsig_error,
             (
-                f"does not know key {self.key_name} with algorithm {self.algorithm} ({_code(reply)})",
-                "tsig_name and tsig_algorithm must be exactly those of the server's key statement",
+                f"does not accept the signature with key {self.key_name} and does not say why ({_code(reply)})",
+                "compare tsig_name, tsig_algorithm and tsig_secret with the server's key, and both clocks",
             ),
         )
         return AuthRejected(f"{self.server} {said}", provider=self.provider, zone=self.zone, hint=hint)
@@ -116,12 +120,15 @@ class Blame:
     def update(self, reply: Reply, places: Sequence[Place]) -> ProviderError:
         """The update of ``places`` was answered with an error (RFC 2136 section 3)."""
         code = _code(reply)
+        if reply.tsig_error == dns.rcode.BADKEY:
+            # The key has just been good enough for a question: so Knot says that its acl has no such update.
+            return self.refused(places, code)
         if reply.tsig_error:
             return self.key(reply)
         if reply.rcode == dns.rcode.SERVFAIL:
             return self.failure("the update")
         if reply.rcode == dns.rcode.REFUSED:
-            return self.refused(places)
+            return self.refused(places, code)
         if reply.rcode == dns.rcode.NOTAUTH:
             return ZoneMissing(
                 f"{self.server} takes no updates of {self.zone}: it is not its primary (NOTAUTH)",
@@ -140,11 +147,15 @@ class Blame:
             )
         return self.rejected(code, places)
 
-    def refused(self, places: Sequence[Place]) -> AuthRejected:
-        """REFUSED, which has many reasons that look the same from outside."""
+    def refused(self, places: Sequence[Place], code: str) -> ProviderError:
+        """A refusal, which has many reasons that look the same from outside.
+
+        Of several places a policy may allow all but one, which is no reason to give up the others.
+        """
         (name, type), zone = places[0], self.zone.rstrip(".")
-        return AuthRejected(
-            f"{self.server} refuses key {self.key_name} the update of {_named(places)} (REFUSED)",
+        kind = AuthRejected if len(places) == 1 else RecordRejected
+        return kind(
+            f"{self.server} refuses key {self.key_name} the update of {_named(places)} ({code})",
             provider=self.provider,
             zone=self.zone,
             rrset=_named(places[:1]),

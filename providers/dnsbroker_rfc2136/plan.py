@@ -8,7 +8,7 @@ seen: a delete without effect is no write, and an earlier request may still be o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dns.name
 import dns.rdata
@@ -60,6 +60,12 @@ class Edit:
     def is_done(self, standing: Standing) -> bool:
         """Whether ``standing`` shows it made."""
         return self.wanted <= standing.values and self.unwanted.isdisjoint(standing.values)
+
+    def taken_back(self) -> Edit:
+        """The edit that deletes what this one brought, and brings nothing back."""
+        brought = self.wanted - self.before.values
+        remove = tuple(rdata_of(self.before.type, value) for value in sorted(brought))
+        return replace(self, wanted=frozenset(), unwanted=brought, add=(), remove=remove, is_guarded=False)
 
 
 def place_of(change: Change) -> Place:

@@ -120,24 +120,25 @@ class Talk:
         """The server's answer to an UPDATE. Raises Silent, where nobody knows whether it was made, and AuthRejected."""
         line = self._lines[0]
         try:
-            return await line.exchange(message, self._key)
+            return await line.update(message, self._key)
         except Untrusted as error:
             raise self.blame.distrust(str(error)) from error
 
     async def _ask(self, name: str, type: str) -> Reply:
         async with self._slots:
+            silences = []
             for line in self._lines:
                 question = dns.message.make_query(name, type, flags=dns.flags.Flag(0))
                 try:
-                    reply = await line.exchange(question, self._key)
+                    reply = await line.ask(question, self._key)
                 except Silent as error:
-                    reason = f"{line.address}: {error}"
+                    silences.append(str(error))
                     continue
                 except Untrusted as error:
                     raise self.blame.distrust(str(error)) from error
                 self._lines = (line,)
                 return reply
-        raise self.blame.silence(reason)
+        raise self.blame.silence(", ".join(silences))
 
 
 async def each(ask: Callable[[Item], Awaitable[T]], items: Iterable[Item]) -> list[T]:

@@ -6,12 +6,14 @@ sent where nothing can come of it. Refused: waiting for any other server than th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import dns.exception
 import dns.rcode
 
 from dnsbroker.clock import Clock, Deadline
+from dnsbroker.errors import ProviderError
 from dnsbroker.records import Change, Receipt, rfc1982_newer
 from dnsbroker_rfc2136.explain import PREREQUISITE_FAILED
 from dnsbroker_rfc2136.plan import Edit, Mismatch, message, place_of, plan
@@ -44,7 +46,9 @@ async def apply(talk: Talk, zone: str, changes: Sequence[Change], clock: Clock) 
             messages = await _send(talk, zone, await _planned(talk, changes))
         except Unsettled as still:
             raise still.error from still
-    await _read_back(talk, edits, clock)
+    if unseen := await _unseen(talk, edits, clock):
+        await _take_back(talk, zone, edits)
+        raise talk.blame.unchanged(await talk.standing(unseen[0].place))
     changed = any(edit.has_effect for edit in edits)
     after = await talk.apex(zone)
     warnings = _warnings(before, after) if changed else ()
@@ -89,18 +93,22 @@ async def _send(talk: Talk, zone: str, edits: Sequence[Edit]) -> int:
     return 1
 
 
-async def _read_back(talk: Talk, edits: Sequence[Edit], clock: Clock) -> None:
-    """Look until the server shows every edit made. Raises Conflict or RecordRejected where it does not in time."""
+async def _unseen(talk: Talk, edits: Sequence[Edit], clock: Clock) -> Sequence[Edit]:
+    """Look until the server shows every edit made; those that it does not show in time."""
     deadline = Deadline.after(clock, READ_BACK_SECONDS)
     while True:
         is_last = deadline.has_passed()
         made = await each(talk.is_done, edits)
         edits = [edit for edit, is_made in zip(edits, made, strict=True) if not is_made]
-        if not edits:
-            return
-        if is_last:
-            raise talk.blame.unchanged(await talk.standing(edits[0].place))
+        if not edits or is_last:
+            return edits
         await clock.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _take_back(talk: Talk, zone: str, edits: Sequence[Edit]) -> None:
+    """Delete what ``edits`` added, so that a failed call leaves nothing behind, not even what shows up later."""
+    with contextlib.suppress(ProviderError, Unsettled):
+        await _send(talk, zone, [back for edit in edits if (back := edit.taken_back()).remove])
 
 
 def _warnings(before: Apex, after: Apex) -> tuple[str, ...]:

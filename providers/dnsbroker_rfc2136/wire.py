@@ -1,35 +1,30 @@
-"""One message to one address, and its answer: signed, framed, checked. The wire's truth, without a judgement.
+"""One message to one address, and its answer: signed, carried, checked. The wire's truth, without a judgement.
 
-Rule: a question goes by TCP, and by UDP where TCP gets no connection; an update goes by TCP alone (RFC 2136 section
-2.1, RFC 7766). An answer that says all is well counts only with a MAC that verifies (RFC 8945 section 5.3); one that
-says no is believed unsigned, too, for it can do no more harm than silence. No message is sent twice from here.
+Rule: a question goes by TCP, and by UDP where that fails; an update goes by TCP alone (RFC 2136 section 2.1). An answer
+that says all is well counts only with a MAC that verifies (RFC 8945 section 5.3); one that says no is believed
+unsigned, too, for it can do no more harm than silence. No message is sent twice by the same transport.
 """
 
 from __future__ import annotations
 
-import asyncio
-import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import dns.exception
 import dns.flags
 import dns.message
-import dns.opcode
 import dns.rcode
 import dns.tsig
 from dns.rdtypes.ANY import TSIG
 
+from dnsbroker.lookup import wire
+from dnsbroker.lookup.exchange import Address
+
 _OCTETS_OF_TIME = 6
-_UDP_SECONDS = 3.0
-_LARGEST_DATAGRAM = 65535
 
 
 class Silent(Exception):
-    """No answer: ``str`` says why. ``sent`` is true where the server may have read the message."""
-
-    def __init__(self, reason: str, *, sent: bool) -> None:
-        super().__init__(reason)
-        self.sent = sent
+    """No answer: ``str`` says why."""
 
 
 class Untrusted(Exception):
@@ -61,89 +56,45 @@ class Reply:
 
 @dataclass(frozen=True)
 class Line:
-    """The way to one address of the server. Time-outs are in seconds; ``timeout`` is for a whole exchange."""
+    """The way to one address of the server; time-outs in seconds."""
 
-    address: str
-    port: int
-    timeout: float
-    connect_timeout: float
+    address: Address
+    update_timeout: float
+    question_timeout: float
 
-    async def exchange(self, message: dns.message.Message, key: dns.tsig.Key) -> Reply:
-        """Sign ``message`` with ``key``, send it, and return the checked answer.
+    async def ask(self, question: dns.message.Message, key: dns.tsig.Key) -> Reply:
+        """The checked answer to ``question``, signed with ``key``. Raises Silent, Untrusted."""
+        sent = _signed(question, key)
+        try:
+            octets = await wire.by_tcp(self.address, sent, _answer_to(sent), self.question_timeout)
+        except wire.Nothing as by_tcp:
+            try:
+                octets = await wire.by_udp(self.address, sent, _answer_to(sent), self.question_timeout)
+            except wire.Nothing as by_udp:
+                raise Silent(f"{self.address}: TCP: {by_tcp}; UDP: {by_udp}") from by_udp
+        return understood(question, octets, key)
 
-        Raises Silent, Untrusted, and dns.exception.TooBig for more than one message holds.
+    async def update(self, message: dns.message.Message, key: dns.tsig.Key) -> Reply:
+        """The checked answer to an UPDATE, signed with ``key``.
+
+        Raises Silent, Untrusted, and dns.exception.TooBig where one message cannot hold it.
         """
-        message.use_tsig(key)
-        wire = message.to_wire()
+        sent = _signed(message, key)
         try:
-            async with asyncio.timeout(self.timeout):
-                return understood(message, await self._carried(message, wire), key)
-        except TimeoutError as error:
-            raise Silent(f"no answer within {self.timeout:g} s", sent=True) from error
-
-    async def _carried(self, message: dns.message.Message, wire: bytes) -> bytes:
-        with self._socket(socket.SOCK_STREAM) as stream:
-            try:
-                await self._connect(stream)
-            except Silent:
-                if message.opcode() == dns.opcode.UPDATE:
-                    raise
-                return await self._datagram(wire)
-            return await _over_stream(stream, wire)
-
-    async def _connect(self, stream: socket.socket) -> None:
-        try:
-            async with asyncio.timeout(self.connect_timeout):
-                await asyncio.get_running_loop().sock_connect(stream, (self.address, self.port))
-        except TimeoutError as error:
-            raise Silent(f"no TCP connection within {self.connect_timeout:g} s", sent=False) from error
-        except OSError as error:
-            raise Silent(f"no TCP connection: {_words(error)}", sent=False) from error
-
-    async def _datagram(self, wire: bytes) -> bytes:
-        loop = asyncio.get_running_loop()
-        with self._socket(socket.SOCK_DGRAM) as datagram:
-            try:
-                async with asyncio.timeout(_UDP_SECONDS):
-                    await loop.sock_connect(datagram, (self.address, self.port))
-                    await loop.sock_sendall(datagram, wire)
-                    return await loop.sock_recv(datagram, _LARGEST_DATAGRAM)
-            except TimeoutError as error:
-                raise Silent(
-                    f"neither a TCP connection nor an answer by UDP within {_UDP_SECONDS:g} s", sent=False
-                ) from error
-            except OSError as error:
-                raise Silent(f"neither TCP nor UDP: {_words(error)}", sent=False) from error
-
-    def _socket(self, kind: socket.SocketKind) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        try:
-            made = socket.socket(family, kind)
-        except OSError as error:
-            raise Silent(f"this host cannot: {_words(error)}", sent=False) from error
-        made.setblocking(False)
-        return made
+            octets = await wire.by_tcp(self.address, sent, _answer_to(sent), self.update_timeout)
+        except wire.Nothing as error:
+            raise Silent(f"{self.address}: TCP: {error}") from error
+        return understood(message, octets, key)
 
 
-async def _over_stream(stream: socket.socket, wire: bytes) -> bytes:
-    """Send with the two octets of length before it (RFC 1035 section 4.2.2) and receive likewise."""
-    loop = asyncio.get_running_loop()
-    try:
-        await loop.sock_sendall(stream, len(wire).to_bytes(2, "big") + wire)
-        length = int.from_bytes(await _exactly(stream, 2), "big")
-        return await _exactly(stream, length)
-    except OSError as error:
-        raise Silent(f"the connection broke: {_words(error)}", sent=True) from error
+def _signed(message: dns.message.Message, key: dns.tsig.Key) -> bytes:
+    message.use_tsig(key)
+    return message.to_wire()
 
 
-async def _exactly(stream: socket.socket, count: int) -> bytes:
-    got = bytearray()
-    while len(got) < count:
-        more = await asyncio.get_running_loop().sock_recv(stream, count - len(got))
-        if not more:
-            raise Silent("the server closed the connection without an answer", sent=True)
-        got += more
-    return bytes(got)
+def _answer_to(sent: bytes) -> Callable[[bytes], bytes | None]:
+    """Takes whatever has the same id; what it is worth is judged once it is here."""
+    return lambda octets: octets if octets[:2] == sent[:2] else None
 
 
 def understood(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> Reply:
@@ -184,7 +135,3 @@ def _skew(question: dns.message.Message, tsig: TSIG.TSIG) -> int:
     if tsig.error != dns.rcode.BADTIME or len(tsig.other) != _OCTETS_OF_TIME or not isinstance(ours, TSIG.TSIG):
         return 0
     return int.from_bytes(tsig.other, "big") - int(ours.time_signed)
-
-
-def _words(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
