@@ -1,0 +1,179 @@
+"""Finding the place: where a challenge's record really stands, behind every CNAME and DNAME.
+
+One authoritative server is asked about the challenge name, no resolver ever. A CNAME that only a wildcard makes is not
+followed: the record that is to be written takes its place. A chain that turns in a circle or ends nowhere is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dnsbroker.config import DNSConfig
+from dnsbroker.errors import DelegationBroken, LookupFailed, NameInvalid
+from dnsbroker.lookup.address import Address
+from dnsbroker.lookup.asking import Cut
+from dnsbroker.lookup.cuts import Cuts, Step
+from dnsbroker.lookup.exchange import Exchange
+from dnsbroker.lookup.recursor import RESOLV_CONF, Recursor, resolvers
+from dnsbroker.lookup.servers import complete
+from dnsbroker.lookup.zone import Hop, NameServer, Place, Zone
+from dnsbroker.names import labels, owner, shown
+
+__all__ = ["Finder", "Hop", "NameServer", "Place", "Zone"]
+
+_MOST_HOPS = 16
+
+
+class Finder:
+    """Finds places and zones. What it has found it keeps, so one serves for one run and no longer.
+
+    ``resolv_conf`` is the system's list of resolvers, used where ``config`` names none. Raises LookupFailed where that
+    cannot be read.
+    """
+
+    def __init__(self, config: DNSConfig, exchange: Exchange, *, resolv_conf: Path = RESOLV_CONF) -> None:
+        self._port = config.nameserver_port
+        self._resolvers = resolvers(config, resolv_conf)
+        self._cuts = Cuts(config, exchange, Recursor(exchange, self._resolvers))
+
+    def resolvers(self) -> tuple[Address, ...]:
+        """The recursive resolvers that this host uses."""
+        return self._resolvers
+
+    async def find(self, name: str) -> Place:
+        """Where a record for ``name``, the full owner name of a challenge, has to be written.
+
+        Raises LookupFailed where no server answers for the name, DelegationBroken where its aliases lead nowhere or in
+        a circle, NameInvalid where it is no name.
+        """
+        chain = [owner(name)]
+        hops: list[Hop] = []
+        while True:
+            step, zone = await self._look_at(chain)
+            alias = await self._alias(step, chain[-1])
+            if alias is None:
+                return Place(chain[0], chain[-1], zone, tuple(hops))
+            hops.append(Hop(alias.owner, alias.target, alias.kind, zone))
+            chain.append(_next(chain, alias))
+
+    async def zone_of(self, name: str) -> Zone:
+        """The zone that holds owner name ``name``; aliases are not followed. Raises LookupFailed."""
+        return await self._complete((await self._cuts.holding(owner(name))).cut)
+
+    async def addresses(self, host: str) -> tuple[str, ...]:
+        """The IP addresses of ``host``, a name or itself an address; for services' hosts, never for names to write.
+
+        The host's own zone is asked first; what it does not know (``localhost``, a name in /etc/hosts) the system may.
+        Raises LookupFailed where nobody knows one.
+        """
+        try:
+            return (str(ipaddress.ip_address(host)),)
+        except ValueError:
+            name = owner(host)
+        found: frozenset[str] = frozenset()
+        if len(labels(name)) > 1:
+            try:
+                found = await self._cuts.addresses(name)
+            except LookupFailed:
+                found = frozenset()  # then the system's own word is the last one
+        return tuple(sorted(found)) or await _system_addresses(host)
+
+    async def _look_at(self, chain: Sequence[str]) -> tuple[Step, Zone]:
+        """The last name of ``chain`` and its zone. Raises LookupFailed for the first name, else DelegationBroken."""
+        name = chain[-1]
+        try:
+            step = await self._cuts.holding(name)
+            if step.cut.zone == ".":
+                raise _outside(name)
+            return step, await self._complete(step.cut)
+        except LookupFailed as error:
+            if len(chain) == 1:
+                raise
+            raise _broken(f"the delegation leads to a name that cannot be written, {error.message}", chain) from error
+
+    async def _complete(self, cut: Cut) -> Zone:
+        return await self._cuts.once.get(f"whole {cut.zone}", lambda: complete(self._cuts, cut, self._port))
+
+    async def _alias(self, step: Step, name: str) -> _Alias | None:
+        above = step.answer.dname_above(name)
+        if above is not None:
+            (target,) = step.answer.values(above, "DNAME")
+            return _Alias("DNAME", above, target, _with_suffix(name, above, target))
+        found = step.answer.alias(name)
+        if found is None or await self._is_wildcard(step.cut, name, found):
+            return None
+        return _Alias("CNAME", name, found, found)
+
+    async def _is_wildcard(self, cut: Cut, name: str, target: str) -> bool:
+        """Whether the CNAME at ``name`` is made from a wildcard: its signature says so, or a random sibling has it."""
+        sibling = ".".join((secrets.token_hex(7), *labels(name)[1:])) + "."
+        own, other = await asyncio.gather(
+            self._cuts.ask(cut, name, "CNAME", dnssec=True), self._cuts.ask(cut, sibling, "CNAME")
+        )
+        if own.is_signed(name, "CNAME"):
+            return own.is_synthesised(name, "CNAME")
+        return other.alias(sibling) == target
+
+
+@dataclass(frozen=True)
+class _Alias:
+    """A redirection: the record, and the name it makes of the one that was asked."""
+
+    kind: Literal["CNAME", "DNAME"]
+    owner: str
+    target: str
+    leads_to: str
+
+
+def _with_suffix(name: str, old: str, new: str) -> str:
+    """``name`` with its suffix ``old`` replaced (RFC 6672 section 2.2)."""
+    kept = labels(name)[: len(labels(name)) - len(labels(old))]
+    return ".".join((*kept, *labels(new))) + "."
+
+
+def _next(chain: Sequence[str], alias: _Alias) -> str:
+    """Where ``alias`` leads after ``chain``. Raises DelegationBroken."""
+    try:
+        name = owner(alias.leads_to)
+    except NameInvalid as error:
+        raise _broken(
+            f"the {alias.kind} at {shown(alias.owner)} leads to no usable name", [*chain, alias.leads_to]
+        ) from error
+    if name in chain:
+        raise _broken("the delegation turns in a circle", [*chain, name])
+    if len(chain) > _MOST_HOPS:
+        raise _broken(f"the delegation has more than {_MOST_HOPS} aliases", [*chain, name])
+    return name
+
+
+def _broken(message: str, chain: Sequence[str]) -> DelegationBroken:
+    names = [shown(name) for name in chain]
+    hint = f"mend the CNAME or DNAME records that begin at {names[0]}"
+    return DelegationBroken(message, name=chain[0], chain=names, hint=hint)
+
+
+def _outside(name: str) -> LookupFailed:
+    return LookupFailed(
+        f"{shown(name)} is in no zone below the root",
+        name=name,
+        rcode="NXDOMAIN",
+        hint="is the name right? for a zone that only your own servers know, name them in dns.servers",
+        transient=False,
+    )
+
+
+async def _system_addresses(host: str) -> tuple[str, ...]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise LookupFailed(
+            f"no address for {host}", name=host, hint="is the name right? an IP address will do as well"
+        ) from error
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
