@@ -1,0 +1,275 @@
+"""A small ACME server (RFC 8555) on loopback that says yes, or at any point what a test scripts.
+
+Rule: it is strict where the protocol is: a nonce counts once, the signed URL is the URL, the signature verifies under
+the account's key. Left to itself it validates every challenge at once and issues. Keys here are for tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from acme import jws
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from josepy import json_util, jwk
+
+from dnsbroker.acme import Client
+from dnsbroker.testing import FakeClock
+from dnsbroker.transport import Connections
+from loopback import LoopbackServer, Request, Response
+
+URN = "urn:ietf:params:acme:error:"
+CHAIN = "-----BEGIN CERTIFICATE-----\nMAoCAQE=\n-----END CERTIFICATE-----\n"
+
+
+def pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    """The key as the store keeps it."""
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(*form).decode()
+
+
+def account_key(kind: str = "P-256") -> str:
+    """A test's account key in PEM: ``P-256``, ``P-384``, ``P-521`` or ``RSA``; the same each time."""
+    return _made(kind)
+
+
+@functools.cache
+def _made(kind: str) -> str:
+    if kind == "RSA":
+        return pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+    return pem(ec.generate_private_key(curves[kind]))
+
+
+@dataclass(frozen=True)
+class Post:
+    """A signed request: the path, the protected header as it was sent, the payload, the whole body."""
+
+    path: str
+    protected: Mapping[str, Any]
+    payload: bytes
+    body: bytes
+
+    def json(self) -> Any:
+        """The payload as JSON."""
+        return json.loads(self.payload)
+
+
+def _public(members: Mapping[str, object]) -> jwk.JWK:
+    key = jwk.JWK.from_json(members)
+    assert isinstance(key, jwk.JWK)
+    return key
+
+
+def answer(status: int, content: object, **headers: str) -> Response:
+    """A reply with ``content`` as JSON; ``retry_after`` is the header Retry-After."""
+    kind = "application/problem+json" if status >= 400 else "application/json"
+    told = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Response(status, (("Content-Type", kind), *told), json.dumps(content).encode())
+
+
+def refusal(status: int, type: str, detail: str = "no", **headers: str) -> Response:
+    """A problem document of that type."""
+    return answer(status, {"type": URN + type, "detail": detail, "status": status}, **headers)
+
+
+@dataclass
+class FakeCA:
+    """The server's state. ``scripts[path]`` are replies that replace the next ones at that path, ``"order/1"`` say.
+
+    A scripted reply brings a nonce of its own unless it has a Replay-Nonce header. ``rejects`` says of each POST
+    whether its nonce is refused whatever it is.
+    """
+
+    posts: list[Post] = field(default_factory=list)
+    scripts: defaultdict[str, list[Response]] = field(default_factory=lambda: defaultdict(list))
+    rejects: Iterator[bool] = field(default_factory=lambda: itertools.repeat(False))
+    meta: dict[str, object] = field(default_factory=dict)
+    challenge_types: tuple[str, ...] = ("http-01", "dns-01")
+    accounts: dict[str, jwk.JWK] = field(default_factory=dict)
+    orders: dict[int, dict[str, Any]] = field(default_factory=dict)
+    authorizations: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _nonces: set[str] = field(default_factory=set)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.server = LoopbackServer(self._answer)
+
+    def url(self, path: str) -> str:
+        """The URL of a path of ours."""
+        return f"{self.server.url}/{path}"
+
+    @property
+    def paths(self) -> list[str]:
+        """Method and path of every request so far."""
+        return [f"{request.method} {request.target.removeprefix('/')}" for request in self.server.requests]
+
+    def nonce(self) -> str:
+        """A fresh nonce that counts once."""
+        fresh = json_util.encode_b64jose(f"nonce-{next(self._numbers):06}".encode())
+        self._nonces.add(fresh)
+        return fresh
+
+    def _answer(self, request: Request) -> Response:
+        path = request.target.removeprefix("/")
+        post = self._post(path, request) if request.method == "POST" else None
+        scripted = self.scripts[path].pop(0) if self.scripts[path] else None
+        told = scripted or (self._told(path, post) if post else self._read(path))
+        if told.header("Replay-Nonce") or path == "dir":
+            return told
+        return replace(told, headers=(*told.headers, ("Replay-Nonce", self.nonce())))
+
+    def _read(self, path: str) -> Response:
+        if path != "dir":
+            return Response(200 if path == "new-nonce" else 405)
+        urls = {"newNonce": "new-nonce", "newAccount": "new-account", "newOrder": "new-order"}
+        found = {key: self.url(value) for key, value in urls.items()}
+        return answer(200, {**found, "x7Gq": "https://example.test/random", "meta": self.meta})
+
+    def _post(self, path: str, request: Request) -> Post:
+        """The request, taken apart and checked as far as a script may want it too."""
+        assert request.headers["content-type"] == "application/jose+json"
+        assert request.headers["user-agent"].startswith("dnsbroker/")
+        signed = jws.JWS.json_loads(request.body.decode())
+        protected = json.loads(signed.signature.protected)
+        assert protected["url"] == self.url(path)
+        assert ("jwk" in protected) != ("kid" in protected)
+        key = self.accounts[protected["kid"]] if "kid" in protected else signed.signature.combined.jwk
+        assert signed.verify(key)
+        post = Post(path, protected, signed.payload, request.body)
+        self.posts.append(post)
+        return post
+
+    def _told(self, path: str, post: Post) -> Response:
+        fresh = post.protected["nonce"] in self._nonces
+        self._nonces.discard(post.protected["nonce"])
+        if next(self.rejects) or not fresh:
+            return refusal(400, "badNonce", "the nonce is used or unknown")
+        place, _, number = path.partition("/")
+        known: dict[str, Callable[[Post, int], Response]] = {
+            "new-account": self._account,
+            "new-order": self._new_order,
+            "order": lambda post, number: answer(200, self.orders[number]),
+            "authz": self._authorization,
+            "challenge": self._challenge,
+            "finalize": self._finalize,
+            "cert": lambda post, number: Response(200, body=CHAIN.encode()),
+        }
+        return known[place](post, int(number or 0))
+
+    def _account(self, post: Post, _: int) -> Response:
+        key = _public(post.protected["jwk"])
+        for url, known in self.accounts.items():
+            if known == key:
+                return answer(200, {"status": "valid"}, Location=url)
+        url = self.url(f"account/{len(self.accounts) + 1}")
+        self.accounts[url] = key
+        return answer(201, {"status": "valid"}, Location=url)
+
+    def _new_order(self, post: Post, _: int) -> Response:
+        number = len(self.orders) + 1
+        names = [identifier["value"] for identifier in post.json()["identifiers"]]
+        self.orders[number] = {
+            "status": "pending",
+            "expires": "2026-11-27T12:00:00Z",
+            "identifiers": post.json()["identifiers"],
+            "authorizations": [self.url(f"authz/{self._open(name)}") for name in reversed(names)],
+            "finalize": self.url(f"finalize/{number}"),
+        }
+        return answer(201, self.orders[number], Location=self.url(f"order/{number}"))
+
+    def _open(self, name: str) -> int:
+        number = len(self.authorizations) + 1
+        found: dict[str, Any] = {
+            "status": "pending",
+            "identifier": {"type": "dns", "value": name.removeprefix("*.")},
+            "challenges": [self._offer(kind, number) for kind in self.challenge_types],
+        }
+        self.authorizations[number] = {**found, "wildcard": True} if name.startswith("*.") else found
+        return number
+
+    def _offer(self, kind: str, number: int) -> dict[str, object]:
+        token = json_util.encode_b64jose(f"token {number:020}".encode())
+        return {"type": kind, "url": self.url(f"challenge/{number}"), "status": "pending", "token": token}
+
+    def _authorization(self, post: Post, number: int) -> Response:
+        if post.payload:
+            self.authorizations[number]["status"] = post.json()["status"]
+        return answer(200, self.authorizations[number])
+
+    def _challenge(self, post: Post, number: int) -> Response:
+        if post.payload:
+            self.authorizations[number]["status"] = "valid"
+        if all(found["status"] == "valid" for found in self.authorizations.values()):
+            for order in self.orders.values():
+                order["status"] = "ready"
+        return answer(200, {"type": "dns-01", "status": self.authorizations[number]["status"]})
+
+    def _finalize(self, post: Post, number: int) -> Response:
+        order = self.orders[number]
+        if order["status"] != "ready":
+            return refusal(403, "orderNotReady")
+        order.update(status="valid", certificate=self.url(f"cert/{number}"))
+        return answer(200, order)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A CA, and a client of it with an account; the clock is turned by the client's own waits."""
+
+    ca: FakeCA
+    client: Client
+    clock: FakeClock
+
+
+class Scenario(Protocol):
+    """A test as a coroutine on a stage."""
+
+    __name__: str
+
+    def __call__(self, stage: Stage) -> Awaitable[None]:
+        """Play it."""
+        ...
+
+
+@asynccontextmanager
+async def opened(
+    ca: FakeCA,
+    *,
+    key: str = "P-256",
+    clock: FakeClock | None = None,
+    parallel: int = 8,
+    timeout: float = 5.0,
+    at: str = "dir",
+) -> AsyncIterator[Client]:
+    """A client of the running ``ca`` that has no account yet; its connections are closed afterwards."""
+    session = Connections({}).session(timeout=timeout, body_limit=1024 * 1024)
+    try:
+        used = clock or FakeClock()
+        yield Client(ca.url(at), account_key(key), session, used, parallel=asyncio.Semaphore(parallel))
+    finally:
+        await session.aclose()
+
+
+def scenario(play: Scenario) -> Callable[[], None]:
+    """The test as pytest runs it: a fresh CA, an account on it, the coroutine, and everything closed."""
+
+    async def played() -> None:
+        ca, clock = FakeCA(), FakeClock()
+        async with ca.server, opened(ca, clock=clock) as client:
+            await client.register((), agree_tos=True)
+            await play(Stage(ca, client, clock))
+
+    def test() -> None:
+        asyncio.run(played())
+
+    test.__name__, test.__doc__ = play.__name__, play.__doc__
+    return test
