@@ -99,14 +99,7 @@ class ProviderError(BrokerError):
     kind = "provider"
 
     def __init__(
-        self,
-        message: str,
-        *,
-        provider: str,
-        zone: str = "",
-        rrset: str = "",
-        hint: str = "",
-        transient: bool = False,
+        self, message: str, *, provider: str, zone: str = "", rrset: str = "", hint: str = "", transient: bool = False
     ) -> None:
         where = f"provider {provider}" + (f", zone {zone}" if zone else "")
         super().__init__(f"{where}: {message}", hint=hint, transient=transient)
@@ -180,14 +173,7 @@ class SerialStuck(ProviderError):
     kind = "serial-stuck"
 
     def __init__(
-        self,
-        message: str,
-        *,
-        provider: str,
-        zone: str,
-        setting: str = "",
-        serial: int | None = None,
-        hint: str = "",
+        self, message: str, *, provider: str, zone: str, setting: str = "", serial: int | None = None, hint: str = ""
     ) -> None:
         super().__init__(message, provider=provider, zone=zone, hint=hint)
         self.setting = setting
@@ -221,14 +207,7 @@ class LookupFailed(BrokerError):
     kind = "lookup"
 
     def __init__(
-        self,
-        message: str,
-        *,
-        name: str,
-        server: str = "",
-        rcode: str = "",
-        hint: str = "",
-        transient: bool = True,
+        self, message: str, *, name: str, server: str = "", rcode: str = "", hint: str = "", transient: bool = True
     ) -> None:
         super().__init__(message, hint=hint, transient=transient)
         self.name = name
