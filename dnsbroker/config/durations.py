@@ -12,8 +12,8 @@ from dnsbroker.config.kinds import described
 from dnsbroker.settings import Duration, Rejected
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_WRITTEN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_LOOSE = re.compile(r"(\d+(?:\.\d+)?)\s*(milli|ms|s|mi|m|h|d|w)?[a-z]*\.?")
+_WRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?")
+_LOOSE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(milli|ms|s|mi|m|h|d|w)?[a-z]*\.?")
 _LOOSE_UNITS = {**_UNITS, "milli": 0.001, "mi": 60.0, "w": 7 * 86400.0}
 _FORMS = 'a duration is "90s", "10m", "2h", "3d", or a number of seconds'
 

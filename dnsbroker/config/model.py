@@ -94,9 +94,9 @@ class PropagationConfig:
     )
     require: Require = key(
         "all-reachable",
-        doc='Who must agree. "all-reachable": every server that answers for the zone; an address that is silent for 10 s, '
-        'or lame, is named and tolerated while another server of the zone answers. "all": such an address fails the '
-        'wait. "resolvers": only dns.resolvers, first asked after settle. "none": nobody, only settle is waited. '
+        doc='Who must agree. "all-reachable": every server that answers for the zone; an address that is silent for '
+        '10 s, or lame, is named and tolerated while another server of the zone answers. "all": such an address fails '
+        'the wait. "resolvers": only dns.resolvers, first asked after settle. "none": nobody, only settle is waited. '
         "The last two need a settle above zero.",
     )
     ignore: tuple[str, ...] = key(
@@ -140,7 +140,7 @@ class ProviderConfig:
     )
     ttl: Duration | None = key(
         None,
-        doc="The TTL of challenge records in a new RRset; by default the adapter's own, 5s for powerdns and rfc2136.",
+        doc="The TTL of challenge records in a new RRset, by default what the adapter holds for right.",
         example='"5s"',
         read=values.read_ttl,
     )

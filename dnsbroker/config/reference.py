@@ -48,13 +48,18 @@ class Entry:
         """What to write where one begins: the default if it says something, else the example."""
         return self.example if self.example and self.default in _SILENT else self.default
 
+    def row(self) -> str:
+        """The key's row in a Markdown table: name, type, default, sentence."""
+        default = "required" if self.is_required else f"`{self.default}`" if self.default else "varies"
+        return f"| `{self.name}` | {self.type} | {default} | {self.doc} |"
+
 
 _SILENT = ("", '""', "[]", "{}", "false")
 
 
 def entries(cls: type[Any]) -> tuple[Entry, ...]:
     """The keys of ``cls`` in their order."""
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     return tuple(_entry(each, hints[each.name]) for each in keys(cls))
 
 
@@ -75,7 +80,7 @@ def sentence(doc: str) -> str:
 def _default(default: object, hint: object) -> str:
     if isinstance(default, Path):
         return written(str(default))
-    if hint is Mode and isinstance(default, int):
+    if hint == Mode and isinstance(default, int):
         return written(f"{default:04o}")
     if hint is Duration and isinstance(default, int | float):
         return written(show(default))

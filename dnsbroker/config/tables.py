@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from dnsbroker.config import durations, kinds
 from dnsbroker.config.secrets import SecretPlace, read_secret
@@ -22,9 +22,9 @@ from dnsbroker.errors import ConfigError, NameInvalid
 from dnsbroker.settings import Duration, Key, Rejected, Secret, described
 
 #: The path of a file that must be readable, or empty for none; absolute once read.
-ReadableFile = typing.NewType("ReadableFile", str)
+ReadableFile = Annotated[str, "readable file"]
 #: The permission bits of a file, written as octal text.
-Mode = typing.NewType("Mode", int)
+Mode = Annotated[int, "mode"]
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class Table:
 
     def values(self, cls: type[Any]) -> dict[str, Any]:
         """What the table says for the keys of ``cls``, by field name. Raises ConfigError."""
-        hints = typing.get_type_hints(cls)
+        hints = typing.get_type_hints(cls, include_extras=True)
         found = {}
         for each in keys(cls):
             if each.name in self.raw:
@@ -129,7 +129,7 @@ class Table:
             return read_secret(raw, self._secret_place(name))
         if wanted is Path:
             return self._path(raw)
-        if wanted is ReadableFile:
+        if wanted == ReadableFile:
             return self._readable(raw)
         if wanted not in _PLAIN:
             raise TypeError(f"{name}: {wanted} needs a read function of its own")
