@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from dnsbroker.clock import Clock
 from dnsbroker.config import DNSConfig
 from dnsbroker.errors import LookupFailed
 from dnsbroker.lookup.address import parse_address
@@ -23,6 +24,8 @@ from dnsbroker.names import labels, shown
 
 #: Seconds in which some server of a zone that only a resolver told us of must answer; else it counts as out of reach.
 PROBE = 3.0
+#: Seconds for which what was found is believed: long enough for a run's start, too short for a program that lives on.
+KEPT = 60.0
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,9 @@ class Step:
 
 
 class Cuts:
-    """The zones found so far in this run. Everything is looked up once, however many ask."""
+    """The zones found so far. Everything is looked up once, however many ask, and again when it has become old."""
 
-    def __init__(self, config: DNSConfig, exchange: Exchange, recursor: Recursor) -> None:
+    def __init__(self, config: DNSConfig, exchange: Exchange, recursor: Recursor, clock: Clock) -> None:
         port = config.nameserver_port
         self._configured = {
             zone: tuple(parse_address(address, port) for address in addresses)
@@ -48,7 +51,7 @@ class Cuts:
         self._recursor = recursor
         self._out_of_reach: dict[str, str] = {}
         self._asking = Asking(exchange, port, self._server_addresses)
-        self.once = Once()
+        self.once = Once(clock, KEPT)
 
     async def holding(self, name: str) -> Step:
         """The zone that holds ``name``, which no resolver is asked about. Raises LookupFailed."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dnsbroker.clock import Clock
 from dnsbroker.config import DNSConfig
 from dnsbroker.errors import DelegationBroken, LookupFailed, NameInvalid
 from dnsbroker.lookup.address import Address
@@ -32,16 +33,16 @@ _MOST_HOPS = 16
 
 
 class Finder:
-    """Finds places and zones. What it has found it keeps, so one serves for one run and no longer.
+    """Finds places and zones. What it has found it believes for a minute, by ``clock``.
 
     ``resolv_conf`` is the system's list of resolvers, used where ``config`` names none. Raises LookupFailed where that
     cannot be read.
     """
 
-    def __init__(self, config: DNSConfig, exchange: Exchange, *, resolv_conf: Path = RESOLV_CONF) -> None:
+    def __init__(self, config: DNSConfig, exchange: Exchange, clock: Clock, *, resolv_conf: Path = RESOLV_CONF) -> None:
         self._port = config.nameserver_port
         self._resolvers = resolvers(config, resolv_conf)
-        self._cuts = Cuts(config, exchange, Recursor(exchange, self._resolvers))
+        self._cuts = Cuts(config, exchange, Recursor(exchange, self._resolvers), clock)
 
     def resolvers(self) -> tuple[Address, ...]:
         """The recursive resolvers that this host uses."""

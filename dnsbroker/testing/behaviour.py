@@ -17,7 +17,8 @@ class Behaviour:
 
     ``rcode`` answers with that alone (``REFUSED``, ``SERVFAIL``, ``NOTIMP``, …). ``not_authoritative``: without AA.
     ``upward``: refers to the root instead of answering. ``no_edns``: FORMERR to EDNS. ``lower_case``: echoes the
-    question in lower case. ``close_tcp`` resets every connection. ``delay`` is in seconds.
+    question in lower case. ``close_tcp`` resets every connection. ``denied`` names (owner names in lower case) get
+    NXDOMAIN whatever stands there. ``delay`` is in seconds.
     """
 
     silent: bool = False
@@ -29,6 +30,7 @@ class Behaviour:
     truncate_udp: bool = False
     drop_udp: bool = False
     close_tcp: bool = False
+    denied: frozenset[str] = frozenset()
     delay: float = 0.0
 
     def is_mute(self, *, tcp: bool) -> bool:
@@ -40,6 +42,9 @@ class Behaviour:
         if self.rcode or (self.no_edns and query.edns >= 0):
             _empty(reply)
             reply.set_rcode(dns.rcode.from_text(self.rcode or "FORMERR"))
+        if query.question[0].name.to_text().lower() in self.denied:
+            reply.answer.clear()
+            reply.set_rcode(dns.rcode.NXDOMAIN)
         if self.upward:
             _empty(reply)
             reply.authority.append(dns.rrset.from_text(".", 60, "IN", "NS", "a.root-servers.net."))
