@@ -265,6 +265,17 @@ async def test_an_authorization_can_be_given_up(stage: Stage) -> None:
 
 
 @scenario
+async def test_giving_up_is_tried_once(stage: Stage) -> None:
+    """Whoever gives up does not wait for a CA that is busy."""
+    authorization = await _first(stage)
+    stage.ca.scripts["authz/1"] = [refusal(503, "serverInternal", Retry_After="1"), refusal(503, "serverInternal")]
+    for _ in range(2):
+        with pytest.raises(Problem):
+            await stage.client.deactivate(authorization)
+    assert stage.clock.slept == []
+
+
+@scenario
 async def test_members_of_the_wrong_type_stop_nothing(stage: Stage) -> None:
     """They count as absent."""
     strange = {"status": 7, "identifiers": "a", "authorizations": [1, "x"], "expires": "soon", "error": []}

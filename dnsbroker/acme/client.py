@@ -140,9 +140,12 @@ class Client:
             await pace.pause(self._retry_after(reply), seen.status)
 
     async def deactivate(self, authorization: Authorization) -> None:
-        """Give the authorization up, so that it does not count as pending (section 7.5.2)."""
+        """Give the authorization up, so that it does not count as pending (section 7.5.2). Tried once, not repeated."""
         payload = _payload(messages.UpdateAuthorization(status="deactivated"))
-        await self._wire.post(authorization.url, payload, what=f"giving up {authorization.identifier}")
+        at_once = Deadline.after(self._clock, 0.0)
+        await self._wire.post(
+            authorization.url, payload, what=f"giving up {authorization.identifier}", deadline=at_once
+        )
 
     async def finalize(self, order: Order, csr_der: bytes, deadline: Deadline) -> Order:
         """The order once its certificate is there, asked for with the CSR in DER (section 7.4).
