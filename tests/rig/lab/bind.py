@@ -95,6 +95,7 @@ class Bind(Server):
         self.zones = {zone.name: zone for zone in zones}
         self.options = options
         self.keys = Keys()
+        self.control_port = 953 if port == 53 else port + 900
 
     @property
     def secret_file(self) -> Path:
@@ -133,7 +134,7 @@ class Bind(Server):
         addresses = [self.address, *self.also_addresses]
         v4, v6 = ("".join(f"{one}; " for one in addresses if (":" in one) == wanted) for wanted in (False, True))
         return f"""
-controls {{ inet {self.address} port 953 allow {{ {LOOPBACK} }} keys {{ "rndc-key"; }}; }};
+controls {{ inet {self.address} port {self.control_port} allow {{ {LOOPBACK} }} keys {{ "rndc-key"; }}; }};
 options {{
     directory "{self.directory}";
     key-directory "{self.directory}";
@@ -178,7 +179,8 @@ options {{
 
     def rndc(self, *arguments: str) -> str:
         """What ``rndc ARGUMENTS`` prints; LabError if it fails."""
-        return run(["rndc", "-s", self.address, "-p", "953", "-k", self.directory / "rndc.key", *arguments])
+        where = ["-s", self.address, "-p", str(self.control_port), "-k", str(self.directory / "rndc.key")]
+        return run(["rndc", *where, *arguments])
 
     def add_zone(self, zone: Zone) -> None:
         """Serve a further zone, also while the server runs; then it is served when this returns."""

@@ -246,7 +246,7 @@ def fill_from(zone: dns.zone.Zone, answer: dns.message.Message, *, without_chall
             rrset = dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
             answer.answer.append(rrset)
             return
-    if not node and not any(other.is_subdomain(name) for other in zone.nodes):
+    if not node and not any(other != name and other.is_subdomain(name) for other in zone.nodes):
         answer.set_rcode(dns.rcode.NXDOMAIN)
     if zone.origin and (soa := zone.get_rdataset(zone.origin, dns.rdatatype.SOA)):
         answer.authority.append(dns.rrset.from_rdata_list(zone.origin, soa.ttl, list(soa)))

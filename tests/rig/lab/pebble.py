@@ -95,17 +95,19 @@ class Pebble(Server):
 
     def get(self, url: str) -> str:
         """What one of its URLs shows, over TLS that the lab's CA file vouches for; OSError if it does not."""
-        context = ssl.create_default_context(cafile=str(self.ca_file))
-        direct = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
-        with direct.open(url, timeout=5) as answer:
-            text: str = answer.read().decode()
-        return text
+        return fetch(url, ssl.create_default_context(cafile=str(self.ca_file)))
 
     def root(self, number: int = 0) -> str:
         """The root certificate (PEM) above the certificates that it issues; another one after every start."""
         return self.get(f"https://localhost:{self.management_port}/roots/{number}")
+
+
+def fetch(url: str, trust: ssl.SSLContext) -> str:
+    """What an https URL shows, never through a proxy; OSError if it shows nothing or is not trusted."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
+    with direct.open(url, timeout=5) as answer:
+        text: str = answer.read().decode()
+    return text
 
 
 def write_listener_certificate(directory: Path) -> None:

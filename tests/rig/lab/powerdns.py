@@ -169,8 +169,8 @@ class PowerDNS(Server):
         return self.ds(zone)
 
     def delete_zone(self, zone: str) -> None:
-        """Remove a zone and all that belongs to it."""
-        self.pdnsutil("delete-zone", zone)
+        """Remove a zone and all that belongs to it, answers in the server's caches included."""
+        self.api("DELETE", f"/zones/{absolute(zone)}").expect(204)
 
     def ds(self, zone: str) -> list[str]:
         """The DS records (SHA-256) that the parent of a signed zone needs, in presentation form."""

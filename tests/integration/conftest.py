@@ -1,0 +1,48 @@
+"""The test lab for the tests in here: one for the whole session, brought back to its beginning for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from dnsbroker.environment import variables
+from lab.rig import Lab
+from lab.topology import is_inside
+
+HOW_TO_RUN = "needs the test lab in its private namespace: run `make test`"
+
+
+@pytest.fixture(scope="session")
+def running_lab() -> Iterator[Lab]:
+    """The lab of this session; outside its namespace the test fails under CI, and is skipped elsewhere."""
+    if not is_inside():
+        (pytest.fail if variables().get("CI") == "true" else pytest.skip)(HOW_TO_RUN)
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(running_lab: Lab) -> Lab:
+    """The lab as it was at the start: all servers up and behaving, every zone as it was, no cache filled."""
+    running_lab.clean()
+    return running_lab
+
+
+@pytest.fixture
+def configure(lab: Lab, tmp_path: Path) -> Callable[..., Path]:
+    """Write a dnsbroker.toml for the lab with a fresh state directory: ``configure(certificates, overrides)``.
+
+    Certificates are ``{name: names}``; overrides are merged in table by table. Gives back the file's path.
+    """
+
+    def write(
+        certificates: Mapping[str, Sequence[str]] | None = None, overrides: Mapping[str, object] | None = None
+    ) -> Path:
+        file = tmp_path / "dnsbroker.toml"
+        file.touch(mode=0o600)
+        file.write_text(lab.config(tmp_path / "state", certificates=certificates, overrides=overrides))
+        return file
+
+    return write
