@@ -135,7 +135,9 @@ def test_a_small_file_is_replaced_whole_or_not_at_all(tmp_path: Path, kind: str)
             store.remember(NAME, value)
 
     def get() -> str | None:
-        return store.account_url("default", "https://ca.test/dir") if kind == "account" else store.remembered()[NAME]
+        if kind == "account":
+            return store.account_url("default", "https://ca.test/dir")
+        return (tmp_path / "certificates" / f"{NAME}.toml").read_text()
 
     put("0")
     step = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from dnsbroker import keys
@@ -74,26 +74,15 @@ class Store:
                     archive.make_live(live, serial)
                 return read_archive(live, directory / serial, self._provenances(name))
 
-    def pending(self, name: str) -> Path:
-        """The directory for what must not be served yet, closed to everybody else. Raises StoreError."""
-        return self._private("pending", name)
-
     def remember(self, name: str, toml_text: str) -> None:
         """Keep what would stand in ``[certificates.NAME]`` for a certificate in no configuration file.
 
-        Raises StoreError.
+        The configuration reads it from ``certificates/NAME.toml``. Raises StoreError.
         """
         directory = self._private("certificates")
         path = directory / f"{_checked(name)}.toml"
         with explained(path), locked(directory):
             disk.replace(path, toml_text)
-
-    def remembered(self) -> Mapping[str, str]:
-        """What was given to ``remember``, by certificate name. Raises StoreError."""
-        directory = self.state_dir / "certificates"
-        with explained(directory):
-            paths = sorted(path for path in directory.glob("*.toml") if not path.name.startswith("."))
-            return {path.stem: path.read_text(encoding="utf-8") for path in paths}
 
     def account_key(self, name: str, create: Callable[[], str]) -> str:
         """The private key (PEM) of the CA account ``name``; where there is none, ``create``'s, which is kept first.
