@@ -95,7 +95,7 @@ async def test_processing_is_looked_at_soon_and_when_the_ca_says(stage: Stage) -
     stage.ca.scripts["order/1"] = [answer(200, processing, Retry_After="Fri, 20 Nov 2026 12:00:08 GMT")]
     stage.ca.orders[1].update(status="valid", certificate=stage.ca.url("cert/1"))
     await stage.client.finalize(order, CSR, _deadline(stage))
-    assert stage.clock.slept == [0.1, 7.9]
+    assert stage.clock.slept == [0.05, 7.95]
 
 
 @scenario

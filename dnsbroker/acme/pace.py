@@ -9,7 +9,7 @@ from dnsbroker.acme import retry_after
 from dnsbroker.clock import Deadline
 from dnsbroker.errors import OrderUnfinished
 
-_FIRST = 0.1
+_FIRST = 0.05
 _GROWTH = 1.5
 _LONGEST = 5.0
 
