@@ -125,8 +125,10 @@ UNUSABLE: dict[str, Callable[[], str]] = {
 def test_fail_a_key_that_cannot_sign_is_refused_without_being_shown(key: str) -> None:
     """What josepy would take for a symmetric key is no account key either."""
     pem = UNUSABLE[key]()
+    reason = {"a public key": "it is a public key", "Ed25519": "no CA accepts", "another curve": "no CA accepts"}
     with pytest.raises(PemInvalid, match="account key") as refused:
         AccountKey(pem)
+    assert reason.get(key, "it cannot be read") in refused.value.reason
     told = f"{refused.value} {refused.value.hint} {refused.value.fields()}"
     assert not any(line in told for line in pem.splitlines() if len(line) > 10)
 

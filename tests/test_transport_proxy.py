@@ -64,7 +64,9 @@ def test_a_near_address_is_never_reached_through_a_proxy_of_the_environment(url:
     asyncio.run(play())
 
 
-@pytest.mark.parametrize("url", ["http://8.8.8.8/", "http://[2606:4700::1]/", "http://no.such.name.invalid/"])
+@pytest.mark.parametrize(
+    "url", ["http://8.8.8.8/", "http://[2606:4700::1]/", "http://[::ffff:8.8.8.8]/", "http://no.such.name.invalid/"]
+)
 def test_a_far_address_is_reached_through_the_proxy_of_the_environment(url: str) -> None:
     """The twin: the same variables do work, also for a name that only the proxy can look up."""
 
