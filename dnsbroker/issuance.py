@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from dnsbroker import keys
-from dnsbroker.acme import Authorization, Client, Order
+from dnsbroker.acme import Authorization, Client, Dns01, Order
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.config import CertificateConfig
 from dnsbroker.errors import AcmeError, OrderFailed
@@ -76,7 +76,7 @@ class Issuance:
             pending: Sequence[Authorization] = ()
             try:
                 authorizations = await self._client.authorizations(order)
-                pending = [item for item in authorizations if item.status != "valid"]
+                pending = [item for item in authorizations if not item.is_valid]
                 await self._validate(pending, located, announcement, deadline, emit)
             except BaseException:
                 await uninterrupted(self._give_up(pending, announcement))
@@ -95,7 +95,7 @@ class Issuance:
         values: dict[str, frozenset[str]] = {}
         for item in pending:
             name = challenge_name(item.identifier)
-            values[name] = values.get(name, frozenset()) | {item.dns01().value}
+            values[name] = values.get(name, frozenset()) | {_challenge(item).value}
         if values:
             leases = await self._publisher.write(values, located, announcement)
             outcomes = await self._publisher.watch(located, leases, deadline)
@@ -105,7 +105,7 @@ class Issuance:
 
     async def _ask(self, authorization: Authorization, patience: Deadline, emit: Emitter) -> None:
         emit("asked", identifier=authorization.identifier)
-        await self._client.answer(authorization.dns01())
+        await self._client.answer(_challenge(authorization))
         await self._client.validated(authorization, patience)
         emit("validated", identifier=authorization.identifier)
 
@@ -134,6 +134,12 @@ class Issuance:
         finally:
             await uninterrupted(withdrawal)
         return chains[0]
+
+
+def _challenge(authorization: Authorization) -> Dns01:
+    """The dns-01 challenge of a pending authorization, which the client has checked to have one."""
+    assert authorization.challenge is not None  # noqa: S101 - for the type checker
+    return authorization.challenge
 
 
 def _is_denial(error: OrderFailed) -> bool:

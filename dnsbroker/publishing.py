@@ -88,9 +88,16 @@ class Publisher:
         return self._writer.announce({item.route.target for item in located})
 
     async def write(
-        self, values: Mapping[str, frozenset[str]], located: Mapping[str, Located], announcement: Announcement
+        self,
+        values: Mapping[str, frozenset[str]],
+        located: Mapping[str, Located],
+        announcement: Announcement,
+        *,
+        expires: float | None = None,
     ) -> dict[str, tuple[Lease, ...]]:
         """Write every name's values, one write for each zone; returns each name's leases.
+
+        They live with this run, or until ``expires`` (seconds since the epoch).
 
         Raises ProviderError, StoreError; ``announcement.leases`` then holds what may have been written.
         """
@@ -100,7 +107,9 @@ class Publisher:
             records = by_target.setdefault(item.route.target, {})
             records.update({Record(item.place.owner, "TXT", value): item.route.ttl for value in sorted(wanted)})
         written = await together(
-            self._writer.add(target, list(records), ttl=max(records.values()), announcement=announcement)
+            self._writer.add(
+                target, list(records), ttl=max(records.values()), announcement=announcement, expires=expires
+            )
             for target, records in by_target.items()
         )
         leases = [lease for part in written for lease in part]
@@ -168,10 +177,13 @@ class Publisher:
         return until
 
     async def withdraw(self, leases: Sequence[Lease]) -> None:
-        """Take ``leases`` out of DNS whatever comes, unless cancelled twice. What could not be is told, and in ``left``."""
+        """Take ``leases`` out of DNS, unless cancelled twice. What could not be is told, and kept in ``left``."""
         if not leases:
             return
-        failed = await uninterrupted(self._writer.withdraw(leases))
+        self.report(await uninterrupted(self._writer.withdraw(leases)))
+
+    def report(self, failed: Mapping[Lease, BrokerError]) -> None:
+        """Tell, and keep in ``left``, what could not be withdrawn."""
         self.left.update(failed)
         for lease, error in failed.items():
             record = lease.record

@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,6 +16,8 @@ from typing import Literal
 from dnsbroker.errors import NameInvalid
 
 RecordType = Literal["TXT", "TLSA"]
+
+_OCTET = re.compile("[0-9]{1,3}")
 
 
 @dataclass(frozen=True, order=True)
@@ -98,7 +101,7 @@ def checked_tlsa(value: str) -> str:
     """``value`` in the kept form ``3 1 1 hex``. Raises NameInvalid where it is none (RFC 6698 section 2.2)."""
     parts = value.lower().split()
     digits, data = parts[:3], "".join(parts[3:])
-    if len(digits) < 3 or not all(digit.isdigit() and int(digit) < 256 for digit in digits):
+    if len(digits) < 3 or not all(_OCTET.fullmatch(digit) and int(digit) < 256 for digit in digits):
         raise NameInvalid(value, "a TLSA value is 'usage selector type hex'")
     if not data or len(data) % 2 or any(letter not in "0123456789abcdef" for letter in data):
         raise NameInvalid(value, "the TLSA association data is not hex")

@@ -1,7 +1,7 @@
 """Which provider writes a record: the one that holds the zone in which the record really stands.
 
-A provider whose ``zones`` name that zone goes before those that merely hold it; one whose ``zones`` name others is never
-asked. Where two remain, nobody is guessed: the error names both. Adapters are made when they are first needed.
+A provider whose ``zones`` name that zone goes before those that merely hold it; one whose ``zones`` name others is
+never asked. Where two remain, nobody is guessed: the error names both. Adapters are made when first needed.
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ class Routing:
             raise self._nobody(place, {name: zone for name, zone in zip(asked, found, strict=True)})
         return holders
 
-    async def _held(self, provider: str, owner: str) -> str | None | BrokerError:
+    async def _held(self, provider: str, owner: str) -> str | BrokerError | None:
         try:
             return await self.adapter(provider).find_zone(owner)
         except ProviderError as error:
             return error
 
-    def _nobody(self, place: Place, found: Mapping[str, str | None | BrokerError]) -> NoProvider:
+    def _nobody(self, place: Place, found: Mapping[str, str | BrokerError | None]) -> NoProvider:
         zone = shown(place.zone.name)
         path = " -> ".join(shown(name) for name in (*(hop.owner for hop in place.hops), place.owner))
         others = [f"{name} holds {shown(held)}" for name, held in found.items() if isinstance(held, str)]

@@ -73,17 +73,32 @@ class Writer:
         return Announcement(self, frozenset(targets))
 
     async def add(
-        self, target: Target, records: Sequence[Record], *, ttl: int, announcement: Announcement
+        self,
+        target: Target,
+        records: Sequence[Record],
+        *,
+        ttl: int,
+        announcement: Announcement,
+        expires: float | None = None,
     ) -> tuple[Lease, ...]:
-        """Put ``records`` in the journal and have them written. They live with this run until ``withdraw``.
+        """Put ``records`` in the journal and have them written. They live with this run, or until ``expires``.
 
         Raises ProviderError, StoreError; of several records, the first one's error. Whatever is raised, the leases made
         are in ``announcement.leases``.
         """
-        leases = self._leases.want(target.provider, target.zone, records, ttl=ttl)
+        found = await self._found(target, records) if expires is not None else frozenset[Record]()
+        leases = self._leases.want(target.provider, target.zone, records, ttl=ttl, expires=expires, found=found)
         self._zone(target).holding += 1
         announcement.arrived(target, leases)
         return await self.send(target, leases)
+
+    async def _found(self, target: Target, records: Sequence[Record]) -> frozenset[Record]:
+        """Those of ``records`` that stand there already: where people choose values, somebody may have the same."""
+        adapter = self._adapter(target.provider)
+        keys = {(record.name, record.type) for record in records}
+        rrsets = [await adapter.read(target.zone, name, type) for name, type in sorted(keys)]
+        standing = {Record(rrset.name, rrset.type, value) for rrset in rrsets if rrset for value in rrset.values}
+        return frozenset(standing) & frozenset(records)
 
     async def send(self, target: Target, leases: Sequence[Lease]) -> tuple[Lease, ...]:
         """Have ``leases``, already in the journal, written; returns them as they are then."""
@@ -170,20 +185,17 @@ class Writer:
         leases = self._leases.take(target.provider, target.zone, is_alive=self._runs.is_alive)
         if not leases:
             return
-        error = await self._attempt(target, adapter, leases, deadline)
-        if error is None:
-            return
         groups = _by_name(leases)
+        error = await self._attempt(target, adapter, leases, deadline)
         if len(groups) > 1 and isinstance(error, Conflict | RecordRejected):
             for group in groups:  # one bad name must not fail its neighbours
-                failed = await self._attempt(target, adapter, group, deadline)
-                zone.failures.update({lease.id: failed for lease in group} if failed else {})
+                self._note(zone, group, await self._attempt(target, adapter, group, deadline))
         else:
-            zone.failures.update({lease.id: error for lease in leases})
+            self._note(zone, leases, error)
 
     async def _attempt(
         self, target: Target, adapter: Adapter, leases: Sequence[Lease], deadline: Deadline
-    ) -> BrokerError | None:
+    ) -> ProviderError | None:
         """Send ``leases``; the error, where no receipt came."""
         changes = [_change(lease) for lease in leases]
 
@@ -194,12 +206,17 @@ class Writer:
         try:
             receipt = await retrying(apply, attempts=_ATTEMPTS, deadline=deadline)
         except ProviderError as error:
-            certainly = not isinstance(error, ProviderUnavailable | RateLimited)
-            self._leases.unsent(leases, error.message, certainly=certainly)
             return error
         self._leases.written(leases, receipt.serial)
         self._tell(target, leases, receipt)
         return None
+
+    def _note(self, zone: _Pending, leases: Sequence[Lease], error: ProviderError | None) -> None:
+        """Where ``error`` stands in the place of a receipt: write it down, and have it for those who wait."""
+        if error is not None:
+            certainly = not isinstance(error, ProviderUnavailable | RateLimited)
+            self._leases.unsent(leases, error.message, certainly=certainly)
+            zone.failures.update({lease.id: error for lease in leases})
 
     def _tell(self, target: Target, leases: Sequence[Lease], receipt: Receipt) -> None:
         for warning in receipt.warnings:

@@ -98,6 +98,17 @@ class Leases:
             ]
         return self.by_id(ident for ident in ids if ident is not None)
 
+    def adopt(self, provider: str, zone: str, record: Record) -> tuple[Lease, ...]:
+        """A lease for a value that is there by no lease of ours, so that its withdrawal is journalled too."""
+        with self._journal.transaction() as database:
+            ident = database.execute(
+                "INSERT INTO lease (run, provider, zone, name, type, value, ttl, state, created, expires)"
+                " VALUES (?, ?, ?, ?, ?, ?, 0, 'present', ?, ?)",
+                (self._run, provider, zone, record.name, record.type, record.value, self._now(), self._now()),
+            ).lastrowid
+        assert ident is not None  # noqa: S101 - for the type checker
+        return self.by_id([ident])
+
     def by_id(self, ids: Iterable[int]) -> tuple[Lease, ...]:
         """Those leases as they are now, in the order of ``ids``."""
         wanted = list(ids)
@@ -169,13 +180,21 @@ class Leases:
                     )
 
     def unsent(self, leases: Sequence[Lease], trouble: str, *, certainly: bool) -> None:
-        """No receipt came: what is still wanted goes back into the queue; ``certainly`` where nothing was made."""
+        """No receipt came for ``leases``; ``certainly`` where nothing was made of them.
+
+        What this run wanted it wants no more; what another did goes back into the queue, for that run to see itself.
+        """
+        now = self._now()
         with self._journal.transaction() as database:
             for lease in leases:
                 database.execute(
-                    "UPDATE lease SET trouble = ?, state = CASE state WHEN 'sending' THEN 'wanted' ELSE state END,"
-                    " suspect_until = CASE WHEN ? THEN NULL ELSE suspect_until END WHERE id = ?",
-                    (trouble, certainly, lease.id),
+                    "UPDATE lease SET trouble = ?, suspect_until = CASE WHEN ? THEN NULL ELSE suspect_until END,"
+                    " state = CASE WHEN state <> 'sending' THEN state WHEN run <> ? THEN 'wanted'"
+                    " WHEN ? THEN 'closed' ELSE 'unwanted' END WHERE id = ?",
+                    (trouble, certainly, self._run, certainly, lease.id),
+                )
+                database.execute(
+                    "UPDATE lease SET closed = ? WHERE id = ? AND state = 'closed' AND closed IS NULL", (now, lease.id)
                 )
 
     def withdraw(self, ids: Iterable[int]) -> None:

@@ -45,7 +45,7 @@ def parse_address(text: str, default_port: int = DNS_PORT) -> Address:
 
 def _split(text: str) -> tuple[str, str | None]:
     """Host and port, if there is one, without judging either."""
-    if text.startswith("["):
+    if text.startswith("[") and "]" in text:
         host, _, rest = text[1:].partition("]")
         return host, rest[1:] if rest.startswith(":") else (rest or None)
     host, colon, port = text.rpartition(":")

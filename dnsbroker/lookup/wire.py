@@ -19,7 +19,7 @@ T = TypeVar("T")
 Accept = Callable[[bytes], T | None]
 
 _NO_ROUTE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-_MISMATCH = "what came back does not repeat the question letter by letter"
+_MISMATCH = "what came back is unreadable, or does not repeat the question letter by letter"
 
 
 class Nothing(Exception):

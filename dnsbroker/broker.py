@@ -1,0 +1,228 @@
+"""The library's front: certificates and published records, for programs as for our own command line.
+
+A Broker keeps no global state, sets no signal handler, prints nothing and reads no environment. Cancelling any of its
+coroutines leaves DNS clean before it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from dnsbroker.certifying import Certifying, Outcome, Wishes
+from dnsbroker.clock import Clock, SystemClock
+from dnsbroker.config import CertificateConfig, Config
+from dnsbroker.config.certificates import ad_hoc
+from dnsbroker.errors import BrokerError, ConfigError, NotWithdrawn
+from dnsbroker.events import Emitter, Listener
+from dnsbroker.run import Run
+from dnsbroker.store import Lineage
+from dnsbroker.surveying import Survey, survey
+from dnsbroker.sweeping import sweep, sweep_out
+from dnsbroker.texts import Texts
+
+if TYPE_CHECKING:
+    from dnsbroker.sync import SyncBroker
+
+#: What ``issue`` gives: ``name``, ``names``, ``not_after``, ``path``, ``fullchain``, ``private_key``, ``serial``.
+Certificate = Lineage
+
+
+class Broker:
+    """Certificates and records by one configuration; an asynchronous context manager.
+
+    ``on_event`` is called with each event, a mapping as ``--json`` prints it; ``ignore`` are name servers (names or
+    addresses) left out of every verdict, beside those configured. Every method raises BrokerError.
+
+    Example::
+
+        async with Broker(Config.load(), on_event=print) as broker:
+            certificate = await broker.issue("example.org")
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        on_event: Listener | None = None,
+        ignore: Iterable[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self._config = _ignoring(config, tuple(ignore))
+        self._on_event = on_event
+        clock = clock or SystemClock()
+        self._run = Run(self._config, clock, Emitter(clock, on_event))
+        #: Whether anything on disk or in DNS differs from before.
+        self.changed = False
+
+    async def __aenter__(self) -> Broker:
+        await self._run.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._run.__aexit__(kind, error, trace)
+
+    def sync(self) -> SyncBroker:
+        """The plain front: the same methods without ``await``, for programs without an event loop."""
+        from dnsbroker.sync import SyncBroker
+
+        return SyncBroker(self)
+
+    async def issue(
+        self,
+        name: str = "",
+        *,
+        names: Sequence[str] = (),
+        wishes: Wishes | None = None,
+        **settings: object,
+    ) -> Certificate:
+        """The certificate ``name``, obtained where it is due, else as it is.
+
+        With ``names``, one that no file describes: ``settings`` are keys as ``[certificates.NAME]`` has them, such as
+        ``key_type``; it is remembered and renewed like the rest. Without, a configured one. Raises ConfigError for
+        names and settings, and whatever kept the certificate from being issued.
+        """
+        if names:
+            outcome = await self.issue_ad_hoc(names, name=name, settings=settings, wishes=wishes)
+        else:
+            outcome = (await self.issue_all([name], wishes=wishes))[0]
+        return _certificate(outcome)
+
+    async def renew(self, name: str, *, wishes: Wishes | None = None) -> Certificate:
+        """The certificate ``name``, made what the configuration says."""
+        return _certificate((await self.renew_all([name], wishes=wishes))[0])
+
+    async def issue_all(self, names: Sequence[str] = (), *, wishes: Wishes | None = None) -> tuple[Outcome, ...]:
+        """Obtain the certificates ``names``, or all that were never issued; one outcome each.
+
+        Raises ConfigError, before anything is contacted, where one that is named is not there or is wrong.
+        """
+        present = set(self._run.store.names())
+        chosen = [item for item in self._chosen(names) if names or item.name not in present]
+        return (*await self._bring(chosen, wishes), *self._broken(names))
+
+    async def issue_ad_hoc(
+        self,
+        names: Sequence[str],
+        *,
+        name: str = "",
+        settings: Mapping[str, object] | None = None,
+        wishes: Wishes | None = None,
+    ) -> Outcome:
+        """Obtain a certificate for ``names`` that no file describes; it is remembered once it is there."""
+        certificate, text = ad_hoc(self._config, names, name=name, settings=settings)
+        known = self._config.certificates.get(certificate.name)
+        if (known and not known.remembered) or certificate.name in self._config.broken:
+            raise ConfigError(
+                f"certificate {certificate.name!r} is configured",
+                key=f"certificates.{certificate.name}",
+                hint=f"`dnsbroker issue {certificate.name}` obtains it; --name gives this one another name",
+            )
+        (outcome,) = await self._bring([certificate], wishes)
+        if outcome.status in ("issued", "kept"):
+            self._run.store.remember(certificate.name, text)
+        return outcome
+
+    async def renew_all(self, names: Sequence[str] = (), *, wishes: Wishes | None = None) -> tuple[Outcome, ...]:
+        """Make the certificates ``names``, or all, what the configuration says; raises as ``issue_all``."""
+        return (*await self._bring(self._chosen(names), wishes), *self._broken(names))
+
+    def _chosen(self, names: Sequence[str]) -> list[CertificateConfig]:
+        known = self._config.certificates
+        for name in names:
+            if name in self._config.broken:
+                raise self._config.broken[name]
+            if name not in known:
+                raise ConfigError(
+                    f"no certificate {name!r} is configured",
+                    path=str(self._config.path or ""),
+                    hint=f"configured: {', '.join(known) or 'none'}; -d obtains one that no file describes",
+                )
+        return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+
+    def _broken(self, names: Sequence[str]) -> list[Outcome]:
+        """Where all are meant, the certificates that cannot be used fail alone."""
+        broken = {} if names else self._config.broken
+        return [Outcome(name, "failed", error.message, error=error) for name, error in broken.items()]
+
+    async def _bring(self, certificates: Sequence[CertificateConfig], wishes: Wishes | None) -> tuple[Outcome, ...]:
+        """Bring ``certificates`` about, and clean up after dead runs meanwhile."""
+        wishes = wishes or Wishes()
+        certifying = Certifying(self._run, wishes)
+        certifying.check(certificates)
+        if wishes.dry_run:
+            return await certifying.bring(certificates)
+        sweeping = asyncio.ensure_future(sweep(self._run))
+        try:
+            outcomes = await certifying.bring(certificates)
+        finally:
+            self._run.publisher.report(await sweeping)
+        self.changed = self.changed or any(outcome.status == "issued" for outcome in outcomes)
+        return outcomes
+
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Those that are there, whoever configured them. Raises StoreError."""
+        found = (self._run.store.load(name) for name in self._run.store.names())
+        return tuple(item for item in found if item is not None)
+
+    @property
+    def texts(self) -> Texts:
+        """TXT values for other programs: present, cleanup, wait."""
+        return Texts(self._run)
+
+    @asynccontextmanager
+    async def published(self, values: Mapping[str, Sequence[str]]) -> AsyncIterator[None]:
+        """TXT ``values`` by owner name, written and on every server inside the block, and withdrawn after it.
+
+        Raises NotPropagated, ProviderError, LookupFailed; NotWithdrawn at the end.
+        """
+        texts = self.texts
+        async with texts.standing(values):
+            yield
+        self.check_withdrawn()
+
+    async def collect_garbage(self) -> int:
+        """Withdraw what dead or expired runs left in DNS; how many records there were. Raises NotWithdrawn."""
+        found = len(self._run.leases.sweepable(self._run.runs.is_alive))
+        self._run.publisher.report(await sweep_out(self._run))
+        self._run.leases.prune()
+        self.changed = self.changed or found > len(self._run.publisher.left)
+        self.check_withdrawn()
+        return found
+
+    async def survey(self) -> Survey:
+        """What each configured provider may write, and the adapters installed."""
+        return await survey(self._run)
+
+    def check_withdrawn(self) -> None:
+        """Raise NotWithdrawn where this run could not take back a record."""
+        left = self._run.publisher.left
+        if left:
+            first = next(iter(left.values()))
+            names = sorted({lease.record.name for lease in left})
+            raise NotWithdrawn(
+                f"could not withdraw records at {', '.join(names)}: {first.message}",
+                names=names,
+                hint=first.hint or "`dnsbroker gc` tries again",
+            )
+
+
+def _ignoring(config: Config, ignore: tuple[str, ...]) -> Config:
+    if not ignore:
+        return config
+    propagation = replace(config.propagation, ignore=(*config.propagation.ignore, *ignore))
+    return replace(config, propagation=propagation)
+
+
+def _certificate(outcome: Outcome) -> Certificate:
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.certificate is None:
+        raise BrokerError(f"{outcome.name}: {outcome.reason}", transient=outcome.status == "busy")
+    return outcome.certificate

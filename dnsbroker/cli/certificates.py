@@ -1,0 +1,182 @@
+"""``issue``, ``renew`` and ``list``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dnsbroker.cli.options import common
+from dnsbroker.names import shown
+
+if TYPE_CHECKING:
+    from dnsbroker.broker import Broker, Certificate
+    from dnsbroker.certifying import Outcome
+    from dnsbroker.cli.output import Result
+
+_CHOICES = (
+    click.option("--force", is_flag=True, help="Also where it is not due."),
+    click.option("--new-key", is_flag=True, help="With a new private key, whatever key_rotation says."),
+    click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="With the private key in FILE (PEM)."),
+    click.option(
+        "--ignore", multiple=True, metavar="SERVER", help="Do not wait for this name server (name or address)."
+    ),
+    click.option("--dry-run", is_flag=True, help="Show what would be done; nothing is written or ordered."),
+)
+
+
+def _choices(command: Any) -> Any:
+    for choice in reversed(_CHOICES):
+        command = choice(command)
+    return command
+
+
+@click.command(epilog="Example: dnsbroker issue -d example.org -d '*.example.org'", short_help="Obtain certificates.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("-d", "--domain", "domains", multiple=True, metavar="NAME", help="A name for a certificate in no file.")
+@click.option("--name", "own_name", default="", metavar="NAME", help="What to call it; else the first -d, less '*.'.")
+@click.option("--key-type", default="", metavar="TYPE", help="The kind of key of such a certificate.")
+@_choices
+@common
+@click.pass_context
+def issue(
+    context: click.Context,
+    /,
+    names: tuple[str, ...],
+    domains: tuple[str, ...],
+    own_name: str,
+    key_type: str,
+    ignore: tuple[str, ...],
+    **chosen: Any,
+) -> int:
+    """Obtain certificates: the configured ones by name (none named: all not yet issued), or by -d one in no file.
+
+    One that is not due is left alone. A certificate obtained by -d is remembered, and renewed like the rest.
+    """
+    if names and domains:
+        raise click.UsageError("name configured certificates, or give names with -d, not both")
+    if not domains and (own_name or key_type):
+        raise click.UsageError(f"{'--name' if own_name else '--key-type'} goes with -d")
+    _check_key(names or domains[:1], chosen)
+
+    async def work(broker: Broker) -> Result:
+        wishes = _wishes(chosen)
+        if not domains:
+            return _result(await broker.issue_all(names, wishes=wishes), named=bool(names))
+        settings = {"key_type": key_type} if key_type else {}
+        return _result(
+            [await broker.issue_ad_hoc(domains, name=own_name, settings=settings, wishes=wishes)], named=True
+        )
+
+    return _run(context, work, ignore)
+
+
+@click.command(
+    epilog="Example, hourly: dnsbroker -q renew", short_help="Make what is there what the configuration says."
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@_choices
+@common
+@click.pass_context
+def renew(context: click.Context, /, names: tuple[str, ...], ignore: tuple[str, ...], **chosen: Any) -> int:
+    """Make what is there what the configuration says: the one command for a timer.
+
+    Issues what is missing, renews what is due, and withdraws what dead runs left in DNS.
+    """
+    _check_key(names, chosen)
+
+    async def work(broker: Broker) -> Result:
+        return _result(await broker.renew_all(names, wishes=_wishes(chosen)), named=bool(names))
+
+    return _run(context, work, ignore)
+
+
+@click.command(name="list", epilog="Example: dnsbroker --json list", short_help="Show the certificates that are there.")
+@common
+@click.pass_context
+def list_certificates(context: click.Context) -> int:
+    """Show the certificates that are there: names, end of life, directory. Contacts nobody."""
+
+    async def work(broker: Broker) -> Result:
+        from dnsbroker.cli.output import Result
+
+        found = broker.certificates()
+        return Result(lines=[_line(item) for item in found], certificates=[_facts(item) for item in found])
+
+    return _run(context, work, ())
+
+
+def _run(context: click.Context, work: Any, ignore: tuple[str, ...]) -> int:
+    from dnsbroker.cli.running import run
+
+    return run(context, work, ignore=ignore)
+
+
+def _check_key(names: Sequence[str], chosen: dict[str, Any]) -> None:
+    if chosen["key"] and len(names) != 1:
+        raise click.UsageError("--key goes with exactly one certificate")
+    if chosen["key"] and chosen["new_key"]:
+        raise click.UsageError("--key and --new-key contradict each other")
+
+
+def _wishes(chosen: dict[str, Any]) -> Any:
+    from dnsbroker.certifying import Wishes
+
+    return Wishes(**chosen)
+
+
+def _result(outcomes: Sequence[Outcome], *, named: bool) -> Result:
+    """What became of all: one that cannot be configured is a usage error only where it was ``named``."""
+    from dnsbroker.cli import exit_status
+    from dnsbroker.cli.output import Failure, Result
+
+    failed = [(item, item.error) for item in outcomes if item.error is not None]
+    statuses = {exit_status.of(error) for _, error in failed}
+    if not named and exit_status.USAGE in statuses:
+        statuses = (statuses - {exit_status.USAGE}) | {exit_status.FAILED}
+    return Result(
+        status=exit_status.gravest(statuses),
+        lines=[line for item in outcomes for line in _told(item)],
+        certificates=[_outcome(item) for item in outcomes],
+        failures=[Failure(error, item.name if len(outcomes) > 1 else "") for item, error in failed],
+    )
+
+
+def _told(outcome: Outcome) -> list[str]:
+    if outcome.status == "planned":
+        return [
+            f"{shown(outcome.name)}: would be issued: {outcome.reason}",
+            *(f"  {_way(item)}" for item in outcome.plan),
+        ]
+    if outcome.error is not None:
+        return []
+    if outcome.certificate is None:
+        return [f"{shown(outcome.name)}: {outcome.status}: {outcome.reason}"]
+    where = f"{outcome.certificate.not_after:%Y-%m-%d}  {outcome.certificate.path}"
+    return [f"{shown(outcome.name)}: {outcome.status} ({outcome.reason}), valid until {where}"]
+
+
+def _way(item: Any) -> str:
+    target = item.route.target
+    chain = " -> ".join(shown(name) for name in dict.fromkeys((item.name, item.place.owner)))
+    return f"TXT at {chain}, in zone {shown(target.zone)} through provider {target.provider}"
+
+
+def _line(certificate: Certificate) -> str:
+    left = (certificate.not_after - datetime.now(UTC)).days
+    names = " ".join(shown(name) for name in certificate.names)
+    return f"{shown(certificate.name)}  {names}  {certificate.not_after:%Y-%m-%d} ({left} days)  {certificate.path}"
+
+
+def _facts(certificate: Certificate) -> dict[str, object]:
+    from dnsbroker.certifying import described
+
+    return {"name": certificate.name, **described(certificate)}
+
+
+def _outcome(outcome: Outcome) -> dict[str, object]:
+    facts = _facts(outcome.certificate) if outcome.certificate is not None else {"name": outcome.name}
+    return {**facts, "status": outcome.status, "reason": outcome.reason}

@@ -1,0 +1,132 @@
+"""What the user sees: stdout carries the result, stderr the story; with --json, stdout carries both as objects.
+
+Lower case, no full stop; ``error:`` says what failed and who said so, ``hint:`` what to do next. With -q nothing is
+printed where the status is 0. Live progress appears on a terminal only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from dnsbroker.cli import exit_status
+from dnsbroker.cli.options import Options
+from dnsbroker.cli.story import line_for
+from dnsbroker.errors import BrokerError
+from dnsbroker.events import Event
+from dnsbroker.names import shown
+
+if TYPE_CHECKING:
+    from dnsbroker.cli.progress import Progress
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error, and the certificate it concerns where there are several."""
+
+    error: BrokerError
+    certificate: str = ""
+
+    def described(self) -> dict[str, object]:
+        """As JSON takes it."""
+        error = self.error
+        told = {"kind": error.kind, "message": error.message, "hint": error.hint, **error.fields()}
+        return {**told, "certificate": self.certificate} if self.certificate else told
+
+
+@dataclass
+class Result:
+    """How a command ended: ``lines`` are for a person, ``fields`` and ``certificates`` for a program."""
+
+    status: int = 0
+    changed: bool = False
+    lines: Sequence[str] = ()
+    certificates: Sequence[Mapping[str, object]] = ()
+    failures: Sequence[Failure] = ()
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+def failed(error: BrokerError) -> Result:
+    """The result of a command that ended with ``error``."""
+    return Result(status=exit_status.of(error), failures=[Failure(error)])
+
+
+class Output:
+    """One command's output. ``event`` is the listener for a Broker."""
+
+    def __init__(self, options: Options, command: str) -> None:
+        self._options = options
+        self._command = command
+        self._progress: Progress | None = None
+        if sys.stderr.isatty() and not (options.json or options.quiet or options.verbose):
+            from dnsbroker.cli.progress import Progress
+
+            self._progress = Progress()
+
+    def event(self, event: Event) -> None:
+        """Tell ``event``: as JSON, as live progress, or as a line of the story."""
+        if self._options.json:
+            _print_json(event)
+        elif not self._options.quiet and not (self._progress and self._progress.takes(event)):
+            level, text = line_for(event)
+            if text and level <= self._options.verbose:
+                self.story(text)
+
+    def story(self, text: str) -> None:
+        """A line for the person who watches."""
+        if self._progress:
+            self._progress.print(text)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def end(self, result: Result) -> None:
+        """The result, and nothing after it."""
+        if self._progress:
+            self._progress.stop()
+        if self._options.json:
+            _print_json(self._object(result))
+            return
+        if not self._options.quiet or result.status:
+            for line in result.lines:
+                print(line)
+            sys.stdout.flush()
+        for failure in result.failures:
+            about = f"{shown(failure.certificate)}: " if failure.certificate else ""
+            _print_error(about + failure.error.message, failure.error.hint)
+
+    def _object(self, result: Result) -> dict[str, object]:
+        described = [failure.described() for failure in result.failures]
+        told: dict[str, object] = {
+            "event": "result",
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "schema": 1,
+            "command": self._command,
+            "status": result.status,
+            "changed": result.changed,
+            "certificates": [dict(item) for item in result.certificates],
+            **result.fields,
+        }
+        return {**told, "error": described[0], "errors": described} if described else told
+
+
+def usage_failed(options: Options, command: str, message: str) -> None:
+    """Say that the command line itself is wrong."""
+    text = message[:1].lower() + message[1:].rstrip(".")
+    error = BrokerError(text, hint=f"`{' '.join(('dnsbroker', command)).strip()} --help` shows how it is called")
+    error.kind = "usage"
+    result = Result(status=exit_status.USAGE, failures=[Failure(error)])
+    Output(Options(json=options.json, quiet=True), command).end(result)
+
+
+def _print_error(message: str, hint: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def _print_json(event: Event) -> None:
+    print(json.dumps(dict(event), ensure_ascii=False, default=str), flush=True)

@@ -1,0 +1,87 @@
+"""The tree of commands, and the one place where an error becomes words and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from dnsbroker import __version__
+from dnsbroker.cli.options import Options, common
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+#: Where each command is, and what it does in a line; imported only when it is called.
+_COMMANDS = {
+    "issue": ("dnsbroker.cli.certificates:issue", "Obtain certificates."),
+    "renew": ("dnsbroker.cli.certificates:renew", "Make what is there what the configuration says."),
+    "list": ("dnsbroker.cli.certificates:list_certificates", "Show the certificates that are there."),
+    "txt": ("dnsbroker.cli.records:txt", "Publish or withdraw TXT values."),
+    "wait": ("dnsbroker.cli.records:wait", "Watch the authoritative servers until all have a value."),
+    "gc": ("dnsbroker.cli.records:gc", "Withdraw what dead or expired runs left in DNS."),
+    "config": ("dnsbroker.cli.configuration:config", "Check the configuration, or print an example."),
+    "providers": ("dnsbroker.cli.configuration:providers", "Show the configured providers and the adapters installed."),
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name][0].split(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 - for the type checker
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings=_SETTINGS)
+@click.version_option(__version__, "--version", prog_name="dnsbroker", message="%(prog)s %(version)s")
+@common
+def program() -> None:
+    """Wildcard certificates by dns-01 that wait for every authoritative name server.
+
+    \b
+    Examples:
+      dnsbroker config example > /etc/dnsbroker/dnsbroker.toml
+      dnsbroker issue -d example.org -d '*.example.org'
+      dnsbroker renew            the one command for a timer
+    """  # noqa: D301 - a real control character, by which click knows not to wrap
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run ``arguments``; returns the exit status. No traceback reaches the user but of a defect, with -vv."""
+    options = Options()
+    try:
+        status = program.main(args=arguments, prog_name="dnsbroker", standalone_mode=False, obj=options)
+        return status if isinstance(status, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return _usage(error, options, arguments)
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has gone; nobody is left to tell
+        return 1
+
+
+def _usage(error: click.ClickException, options: Options, arguments: Sequence[str] | None) -> int:
+    from dnsbroker.cli.output import usage_failed
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options.json = options.json or "--json" in given
+    context = getattr(error, "ctx", None)
+    command = context.command_path.removeprefix("dnsbroker").strip() if context is not None else ""
+    usage_failed(options, command, error.format_message())
+    return 2

@@ -1,0 +1,144 @@
+"""``txt``, ``wait`` and ``gc``: records without certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dnsbroker.cli.options import common
+from dnsbroker.names import shown
+
+if TYPE_CHECKING:
+    from dnsbroker.broker import Broker
+    from dnsbroker.cli.output import Result
+
+
+class _Duration(click.ParamType[float]):
+    """``90s``, ``10m``, ``2h``, ``3d`` or a number of seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from dnsbroker.config.durations import parse
+
+        try:
+            return value if isinstance(value, float) else float(parse(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.group()
+@common
+def txt() -> None:
+    """Publish and wait for, or withdraw, TXT values."""
+
+
+@txt.command(
+    epilog="Example: dnsbroker txt present _acme-challenge.example.org LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"
+)
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE [NAME VALUE]...")
+@click.option(
+    "--wait/--no-wait", default=True, help="Return when every name server has them (the default), or at once."
+)
+@click.option("--expires", type=_Duration(), default="1h", show_default=True, help="After that, gc withdraws them.")
+@common
+@click.pass_context
+def present(context: click.Context, pairs: tuple[str, ...], wait: bool, expires: float) -> int:
+    """Publish TXT values, and wait until every authoritative server has them. NAME is the full owner name."""
+    values = _values(pairs)
+
+    async def work(broker: Broker) -> Result:
+        from dnsbroker.cli.output import Result
+
+        changed = await broker.texts.present(values, expires=expires, wait=wait)
+        return Result(changed=changed, lines=[f"present: {shown(name)}" for name in values])
+
+    return _run(context, work)
+
+
+@txt.command(
+    epilog="Example: dnsbroker txt cleanup _acme-challenge.example.org LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"
+)
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE [NAME VALUE]...")
+@common
+@click.pass_context
+def cleanup(context: click.Context, pairs: tuple[str, ...]) -> int:
+    """Withdraw TXT values; other values at the same names stay."""
+    values = _values(pairs)
+
+    async def work(broker: Broker) -> Result:
+        from dnsbroker.cli.output import Result
+
+        changed = await broker.texts.cleanup(values)
+        return Result(changed=changed, lines=[f"withdrawn: {shown(name)}" for name in values])
+
+    return _run(context, work)
+
+
+@click.command(
+    epilog="Example: dnsbroker wait _acme-challenge.example.org --value LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"
+)
+@click.argument("name")
+@click.option(
+    "--value", "values", multiple=True, required=True, metavar="V", help="A value that every server must have."
+)
+@click.option(
+    "--type", "type_", type=click.Choice(["TXT", "TLSA"], case_sensitive=False), default="TXT", show_default=True
+)
+@click.option("--timeout", type=_Duration(), metavar="T", help="How long; by default propagation.timeout.")
+@click.option("--ignore", multiple=True, metavar="SERVER", help="Leave this name server (name or address) out.")
+@common
+@click.pass_context
+def wait(
+    context: click.Context,
+    name: str,
+    values: tuple[str, ...],
+    type_: Any,
+    timeout: float | None,
+    ignore: tuple[str, ...],
+) -> int:
+    """Only watch: wait until every authoritative server has the values, and print each address's verdict."""
+
+    async def work(broker: Broker) -> Result:
+        from dnsbroker.cli.output import Result
+
+        outcome = await broker.texts.watch(name, values, type_, timeout)
+        lines = [f"{shown(item.server)} {item.address}: {item.verdict}" for item in outcome.verdicts]
+        return Result(lines=lines)
+
+    return _run(context, work, ignore)
+
+
+@click.command(epilog="Example: dnsbroker gc", short_help="Withdraw what dead or expired runs left in DNS.")
+@common
+@click.pass_context
+def gc(context: click.Context) -> int:
+    """Withdraw every record that a dead or expired run left in DNS."""
+
+    async def work(broker: Broker) -> Result:
+        from dnsbroker.cli.output import Result
+
+        found = await broker.collect_garbage()
+        return Result(lines=[f"withdrawn: {found} records" if found else "nothing to withdraw"])
+
+    return _run(context, work)
+
+
+def _values(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """The values by owner name. Raises UsageError where a name has no value."""
+    if len(pairs) % 2:
+        raise click.UsageError(f"{pairs[-1]!r} has no value: give NAME VALUE, and again as often as needed")
+    values: dict[str, list[str]] = {}
+    for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+        if not value:
+            raise click.UsageError(f"the value for {name!r} is empty")
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def _run(context: click.Context, work: Any, ignore: tuple[str, ...] = ()) -> int:
+    from dnsbroker.cli.running import run
+
+    return run(context, work, ignore=ignore)

@@ -1,0 +1,77 @@
+"""One command's run: the configuration read, a Broker opened, signals turned into a clean end, errors into a status.
+
+The first Ctrl-C or SIGTERM cancels the work, which cleans DNS on its way out; a second one, or five seconds, leaves
+that to ``dnsbroker gc``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+
+import click
+
+from dnsbroker.broker import Broker
+from dnsbroker.cli import exit_status
+from dnsbroker.cli.options import Options
+from dnsbroker.cli.output import Failure, Output, Result, failed
+from dnsbroker.config import Config
+from dnsbroker.errors import BrokerError
+
+Work = Callable[[Broker], Awaitable[Result]]
+
+_PATIENCE_AFTER_SIGNAL = 5.0
+
+
+def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> int:
+    """Do ``work`` with a Broker; prints everything, and returns the exit status."""
+    options = context.ensure_object(Options)
+    output = Output(options, context.command_path.removeprefix("dnsbroker "))
+    stopped: list[int] = []
+    try:
+        config = Config.load(options.config or None)
+        result = asyncio.run(_interruptible(_with_broker(config, work, output, tuple(ignore)), stopped))
+    except BrokerError as error:
+        result = failed(error)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        result = Result(status=128 + (stopped[0] if stopped else signal.SIGINT))
+    output.end(result)
+    return result.status
+
+
+async def _with_broker(config: Config, work: Work, output: Output, ignore: tuple[str, ...]) -> Result:
+    async with Broker(config, on_event=output.event, ignore=ignore) as broker:
+        try:
+            result = await work(broker)
+        except BrokerError as error:
+            result = failed(error)
+        return _with_leftovers(broker, result)
+
+
+def _with_leftovers(broker: Broker, result: Result) -> Result:
+    """Add to ``result`` what could not be withdrawn, and whether anything is different now."""
+    result.changed = result.changed or broker.changed
+    try:
+        broker.check_withdrawn()
+    except BrokerError as error:
+        if not any(isinstance(known.error, type(error)) for known in result.failures):
+            result.failures = [*result.failures, Failure(error)]
+        result.status = exit_status.gravest([result.status, exit_status.of(error)])
+    return result
+
+
+async def _interruptible(work: Awaitable[Result], stopped: list[int]) -> Result:
+    """``work``, cancelled at SIGINT and SIGTERM; which one it was is put into ``stopped``."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+
+    def stop(number: int) -> None:
+        if not stopped:
+            loop.call_later(_PATIENCE_AFTER_SIGNAL, task.cancel)
+        stopped.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    return await task

@@ -1,0 +1,85 @@
+"""Each event in words: a line of the story for a person, and how much -v it takes to hear it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dnsbroker.events import Event
+from dnsbroker.names import shown
+
+_Line = Callable[[Event], str]
+
+
+def line_for(event: Event) -> tuple[int, str]:
+    """The number of -v at which ``event`` is told, and its line; an event without words takes two."""
+    level, line = _LINES.get(str(event["event"]), (2, _raw))
+    text = line(event)
+    certificate = event.get("certificate")
+    return level, f"{shown(str(certificate))}: {text}" if certificate and text else text
+
+
+def _raw(event: Event) -> str:
+    told = " ".join(f"{key}={value}" for key, value in event.items() if key not in ("event", "time", "certificate"))
+    return f"{event['event']} {told}".strip()
+
+
+def _names(event: Event, key: str = "names") -> str:
+    names = event.get(key, ())
+    return ", ".join(shown(str(name)) for name in names) if isinstance(names, Sequence) else shown(str(names))
+
+
+def _place(event: Event) -> str:
+    chain = event.get("chain")
+    path = [shown(str(name)) for name in chain] if isinstance(chain, list) else []
+    way = " -> ".join([*path, shown(str(event["owner"]))])
+    servers = event.get("servers")
+    count = len(servers) if isinstance(servers, list) else 0
+    return f"{way} is in zone {shown(str(event['zone']))} at {event['provider']}, on {count} addresses"
+
+
+def _written(event: Event) -> str:
+    serial = f", serial {event['serial']}" if event.get("serial") is not None else ""
+    return f"written to {shown(str(event['zone']))} at {event['provider']}{serial}: {_names(event)}"
+
+
+def _server(event: Event) -> str:
+    serial = f" at serial {event['serial']}" if event.get("serial") is not None else ""
+    detail = f" ({event['detail']})" if event.get("detail") else ""
+    return f"  {shown(str(event['server']))} {event['address']}: {event['verdict']}{serial}{detail}"
+
+
+def _warning(event: Event) -> str:
+    hint = f"\nhint: {event['hint']}" if event.get("hint") else ""
+    return f"warning: {event['message']}{hint}"
+
+
+def _failed(event: Event) -> str:
+    error = event.get("error")
+    return f"failed: {error.get('message')}" if isinstance(error, dict) else "failed"
+
+
+def _held(event: Event) -> str:
+    return f"the CA may hold an older answer for {_names(event, 'name')}: asking it in {event['seconds']} s"
+
+
+_LINES: dict[str, tuple[int, _Line]] = {
+    "account": (0, lambda event: f"account {'created' if event.get('created') else 'found'}: {event['url']}"),
+    "asked": (1, lambda event: f"asking the CA to look at {_names(event, 'identifier')}"),
+    "held": (0, _held),
+    "issued": (0, lambda event: f"issued, valid until {str(event['not_after'])[:10]}"),
+    "kept": (0, lambda event: f"kept, {event['reason']}"),
+    "key": (1, lambda event: f"private key: {event['key_type']}, {'used again' if event.get('reused') else 'new'}"),
+    "left": (0, lambda event: f"warning: could not withdraw {_names(event, 'name')}: {event['message']}"),
+    "order": (1, lambda event: f"order {event['url']}"),
+    "place": (1, _place),
+    "planned": (0, lambda event: f"would be issued ({event['reason']})"),
+    "propagated": (0, lambda event: f"every server has {_names(event, 'name')}"),
+    "server": (0, _server),
+    "swept": (0, lambda event: f"withdrawing what an earlier run left: {_names(event)}"),
+    "validated": (0, lambda event: f"validated: {_names(event, 'identifier')}"),
+    "warning": (0, _warning),
+    "withdrawn": (0, lambda event: f"withdrawn from {shown(str(event['zone']))}: {_names(event)}"),
+    "written": (0, _written),
+    "failed": (1, _failed),
+    "waiting": (0, lambda event: f"waiting {event['seconds']} s: {event['reason']}"),
+}

@@ -1,0 +1,83 @@
+"""One run's parts: made here and handed down, so that nothing has to reach for them.
+
+Opening makes ``state_dir``, takes the run's lock and opens the journal; closing gives it all back, whatever happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from dnsbroker.account import Account
+from dnsbroker.adapter import Adapter, Surroundings
+from dnsbroker.clock import Clock
+from dnsbroker.config import Config, ProviderConfig
+from dnsbroker.events import Emitter
+from dnsbroker.journal import Answers, Journal, Leases, Runs
+from dnsbroker.journal import Run as RunLock
+from dnsbroker.lookup.exchange import Exchange
+from dnsbroker.lookup.place import Finder
+from dnsbroker.propagation import Watcher
+from dnsbroker.publishing import Publisher
+from dnsbroker.routing import Routing
+from dnsbroker.store import Store
+from dnsbroker.transport import Connections
+from dnsbroker.writer import Writer
+
+_PATIENCE_AT_END = 5.0
+
+
+class Run:
+    """The parts of one run; an asynchronous context manager. Raises StoreError when opened."""
+
+    def __init__(self, config: Config, clock: Clock, emit: Emitter) -> None:
+        self.config = config
+        self.clock = clock
+        self.emit = emit
+        self.store = Store(config.state_dir)
+        self.connections = Connections(config.environment)
+        self.exchange = Exchange()
+        self.finder = Finder(config.dns, self.exchange, clock)
+        self.routing = Routing(config.providers, self._adapter, emit)
+        self.account = Account(config.acme, config.parallel, self.store, self.connections, clock, emit)
+        self.watcher = Watcher(self.exchange, self.finder.resolvers(), clock, emit, config.propagation)
+
+    def _adapter(self, provider: ProviderConfig) -> Adapter:
+        surroundings = Surroundings(
+            provider=provider.name,
+            clock=self.clock,
+            connections=self.connections,
+            addresses=self.finder.addresses,
+        )
+        return provider.adapter(provider.settings, surroundings)
+
+    async def __aenter__(self) -> Run:
+        self.store.prepare()
+        self.lock = RunLock(self.config.state_dir, self.clock)
+        self.lock.__enter__()
+        self.journal = Journal(self.config.state_dir)
+        self.runs = Runs(self.config.state_dir)
+        self.leases = Leases(self.journal, self.lock.id, self.clock)
+        self.writer = Writer(
+            self.leases,
+            self.runs,
+            self.config.state_dir,
+            self.routing.adapter,
+            self.clock,
+            self.emit,
+            self.config.propagation.timeout,
+        )
+        self.publisher = Publisher(
+            self.finder, self.routing, self.writer, self.watcher, Answers(self.journal), self.clock, self.emit
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.writer.aclose(_PATIENCE_AT_END if kind is None else 0.0)
+            await asyncio.gather(self.routing.aclose(), self.account.aclose(), return_exceptions=True)
+        finally:
+            self.journal.close()
+            self.lock.__exit__(kind, error, trace)

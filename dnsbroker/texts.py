@@ -1,0 +1,103 @@
+"""TXT values on behalf of other programs: published until they are cleaned up, or their time is over.
+
+The two halves of a hook are different processes, so what is presented here outlives its run, and goes by expiry alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from dnsbroker.clock import Deadline
+from dnsbroker.journal import Lease
+from dnsbroker.names import owner
+from dnsbroker.propagation import Expectation, Outcome
+from dnsbroker.publishing import Located
+from dnsbroker.records import Record, RecordType, checked_tlsa
+from dnsbroker.run import Run
+
+Values = Mapping[str, Sequence[str]]
+
+
+class Texts:
+    """TXT values in one run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._publisher = run.publisher
+
+    async def present(self, values: Values, *, expires: float, wait: bool = True) -> bool:
+        """Publish ``values``, by owner name, for at most ``expires`` seconds; whether DNS is different now.
+
+        With ``wait``, returns when every server has them and the CA can hold no older answer. They stay, also after an
+        error, until ``cleanup`` or until they expire. Raises as ``Broker.published``.
+        """
+        wanted = _canonical(values)
+        located = await self._publisher.locate(wanted)
+        until = self._run.clock.now().timestamp() + expires
+        deadline = Deadline.after(self._run.clock, self._run.config.propagation.timeout)
+        with self._publisher.announced(located.values()) as announcement:
+            leases = await self._publisher.write(wanted, located, announcement, expires=until)
+        if wait:
+            await self._everywhere(located, leases, deadline)
+        return any(not lease.foreign for group in leases.values() for lease in group)
+
+    async def cleanup(self, values: Values) -> bool:
+        """Withdraw ``values``, presented here or, where the journal has no word of them, wherever; whether any stood.
+
+        Raises NotWithdrawn by way of the broker, LookupFailed, ProviderError.
+        """
+        wanted = _canonical(values)
+        located = await self._publisher.locate(wanted)
+        leases: list[Lease] = []
+        for name, texts in wanted.items():
+            for text in sorted(texts):
+                leases.extend(self._leases(located[name], text))
+        await self._publisher.withdraw(leases)
+        return any(not lease.foreign for lease in leases)
+
+    def _leases(self, item: Located, text: str) -> Sequence[Lease]:
+        """The leases that hold a value; one made for it where the journal knows of none."""
+        record = Record(item.place.owner, "TXT", text)
+        held = [lease for lease in self._run.leases.standing(record) if lease.expires is not None]
+        return held or self._run.leases.adopt(item.route.target.provider, item.route.target.zone, record)
+
+    @asynccontextmanager
+    async def standing(self, values: Values) -> AsyncIterator[None]:
+        """``values`` published and everywhere inside the block; withdrawn at its end, however it ends."""
+        wanted = _canonical(values)
+        located = await self._publisher.locate(wanted)
+        deadline = Deadline.after(self._run.clock, self._run.config.propagation.timeout)
+        with self._publisher.announced(located.values()) as announcement:
+            try:
+                leases = await self._publisher.write(wanted, located, announcement)
+                await self._everywhere(located, leases, deadline)
+                yield
+            finally:
+                announcement.settle()
+                await self._publisher.withdraw(announcement.leases)
+
+    async def _everywhere(
+        self, located: Mapping[str, Located], leases: Mapping[str, Sequence[Lease]], deadline: Deadline
+    ) -> None:
+        outcomes = await self._publisher.watch(located, leases, deadline)
+        limit = self._run.account.cache_limit
+        await self._publisher.outlast_caches(located, leases, outcomes, deadline, limit)
+
+    async def watch(self, name: str, values: Iterable[str], type: RecordType, timeout: float | None = None) -> Outcome:
+        """Only look: the outcome when every server of ``name``'s zone has ``values``. Raises NotPropagated.
+
+        ``timeout`` in seconds; by default the configuration's.
+        """
+        place = await self._run.finder.find(owner(name))
+        texts = frozenset(values if type == "TXT" else map(checked_tlsa, values))
+        seconds = self._run.config.propagation.timeout if timeout is None else timeout
+        deadline = Deadline.after(self._run.clock, seconds)
+        return await self._run.watcher.wait(Expectation(place, type, texts, None), deadline)
+
+
+def _canonical(values: Values) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for name, texts in values.items():
+        found[owner(name)] = found.get(owner(name), frozenset()) | frozenset(texts)
+    return found

@@ -1,0 +1,226 @@
+"""The writer sends all that is pending for a zone in one write, and loses nothing to failure or cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dnsbroker.adapter import Adapter
+from dnsbroker.clock import SystemClock
+from dnsbroker.errors import BrokerError, ConfigError, ProviderUnavailable, RecordRejected
+from dnsbroker.events import Emitter, Event
+from dnsbroker.journal import Journal, Lease, Leases, Runs, State
+from dnsbroker.records import Add, Change, Receipt, Record
+from dnsbroker.routing import Target
+from dnsbroker.testing import MemoryProvider, MemoryService, surroundings
+from dnsbroker.testing.memory import MemorySettings
+from dnsbroker.writer import Writer
+
+ZONE = "example.org."
+TARGET = Target("corp", ZONE)
+
+
+def record(value: str, host: str = "www") -> Record:
+    return Record(f"_acme-challenge.{host}.{ZONE}", "TXT", value)
+
+
+class Bench:
+    """A writer over a service in memory; ``told`` are its events."""
+
+    def __init__(self, state_dir: Path, service: MemoryService | None = None, run: str = "run") -> None:
+        self.service = service or MemoryService(ZONE)
+        self.adapter: Adapter = MemoryProvider(MemorySettings(self.service), surroundings("corp"))
+        self.told: list[Event] = []
+        clock = SystemClock()
+        self.leases = Leases(Journal(state_dir), run, clock)
+        emit = Emitter(clock, self.told.append)
+        self.writer = Writer(self.leases, Runs(state_dir), state_dir, self.find, clock, emit, timeout=5.0)
+
+    def find(self, provider: str) -> Adapter:
+        return self.adapter
+
+    async def add(self, *records: Record, expires: float | None = None) -> tuple[Lease, ...]:
+        with self.writer.announce([TARGET]) as announcement:
+            return await self.writer.add(TARGET, records, ttl=5, announcement=announcement, expires=expires)
+
+    def standing(self, host: str = "www") -> set[str]:
+        rrset = self.service.rrset(ZONE, record("", host).name, "TXT")
+        return set(rrset.values) if rrset else set()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_apex_and_wildcard_travel_in_one_write(bench: Bench) -> None:
+    """Two values at one name are one write, and one receipt."""
+    leases = asyncio.run(bench.add(record("a"), record("b")))
+    assert bench.standing() == {"a", "b"}
+    assert len(bench.service.seen) == 1
+    assert {lease.serial for lease in leases} == {bench.service.serial(ZONE)}
+
+
+def test_tasks_that_announced_share_one_write(bench: Bench) -> None:
+    """A task that comes later, but had announced itself, is waited for."""
+
+    async def story() -> None:
+        early, late = bench.writer.announce([TARGET]), bench.writer.announce([TARGET])
+        first = asyncio.ensure_future(bench.writer.add(TARGET, [record("a")], ttl=5, announcement=early))
+        for _ in range(5):
+            await asyncio.wait({first}, timeout=0.01)
+        assert bench.service.seen == []
+        await bench.writer.add(TARGET, [record("b", "mail")], ttl=5, announcement=late)
+        await first
+
+    asyncio.run(story())
+    assert len(bench.service.seen) == 1
+
+
+def test_a_task_that_gives_up_holds_nobody(bench: Bench) -> None:
+    """An announcement that is settled without changes lets the others go."""
+
+    async def story() -> None:
+        early, never = bench.writer.announce([TARGET]), bench.writer.announce([TARGET])
+        first = asyncio.ensure_future(bench.writer.add(TARGET, [record("a")], ttl=5, announcement=early))
+        await asyncio.wait({first}, timeout=0.01)
+        never.settle()
+        await asyncio.wait_for(first, 1)
+
+    asyncio.run(story())
+    assert bench.standing() == {"a"}
+
+
+def test_withdrawing_leaves_foreign_values(bench: Bench) -> None:
+    """Only our own value goes."""
+    bench.service.plant(ZONE, record("").name, "TXT", 3600, ["foreign"])
+
+    async def story() -> Mapping[Lease, BrokerError]:
+        return await bench.writer.withdraw(await bench.add(record("a")))
+
+    assert asyncio.run(story()) == {}
+    assert bench.standing() == {"foreign"}
+    assert bench.leases.open() == ()
+
+
+def test_a_transient_failure_is_tried_again(bench: Bench) -> None:
+    """A lost reply costs a second look, not the certificate."""
+    bench.service.fail(ProviderUnavailable("no answer", provider="corp"), after=True)
+    leases = asyncio.run(bench.add(record("a")))
+    assert leases[0].state is State.PRESENT
+    assert bench.standing() == {"a"}
+
+
+class Picky(MemoryProvider):
+    """Refuses whatever is written at ``bad``."""
+
+    async def apply(self, zone: str, changes: list[Change]) -> Receipt:  # type: ignore[override]
+        if any(isinstance(change, Add) and ".bad." in change.record.name for change in changes):
+            raise RecordRejected("not here", provider="corp", zone=zone)
+        return await super().apply(zone, changes)
+
+
+def test_a_refused_name_fails_alone(bench: Bench) -> None:
+    """Two certificates in one write: the one that is refused does not take the other along."""
+    bench.adapter = Picky(MemorySettings(bench.service), surroundings("corp"))
+
+    async def story() -> list[object]:
+        with bench.writer.announce([TARGET]) as one, bench.writer.announce([TARGET]) as two:
+            good = bench.writer.add(TARGET, [record("a")], ttl=5, announcement=one)
+            bad = bench.writer.add(TARGET, [record("b", "bad")], ttl=5, announcement=two)
+            return list(await asyncio.gather(good, bad, return_exceptions=True))
+
+    good, bad = asyncio.run(story())
+    assert isinstance(bad, RecordRejected)
+    assert isinstance(good, tuple)
+    assert bench.standing() == {"a"}
+
+
+def test_a_failed_withdrawal_is_told_and_stays_open(bench: Bench) -> None:
+    """What could not be taken back is still in the journal, for the next run."""
+
+    async def story() -> Mapping[Lease, BrokerError]:
+        leases = await bench.add(record("a"))
+        bench.service.fail(RecordRejected("read only", provider="corp"), times=2)
+        return await bench.writer.withdraw(leases)
+
+    failed = asyncio.run(story())
+    assert [error.message for error in failed.values()] == ["provider corp: read only"]
+    assert [lease.state for lease in bench.leases.open()] == [State.UNWANTED]
+
+
+class Slow(MemoryProvider):
+    """Takes its time over a write; ``begun`` is set when one is under way."""
+
+    begun: asyncio.Event
+    proceed: asyncio.Event
+
+    async def apply(self, zone: str, changes: list[Change]) -> Receipt:  # type: ignore[override]
+        self.begun.set()
+        await self.proceed.wait()
+        return await super().apply(zone, changes)
+
+
+def test_a_cancelled_task_leaves_nothing(bench: Bench) -> None:
+    """Cancelled in the middle of its write: the write ends, and is undone."""
+    slow = Slow(MemorySettings(bench.service), surroundings("corp"))
+    bench.adapter = slow
+
+    async def story() -> None:
+        slow.begun, slow.proceed = asyncio.Event(), asyncio.Event()
+        announcement = bench.writer.announce([TARGET])
+        task = asyncio.ensure_future(bench.writer.add(TARGET, [record("a")], ttl=5, announcement=announcement))
+        await slow.begun.wait()
+        task.cancel()
+        await asyncio.wait({task})
+        slow.proceed.set()
+        assert await bench.writer.withdraw(announcement.leases) == {}
+
+    asyncio.run(story())
+    assert bench.standing() == set()
+    assert bench.leases.open() == ()
+
+
+def test_two_runs_share_a_zone_without_loss(tmp_path: Path) -> None:
+    """Two runs, one service: every value of both stands, and both withdraw their own alone."""
+    service = MemoryService(ZONE)
+    one, two = Bench(tmp_path, service, "one"), Bench(tmp_path, service, "two")
+
+    async def story() -> None:
+        mine, theirs = await asyncio.gather(one.add(record("a")), two.add(record("b")))
+        assert one.standing() == {"a", "b"}
+        await one.writer.withdraw(mine)
+        assert one.standing() == {"b"}
+        await two.writer.withdraw(theirs)
+
+    asyncio.run(story())
+    assert one.standing() == set()
+
+
+def test_a_value_of_somebody_elses_is_used_and_left(bench: Bench) -> None:
+    """``txt present`` of a value that stands already: there, and still there after the cleanup."""
+    bench.service.plant(ZONE, record("").name, "TXT", 300, ["theirs"])
+
+    async def story() -> None:
+        await bench.writer.withdraw(await bench.add(record("theirs"), record("ours"), expires=9e9))
+
+    asyncio.run(story())
+    assert bench.standing() == {"theirs"}
+
+
+def test_a_provider_that_is_gone_from_the_configuration_is_an_error(tmp_path: Path) -> None:
+    """The error reaches whoever asked, and the lease stays."""
+    bench = Bench(tmp_path)
+
+    def find(provider: str) -> Adapter:
+        raise ConfigError("not configured")
+
+    bench.writer = Writer(
+        bench.leases, Runs(tmp_path), tmp_path, find, SystemClock(), Emitter(SystemClock(), None), 5.0
+    )
+    with pytest.raises(ConfigError):
+        asyncio.run(bench.add(record("a")))
+    assert len(bench.leases.open()) == 1
