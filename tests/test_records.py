@@ -1,0 +1,87 @@
+"""Records as values: text and octets, TLSA's one form, serials that turn over."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnsbroker.errors import NameInvalid
+from dnsbroker.records import checked_tlsa, octets_text, rfc1982_newer, text_octets
+
+DIGEST = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+
+@given(st.binary(max_size=300))
+def test_octets_survive_as_text(octets: bytes) -> None:
+    """Any octets have their own text, UTF-8 or not."""
+    assert text_octets(octets_text(octets)) == octets
+
+
+def test_text_is_utf8() -> None:
+    """What can be read is read."""
+    assert text_octets("ä") == b"\xc3\xa4"
+    assert octets_text(b"\xc3\xa4") == "ä"
+
+
+class TestTLSA:
+    """A TLSA value has one form."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"3 1 1 {DIGEST}",
+            f"  3  1 1\t{DIGEST.upper()} ",
+            f"03 1 01 {DIGEST[:20]} {DIGEST[20:]}",
+        ],
+    )
+    def test_is_kept_in_one_form(self, text: str) -> None:
+        """Single blanks, plain numbers, lower-case hex in one piece."""
+        assert checked_tlsa(text) == f"3 1 1 {DIGEST}"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "3 1 1",
+            "3 1 00",
+            "3 1 1 0",
+            "3 1 1 xy",
+            "x 1 1 00",
+            "256 1 1 00",
+            "-1 1 1 00",
+            "3 1 ² 00",
+            "3 1 " + "9" * 5000 + " 00",
+        ],
+    )
+    def test_refuses_anything_else(self, text: str) -> None:
+        """With NameInvalid, never another error."""
+        with pytest.raises(NameInvalid):
+            checked_tlsa(text)
+
+
+class TestSerial:
+    """RFC 1982, the arithmetic of serials."""
+
+    @pytest.mark.parametrize(
+        ("serial", "than", "newer"),
+        [
+            (2, 1, True),
+            (1, 1, False),
+            (1, 2, False),
+            (0, 4294967295, True),
+            (4294967295, 0, False),
+            (2147483647, 0, True),
+            (2147483648, 0, False),
+            (0, 2147483648, False),
+            (2024010100, 1, True),
+        ],
+    )
+    def test_n20_serials_turn_over(self, serial: int, than: int, newer: bool) -> None:
+        """N20: 0 follows 4294967295; the undefined distance is not newer."""
+        assert rfc1982_newer(serial, than) is newer
+
+    @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+    def test_never_both_ways(self, one: int, other: int) -> None:
+        """Of two serials at most one is the newer."""
+        assert not (rfc1982_newer(one, other) and rfc1982_newer(other, one))
