@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from dnsbroker.errors import NameInvalid
-from dnsbroker.records import checked_tlsa
+from dnsbroker.records import checked_tlsa, octets_text, text_octets
 
 _STRING_OCTETS = 255
 _PLAIN = {octet: chr(octet) for octet in range(0x20, 0x7F)} | {ord('"'): '\\"', ord("\\"): "\\\\"}
@@ -23,7 +23,7 @@ def to_content(type: str, value: str) -> str:
     """The content of a record with ``value``."""
     if type != "TXT":
         return value
-    octets = value.encode("utf-8", "surrogateescape")
+    octets = text_octets(value)
     pieces = [octets[start : start + _STRING_OCTETS] for start in range(0, len(octets), _STRING_OCTETS)]
     return " ".join(_quoted(piece) for piece in pieces or [b""])
 
@@ -36,12 +36,12 @@ def to_value(type: str, content: str) -> str:
     """The value of a record with ``content``, whatever was put there."""
     if type == "TXT":
         octets = b"".join(_unescaped(found[1] or found[2] or "") for found in _STRING.finditer(content))
-        return octets.decode("utf-8", "surrogateescape")
+        return octets_text(octets)
     return canonical(type, content)
 
 
 def _unescaped(text: str) -> bytes:
-    return _ESCAPE.sub(lambda found: _octet(found[1]), text.encode("utf-8", "surrogateescape"))
+    return _ESCAPE.sub(lambda found: _octet(found[1]), text_octets(text))
 
 
 def _octet(escaped: bytes) -> bytes:

@@ -13,8 +13,8 @@ from typing import Any
 
 from dnsbroker.names import is_within, owner
 from dnsbroker.records import Add, Change, Record, Remove, RRset, Swap
-from dnsbroker_powerdns.contents import canonical, escaped_again, to_content, to_value
-from dnsbroker_powerdns.zone import Place, StoredRRset, ZoneState
+from dnsbroker_powerdns.contents import canonical, escaped_again
+from dnsbroker_powerdns.zone import Place, StoredRecord, StoredRRset, ZoneState, new_record
 
 
 class Unplannable(Exception):
@@ -138,27 +138,21 @@ def _swapped(current: StoredRRset, change: Swap) -> StoredRRset:
             found=sorted(current.values),
         )
     emptied = _without(replace(current, ttl=change.ttl), current.values - change.desired)
-    return _with(emptied, sorted(change.desired - current.values))
+    return _with(emptied, change.desired - current.values)
 
 
 def _with(current: StoredRRset, values: Iterable[str]) -> StoredRRset:
     """With ``values``; a disabled record of the same value is the same record for the server, so it is switched on."""
-    new = list(values)
-    added = [{"content": to_content(current.type, value), "disabled": False} for value in new]
-    kept = [record for record in current.records if to_value(current.type, record["content"]) not in new]
+    new = frozenset(values)
+    kept = (record for record in current.records if record.value not in new)
+    added = (new_record(current.type, value) for value in sorted(new))
     return replace(current, records=(*kept, *added))
 
 
 def _without(current: StoredRRset, values: frozenset[str]) -> StoredRRset:
     """Without the enabled records of ``values``."""
-    return replace(
-        current,
-        records=tuple(
-            record
-            for record in current.records
-            if record["disabled"] or to_value(current.type, record["content"]) not in values
-        ),
-    )
+    kept = (record for record in current.records if record.is_disabled or record.value not in values)
+    return replace(current, records=tuple(kept))
 
 
 def body(rrsets: Iterable[StoredRRset], *, escape_twice: bool = False) -> bytes:
@@ -173,19 +167,26 @@ def _operation(rrset: StoredRRset, escape_twice: bool) -> dict[str, Any]:
     head: dict[str, Any] = {"name": rrset.name, "type": rrset.type}
     if not rrset.records and not rrset.comments:
         return {**head, "changetype": "DELETE"}
-    # Concurrent writers may have left one record twice, which the server would not take back.
-    once = {record["content"]: record for record in sorted(rrset.records, key=lambda record: not record["disabled"])}
-    records = list(once.values())
+    records = [record.raw for record in _once(rrset.records)]
     if escape_twice:
-        records = [{**record, "content": escaped_again(record["content"])} for record in records]
+        records = [{**raw, "content": escaped_again(str(raw["content"]))} for raw in records]
     operation = {**head, "changetype": "REPLACE", "ttl": rrset.ttl, "records": records}
     # Without this, comments would go with the last record; with records they stay where they are not mentioned.
     return operation if rrset.records else {**operation, "comments": list(rrset.comments)}
 
 
+def _once(records: Iterable[StoredRecord]) -> Iterable[StoredRecord]:
+    """Each record once: concurrent writers may have left one in two rows, which the server would not take back."""
+    found: dict[str, StoredRecord] = {}
+    for record in records:
+        if record.content not in found or found[record.content].is_disabled:
+            found[record.content] = record
+    return found.values()
+
+
 def has_escapes(rrsets: Iterable[StoredRRset]) -> bool:
     """Whether any record's content holds a backslash."""
-    return any("\\" in record["content"] for rrset in rrsets for record in rrset.records)
+    return any("\\" in record.content for rrset in rrsets for record in rrset.records)
 
 
 def as_rrset(stored: StoredRRset | None) -> RRset | None:

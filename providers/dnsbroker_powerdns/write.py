@@ -194,8 +194,8 @@ def _holds(state: ZoneState, written: tuple[StoredRRset, ...]) -> bool:
     """Whether every record written stands as it was meant."""
     for rrset in written:
         found = state.rrsets.get(rrset.place)
-        contents = {record["content"] for record in found.records} if found else set()
-        if not {record["content"] for record in rrset.records} <= contents:
+        contents = {record.content for record in found.records} if found else set()
+        if not {record.content for record in rrset.records} <= contents:
             return False
     return True
 

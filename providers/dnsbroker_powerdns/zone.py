@@ -10,12 +10,40 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dnsbroker_powerdns.contents import to_value
+from dnsbroker_powerdns.contents import to_content, to_value
 from dnsbroker_powerdns.serial import Serials
 
 Place = tuple[str, str]
 
 _KINDS = {"master": "primary", "slave": "secondary"}
+
+
+@dataclass(frozen=True)
+class StoredRecord:
+    """One record: its value, and ``raw`` as the API shows and takes it."""
+
+    value: str
+    raw: Mapping[str, Any]
+
+    @property
+    def content(self) -> str:
+        """The value in the API's spelling."""
+        return str(self.raw["content"])
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether the server keeps it without serving it."""
+        return bool(self.raw.get("disabled"))
+
+
+def stored_record(type: str, raw: Mapping[str, Any]) -> StoredRecord:
+    """The record in an API answer."""
+    return StoredRecord(to_value(type, str(raw["content"])), raw)
+
+
+def new_record(type: str, value: str) -> StoredRecord:
+    """A record of ours."""
+    return StoredRecord(value, {"content": to_content(type, value), "disabled": False})
 
 
 @dataclass(frozen=True)
@@ -25,7 +53,7 @@ class StoredRRset:
     name: str
     type: str
     ttl: int
-    records: tuple[Mapping[str, Any], ...] = ()
+    records: tuple[StoredRecord, ...] = ()
     comments: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -36,7 +64,7 @@ class StoredRRset:
     @property
     def values(self) -> frozenset[str]:
         """The values that are served, so none of a disabled record."""
-        return frozenset(to_value(self.type, record["content"]) for record in self.records if not record["disabled"])
+        return frozenset(record.value for record in self.records if not record.is_disabled)
 
 
 @dataclass(frozen=True)
@@ -105,7 +133,6 @@ def zone_state(document: Mapping[str, Any], names: Iterable[str]) -> ZoneState:
 
 
 def _rrset(item: Mapping[str, Any]) -> StoredRRset:
-    records = tuple({"disabled": False, **record, "content": str(record["content"])} for record in item["records"])
-    return StoredRRset(
-        str(item["name"]).lower(), str(item["type"]), int(item["ttl"]), records, tuple(item.get("comments") or ())
-    )
+    type = str(item["type"])
+    records = tuple(stored_record(type, raw) for raw in item["records"])
+    return StoredRRset(str(item["name"]).lower(), type, int(item["ttl"]), records, tuple(item.get("comments") or ()))
