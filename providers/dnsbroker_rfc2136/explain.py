@@ -96,7 +96,8 @@ class Blame:
             ),
             dns.rcode.BADKEY: (
                 f"does not know key {self.key_name} with algorithm {self.algorithm} (BADKEY)",
-                "tsig_name and tsig_algorithm must be exactly those of the server's key statement",
+                "tsig_name and tsig_algorithm must be exactly those of the server's key statement; Knot also wants the "
+                "key in an acl of the zone",
             ),
         }.get(
             reply.tsig_error,

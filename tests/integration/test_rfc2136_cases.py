@@ -10,7 +10,7 @@ import pytest
 
 from dnsbroker.errors import Conflict, ProviderUnavailable, RecordRejected
 from dnsbroker.records import Add, Change, Receipt, Record, RecordType, Remove, Swap
-from dynamic import DynamicPowerDNS, KnotPrimary, Middle, Target, adapter_for, apply, door, refused
+from dynamic import DynamicPowerDNS, Hasty, KnotPrimary, Middle, Target, adapter_for, apply, door, refused
 from lab.bind import ACME_KEY, LAB_KEY, Bind, Zone
 from lab.zonefile import zone_text
 
@@ -201,7 +201,7 @@ def test_a_frozen_server_is_unavailable(bind: Bind) -> None:
     """It takes the connection and says nothing."""
     bind.freeze()
     try:
-        error = refused(bind, add())
+        error = refused(bind, add(), kind=Hasty)
     finally:
         bind.thaw()
     assert isinstance(error, ProviderUnavailable)
@@ -212,7 +212,7 @@ def test_an_update_without_an_answer_is_sent_once_more(middle: Middle, bind: Bin
     """A server may drop one under load."""
     opened = door(bind)
     middle.lose = 1
-    assert apply(middle, add(), swap("", ONE)).changed
+    assert apply(middle, add(), swap("", ONE), kind=Hasty).changed
     assert middle.updates == 2
     assert (opened.look(NAME, "TXT"), opened.look(NAME, "TLSA")) == (frozenset({"ours"}), frozenset({ONE}))
 
@@ -221,7 +221,7 @@ def test_it_is_not_sent_a_third_time(middle: Middle, bind: Bind) -> None:
     """The error is one that may pass."""
     opened = door(bind)
     middle.lose = 9
-    error = refused(middle, add())
+    error = refused(middle, add(), kind=Hasty)
     assert isinstance(error, ProviderUnavailable)
     assert error.transient
     assert middle.updates == 2
@@ -233,7 +233,7 @@ def test_a_lost_reply_is_looked_into(middle: Middle, bind: Bind, change: Change)
     """What the server has made is seen, counts, and is not sent again."""
     opened = door(bind)
     middle.after = lambda answer: None
-    receipt = apply(middle, change)
+    receipt = apply(middle, change, kind=Hasty)
     assert receipt.changed
     assert receipt.serial == asyncio.run(opened.serial("plain.test."))
     assert opened.look(NAME, "TXT") | opened.look(NAME, "TLSA") in ({"ours"}, {ONE})
@@ -245,7 +245,7 @@ def test_a_lost_reply_to_a_removal_is_looked_into(middle: Middle, bind: Bind) ->
     opened = door(bind)
     opened.put(NAME, "TXT", 60, "ours", "foreign")
     middle.lose = 1
-    assert apply(middle, Remove(Record(NAME, "TXT", "ours"))).changed
+    assert apply(middle, Remove(Record(NAME, "TXT", "ours")), kind=Hasty).changed
     assert opened.look(NAME, "TXT") == {"foreign"}
 
 

@@ -40,11 +40,14 @@ from lab.zonefile import zone_text
 
 
 class KnotPrimary(Server):
-    """A knotd that is primary for ``zones`` (no trailing dots); ``acme-key.`` may update TXT and TLSA."""
+    """A knotd that is primary for ``zones`` (no trailing dots); ``acme-key.`` may update the record ``types``."""
 
-    def __init__(self, directory: Path, zones: Iterable[str], *, address: str, port: int = 53) -> None:
+    def __init__(
+        self, directory: Path, zones: Iterable[str], *, address: str, port: int = 53, types: str = "TXT, TLSA"
+    ) -> None:
         super().__init__("knot-primary", directory, address=address, port=port)
         self.zones = tuple(zones)
+        self.types = types
         self.keys = Keys()
 
     def write_files(self) -> None:
@@ -74,7 +77,7 @@ acl:
   - id: acme
     key: {ACME_KEY}
     action: update
-    update-type: [TXT, TLSA]
+    update-type: [{self.types}]
   - id: lab
     key: {LAB_KEY}
     action: [update, transfer]
@@ -98,6 +101,31 @@ zone:
     def control(self, *arguments: str) -> str:
         """What ``knotc ARGUMENTS`` prints; LabError if it fails."""
         return run(["knotc", "-s", self.directory / "knot.sock", *arguments])
+
+
+class WrittenBind(Bind):
+    """A BIND whose keys, zones and views are ``text``, in which ``SECRET`` stands for the secret of ``acme-key.``.
+
+    ``files`` are zone files by name.
+    """
+
+    def __init__(self, directory: Path, text: str, files: Mapping[str, str], *, address: str) -> None:
+        super().__init__(directory, address=address, name="bind-written")
+        self._text = text
+        self._files = dict(files)
+
+    def write_files(self) -> None:
+        """Configuration and zone files."""
+        super().write_files()
+        for name, text in self._files.items():
+            (self.directory / name).write_text(text)
+        options = (
+            f'directory "{self.directory}"; session-keyfile "{self.directory}/session.key"; pid-file none; '
+            f"listen-on port {self.port} {{ {self.address}; }}; listen-on-v6 {{ none; }}; recursion no; "
+            "dnssec-validation no; empty-zones-enable no;"
+        )
+        text = self._text.replace("SECRET", self.keys.secrets[ACME_KEY])
+        (self.directory / "named.conf").write_text(f"controls {{ }};\noptions {{ {options} }};\n{text}")
 
 
 class DynamicPowerDNS(PowerDNS):
@@ -270,11 +298,13 @@ def door(server: Target, zone: str = "plain.test.") -> UpdateDoor:
 class Hasty(RFC2136):
     """The adapter, for servers that stay silent."""
 
-    request_timeout = 0.4
-    question_timeout = 0.4
+    request_timeout = 1.0
+    question_timeout = 1.0
 
 
-def adapter_for(server: Target | Middle, *, clock: Clock | None = None, **changed: Any) -> RFC2136:
+def adapter_for(
+    server: Target | Middle, *, kind: type[RFC2136] = RFC2136, clock: Clock | None = None, **changed: Any
+) -> RFC2136:
     """An adapter for the key that a server's zones let write, unless told otherwise."""
     secret = server.keys.secrets[ACME_KEY]
     known: dict[str, Any] = {
@@ -282,7 +312,7 @@ def adapter_for(server: Target | Middle, *, clock: Clock | None = None, **change
         "tsig_name": ACME_KEY,
         "tsig_secret": Secret("a test", lambda: secret),
     }
-    return Hasty(RFC2136Settings(**(known | changed)), surroundings(clock=clock or FakeClock()))
+    return kind(RFC2136Settings(**(known | changed)), surroundings(clock=clock or FakeClock()))
 
 
 def apply(server: Target | Middle, *changes: Change, zone: str = "plain.test.", **changed: Any) -> Receipt:
