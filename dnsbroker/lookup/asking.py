@@ -6,7 +6,9 @@ denial that many of them remember could outlive the write that follows.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -16,6 +18,8 @@ from dnsbroker.lookup.answer import SOA, Answer
 from dnsbroker.lookup.exchange import Exchange, Silent
 from dnsbroker.lookup.race import NoAnswer, race
 from dnsbroker.names import is_within, shown
+
+_MOMENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,23 @@ class Asking:
         if zone is None or soa is None:
             raise NoAnswer({str(answer.address): f"no SOA for {shown(name)}"}, answered=True)
         return Cut(zone, replace(delegation, zone=zone), soa, answer, answer.address)
+
+    async def turn_to_primary(self, cut: Cut) -> None:
+        """Ask the zone's primary next, if it is one of the zone's servers and answers within a moment.
+
+        Writes go there, and take effect there at once; a secondary on the same database may remember a denial.
+        """
+        with suppress(NoAnswer, TimeoutError):
+            async with asyncio.timeout(_MOMENT):
+                addresses = await self._primary(cut)
+                if cut.answering not in addresses:
+                    asked = [partial(self._ask, cut.zone, address, cut.zone, "SOA", False) for address in addresses]
+                    cut.answering = (await race(asked)).address
+
+    async def _primary(self, cut: Cut) -> list[Address]:
+        if cut.soa.primary not in cut.delegation.hosts:
+            raise NoAnswer({}, answered=False)
+        return await self._addresses(cut.delegation, cut.soa.primary)
 
     async def _race(self, delegation: Delegation, name: str, type: str, dnssec: bool) -> Answer:
         def asked(address: Address) -> Callable[[], Awaitable[Answer]]:

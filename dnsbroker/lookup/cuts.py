@@ -20,7 +20,7 @@ from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.once import Circular, Once
 from dnsbroker.lookup.race import NoAnswer
 from dnsbroker.lookup.recursor import Recursor
-from dnsbroker.names import labels, shown
+from dnsbroker.names import is_within, labels, shown
 
 #: Seconds in which some server of a zone that only a resolver told us of must answer; else it counts as out of reach.
 PROBE = 3.0
@@ -82,7 +82,9 @@ class Cuts:
         above = await self._above(name)
         if above is None:
             raise self._nobody(name)
-        return await self._below(above.cut, name)
+        cut = above.cut
+        await self.once.get(f"primary {cut.zone}", lambda: self._asking.turn_to_primary(cut))
+        return await self._below(cut, name)
 
     async def _above(self, name: str) -> Step | None:
         """The step of the name above ``name``; None at the root, or where no zone that far down answers us."""
@@ -190,7 +192,8 @@ class Cuts:
         return frozenset()
 
     def _nobody(self, name: str) -> LookupFailed:
-        tried = "; ".join(f"{shown(zone)}: {reason}" for zone, reason in self._out_of_reach.items())
+        above = {zone: reason for zone, reason in self._out_of_reach.items() if is_within(name, zone)}
+        tried = "; ".join(f"{shown(zone)}: {reason}" for zone, reason in above.items())
         return LookupFailed(
             f"no zone above {shown(name)} has a name server that answers this host" + (f" ({tried})" if tried else ""),
             name=name,

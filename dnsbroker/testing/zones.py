@@ -97,7 +97,7 @@ class _Answering:
             return dns.name.from_text(str(cname[0].target))
         if not self._give(self._made.answer, node, name, type):
             self._deny(zone, exists=True)
-        elif type == dns.rdatatype.NS:
+        elif type == dns.rdatatype.NS and not self._recursive:
             self._add_glue(node)
         return None
 

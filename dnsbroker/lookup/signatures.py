@@ -1,0 +1,108 @@
+"""Whether a signed answer proves itself: its RRSIG by the zone's DNSKEY, and that key by the parent's DS (RFC 4035).
+
+Only the step from the parent's DS down is looked at; the DS itself is believed as it was found. What was right once is
+remembered by its octets, so that looking again costs nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import dns.dnssec
+import dns.exception
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from dnsbroker.lookup.answer import Answer
+from dnsbroker.lookup.exchange import Exchange, Silent
+from dnsbroker.lookup.zone import Zone
+
+_SOON = timedelta(hours=1)
+
+
+class Signatures:
+    """Checks the answers of one signed zone."""
+
+    def __init__(self, zone: Zone, exchange: Exchange) -> None:
+        self._zone = zone
+        self._exchange = exchange
+        self._keys: dns.rrset.RRset | None = None
+        self._right: set[str] = set()
+
+    async def fault(self, answer: Answer, name: str, type: str, now: datetime) -> str:
+        """What is wrong with the signatures over ``name`` and ``type`` in ``answer``, in words; empty where nothing is."""
+        wanted = (dns.name.from_text(name), dns.rdataclass.IN, dns.rdatatype.from_text(type))
+        rrset = answer.message.get_rrset(answer.message.answer, *wanted)
+        signed = answer.message.get_rrset(
+            answer.message.answer, wanted[0], wanted[1], dns.rdatatype.RRSIG, covers=wanted[2]
+        )
+        if rrset is None:
+            return ""
+        if signed is None:
+            return "the zone is signed, but the answer is not"
+        octets = f"{sorted(map(str, rrset))} {sorted(map(str, signed))}"
+        if octets in self._right and not _is_over(signed, now):
+            return ""
+        try:
+            keys = await self._trusted_keys(answer, now)
+            _validate(rrset, signed, keys, now)
+        except (dns.dnssec.ValidationFailure, dns.exception.DNSException, Silent) as error:
+            return f"its signature does not hold: {error or type_name(error)}"
+        self._right.add(octets)
+        return ""
+
+    def expires_soon(self, answer: Answer, name: str, type: str, now: datetime) -> bool:
+        """Whether a signature over the RRset runs out within the hour."""
+        wanted = dns.rdatatype.from_text(type)
+        signed = answer.message.get_rrset(
+            answer.message.answer, dns.name.from_text(name), dns.rdataclass.IN, dns.rdatatype.RRSIG, covers=wanted
+        )
+        return signed is not None and _is_over(signed, now + _SOON)
+
+    async def _trusted_keys(self, answer: Answer, now: datetime) -> dns.rrset.RRset:
+        """The zone's DNSKEY RRset, as the server of ``answer`` has it, signed by a key that a DS names."""
+        if self._keys is None:
+            self._keys = await self._keys_of(answer, now)
+        return self._keys
+
+    async def _keys_of(self, answer: Answer, now: datetime) -> dns.rrset.RRset:
+        asked = await self._exchange.ask(answer.address, self._zone.name, "DNSKEY", dnssec=True)
+        apex = dns.name.from_text(self._zone.name)
+        section = asked.message.answer
+        keys = asked.message.get_rrset(section, apex, dns.rdataclass.IN, dns.rdatatype.DNSKEY)
+        signed = asked.message.get_rrset(
+            section, apex, dns.rdataclass.IN, dns.rdatatype.RRSIG, covers=dns.rdatatype.DNSKEY
+        )
+        if keys is None or signed is None:
+            raise dns.dnssec.ValidationFailure("the zone has no signed DNSKEY")
+        named = [key for key in keys if any(_is_named(apex, key, ds) for ds in self._zone.ds)]
+        if not named:
+            raise dns.dnssec.ValidationFailure("no DS of the parent names a key of the zone")
+        anchors = dns.rrset.from_rdata_list(apex, keys.ttl, named)
+        _validate(keys, signed, anchors, now)
+        return keys
+
+
+def _validate(rrset: dns.rrset.RRset, signed: dns.rrset.RRset, keys: dns.rrset.RRset, now: datetime) -> None:
+    dns.dnssec.validate(rrset, signed, {keys.name: keys}, now=now.timestamp())
+
+
+def _is_named(apex: dns.name.Name, key: dns.rdata.Rdata, text: str) -> bool:
+    """Whether the DS in ``text`` names ``key`` (RFC 4034 section 5.1.4)."""
+    ds = dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.DS, text)
+    try:
+        return dns.dnssec.make_ds(apex, key, ds.digest_type, validating=True) == ds
+    except (dns.dnssec.UnsupportedAlgorithm, dns.dnssec.DeniedByPolicy):
+        return False
+
+
+def _is_over(signed: dns.rrset.RRset, now: datetime) -> bool:
+    return any(signature.expiration <= now.timestamp() for signature in signed)
+
+
+def type_name(error: Exception) -> str:
+    """An error that says nothing is told by its kind."""
+    return type(error).__name__
