@@ -84,6 +84,14 @@ class TestResolver:
         tree.resolver.zone(".", "@ SOA a. h. 1 1 1 1 1")
         assert find(tree).zone.name == "example.test."
 
+    def test_what_the_resolver_did_not_know_is_told(self, tree: Tree) -> None:
+        """For then it is the resolver, not the network, that has to be looked at."""
+        tree.resolver.behaviour.denied = frozenset({".", "test.", "example.test.", "www.example.test."})
+        with pytest.raises(
+            LookupFailed, match=r"example.test: resolver 127.0.0.53:\d+: knows no name server of it \(NX"
+        ):
+            find(tree)
+
     def test_without_a_resolver_the_error_names_it(self, tree: Tree) -> None:
         """It is the first to be asked."""
         tree.resolver.stop()

@@ -150,7 +150,9 @@ class Cuts:
             answer = await self._recursor.ask(name, "NS")
             hosts = answer.values(name, "NS")
             if not hosts:
-                return None
+                raise NoAnswer(
+                    {f"resolver {answer.address}": f"knows no name server of it ({answer.rcode})"}, answered=True
+                )
             async with asyncio.timeout(PROBE):
                 cut = await self._asking.open(Delegation.read(answer, name, hosts, None), name)
                 return await self._below(cut, name)
