@@ -17,6 +17,7 @@ from dnsbroker.transport import Connections, Session
 _NAME = "default"
 _KEY_TYPE = "ecdsa-p256"
 _REQUEST_SECONDS = 45.0
+_BODY_LIMIT = 1024 * 1024
 #: What CAs say of their own resolvers: the longest they keep an answer, in seconds.
 _CACHE_LIMITS = {"letsencrypt.org": 60.0}
 
@@ -42,7 +43,7 @@ class Account:
         if not self._config.agree_tos:
             raise ConfigError(
                 "nothing is ordered before you agree to the CA's terms of service",
-                key="acme.agree_tos",
+                key="[acme] agree_tos",
                 hint="read them at the CA's site and set agree_tos = true in [acme]",
             )
 
@@ -70,9 +71,7 @@ class Account:
     async def _open(self) -> Client:
         key = self._store.account_key(_NAME, lambda: keys.generate(_KEY_TYPE))
         if self._session is None:
-            self._session = self._connections.session(
-                timeout=_REQUEST_SECONDS, proxy=self._config.proxy, ca_bundle=self._config.ca_bundle
-            )
+            self._session = self._connect()
         client = Client(
             self._config.directory, key, self._session, self._clock, parallel=asyncio.Semaphore(self._parallel)
         )
@@ -82,6 +81,19 @@ class Account:
             self._store.keep_account_url(_NAME, self._config.directory, url)
             self._emit("account", url=url)
         return client
+
+    def _connect(self) -> Session:
+        config = self._config
+        try:
+            return self._connections.session(
+                timeout=_REQUEST_SECONDS, proxy=config.proxy, ca_bundle=config.ca_bundle, body_limit=_BODY_LIMIT
+            )
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigError(
+                f"{config.ca_bundle} cannot be used: {error.strerror or error}",
+                key="[acme] ca_bundle",
+                hint="name a file with the CA's certificates in PEM",
+            ) from error
 
     async def aclose(self) -> None:
         """Close the connections to the CA; may be called more than once."""

@@ -17,6 +17,7 @@ from dnsbroker.certifying import Certifying, Outcome, Wishes
 from dnsbroker.clock import Clock, SystemClock
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.config.certificates import ad_hoc
+from dnsbroker.config.values import read_ignored
 from dnsbroker.errors import BrokerError, ConfigError, NotWithdrawn
 from dnsbroker.events import Emitter, Listener
 from dnsbroker.run import Run
@@ -99,12 +100,12 @@ class Broker:
         return _certificate((await self.renew_all([name], wishes=wishes))[0])
 
     async def issue_all(self, names: Sequence[str] = (), *, wishes: Wishes | None = None) -> tuple[Outcome, ...]:
-        """Obtain the certificates ``names``, or all that were never issued; one outcome each.
+        """Obtain the certificates ``names``, or all that were never issued (by force: all); one outcome each.
 
         Raises ConfigError, before anything is contacted, where one that is named is not there or is wrong.
         """
-        present = set(self._run.store.names())
-        chosen = [item for item in self._chosen(names) if names or item.name not in present]
+        present = set(self._run.store.names()) if not names and not (wishes and wishes.force) else set()
+        chosen = [item for item in self._chosen(names) if item.name not in present]
         return (*await self._bring(chosen, wishes), *self._broken(names))
 
     async def issue_ad_hoc(
@@ -216,7 +217,7 @@ class Broker:
 def _ignoring(config: Config, ignore: tuple[str, ...]) -> Config:
     if not ignore:
         return config
-    propagation = replace(config.propagation, ignore=(*config.propagation.ignore, *ignore))
+    propagation = replace(config.propagation, ignore=(*config.propagation.ignore, *_servers(ignore)))
     return replace(config, propagation=propagation)
 
 
@@ -226,3 +227,10 @@ def _certificate(outcome: Outcome) -> Certificate:
     if outcome.certificate is None:
         raise BrokerError(f"{outcome.name}: {outcome.reason}", transient=outcome.status == "busy")
     return outcome.certificate
+
+
+def _servers(names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return read_ignored(list(names))
+    except ValueError as error:
+        raise ConfigError(str(error), key="--ignore", hint="name a server or an address") from error

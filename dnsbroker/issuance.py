@@ -20,10 +20,12 @@ from dnsbroker.config import CertificateConfig
 from dnsbroker.errors import AcmeError, OrderFailed
 from dnsbroker.events import Emitter
 from dnsbroker.names import challenge_name
-from dnsbroker.publishing import Located, Publisher, together, uninterrupted
+from dnsbroker.publishing import Located, Publisher
+from dnsbroker.tasks import together, uninterrupted
 from dnsbroker.writer import Announcement
 
 _CA_PATIENCE = 300.0
+_FAREWELL = 1.0
 
 
 class Issuance:
@@ -118,8 +120,9 @@ class Issuance:
 
     async def _deactivate(self, authorization: Authorization) -> None:
         try:
-            await self._client.deactivate(authorization)
-        except AcmeError:
+            async with asyncio.timeout(_FAREWELL):
+                await self._client.deactivate(authorization)
+        except (AcmeError, TimeoutError):
             return  # the failure that brought us here is what the user must hear of
 
     async def _complete(

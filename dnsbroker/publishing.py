@@ -7,24 +7,22 @@ orders.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.errors import BrokerError, Held
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answers, Lease
-from dnsbroker.lookup.place import Finder, Place
+from dnsbroker.lookup.place import Finder
+from dnsbroker.lookup.zone import Place
 from dnsbroker.names import shown
 from dnsbroker.propagation import Expectation, Outcome, Watcher
 from dnsbroker.records import Record
 from dnsbroker.routing import Route, Routing, Target
+from dnsbroker.tasks import together, uninterrupted
 from dnsbroker.writer import Announcement, Writer
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -195,24 +193,3 @@ class Publisher:
                 zone=lease.zone,
                 message=error.message,
             )
-
-
-async def together(work: Iterable[Coroutine[object, object, T]]) -> list[T]:
-    """The results of ``work``, done concurrently; the first error cancels the rest and is raised as it is."""
-    tasks = [asyncio.ensure_future(part) for part in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def uninterrupted(work: Coroutine[object, object, T] | asyncio.Future[T]) -> T:
-    """The result of ``work``. A cancellation waits until it is through; a second one cuts it off."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

@@ -14,7 +14,7 @@ from dnsbroker.adapter import Adapter
 from dnsbroker.config import ProviderConfig
 from dnsbroker.errors import BrokerError, ConfigError, NoProvider, ProviderError
 from dnsbroker.events import Emitter
-from dnsbroker.lookup.place import Place
+from dnsbroker.lookup.zone import Place
 from dnsbroker.names import shown
 
 

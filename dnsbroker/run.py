@@ -40,7 +40,7 @@ class Run:
         self.finder = Finder(config.dns, self.exchange, clock)
         self.routing = Routing(config.providers, self._adapter, emit)
         self.account = Account(config.acme, config.parallel, self.store, self.connections, clock, emit)
-        self.watcher = Watcher(self.exchange, self.finder.resolvers(), clock, emit, config.propagation)
+        self.watcher = Watcher(self.exchange, self.finder.resolvers, clock, emit, config.propagation)
 
     def _adapter(self, provider: ProviderConfig) -> Adapter:
         surroundings = Surroundings(

@@ -7,9 +7,9 @@ unused nonces. What to do in which order, and what to do with DNS in between, is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from acme import messages
 from josepy import interfaces, json_util
@@ -22,6 +22,7 @@ from dnsbroker.acme.signing import AccountKey
 from dnsbroker.acme.wire import Wire
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.errors import AcmeError, BrokerError, ConfigError, OrderFailed, Problem
+from dnsbroker.tasks import together
 from dnsbroker.transport import Reply, Session
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ class Client:
         Each is ``valid`` or has a challenge to answer: raises OrderFailed for one that has failed, or that cannot be
         proved through DNS.
         """
-        found = await _together(self._authorization(url, "an authorization") for url in order.authorizations)
+        found = await together(self._authorization(url, "an authorization") for url in order.authorizations)
         for authorization in found:
             await self._check(authorization)
         return tuple(found)
@@ -172,7 +173,7 @@ class Client:
         reply = await self._download(order.certificate)
         default = chains.checked(reply.text(), self._wire.host)
         urls = chains.alternates(reply.links, order.certificate)[:_MOST_ALTERNATES]
-        others = await _together(self._alternate(url) for url in urls)
+        others = await together(self._alternate(url) for url in urls)
         return tuple(dict.fromkeys([default, *(chain for chain in others if chain)]))
 
     async def _submit(self, order: Order, payload: bytes, deadline: Deadline) -> _Seen:
@@ -238,13 +239,3 @@ def _payload(message: interfaces.JSONDeSerializable) -> bytes:
     """The message as acme's own client writes it."""
     text: str = message.json_dumps(indent=2)
     return text.encode()
-
-
-async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """What the calls return, made at once; the first error ends the others and is raised."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(call) for call in calls]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from dnsbroker.events import Event
 from dnsbroker.names import shown
@@ -24,8 +24,8 @@ def _raw(event: Event) -> str:
 
 
 def _names(event: Event, key: str = "names") -> str:
-    names = event.get(key, ())
-    return ", ".join(shown(str(name)) for name in names) if isinstance(names, Sequence) else shown(str(names))
+    named = event.get(key, ())
+    return ", ".join(shown(str(name)) for name in (named if isinstance(named, list) else [named]))
 
 
 def _place(event: Event) -> str:
@@ -34,7 +34,7 @@ def _place(event: Event) -> str:
     way = " -> ".join([*path, shown(str(event["owner"]))])
     servers = event.get("servers")
     count = len(servers) if isinstance(servers, list) else 0
-    return f"{way} is in zone {shown(str(event['zone']))} at {event['provider']}, on {count} addresses"
+    return f"{way} is in zone {shown(str(event['zone']))}, written by {event['provider']}, served at {count} addresses"
 
 
 def _written(event: Event) -> str:
