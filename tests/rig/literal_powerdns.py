@@ -6,15 +6,21 @@ Rule: each reply is what a server of that version was seen, or read in its sourc
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from dnsbroker.records import Add, Change, Receipt, Record
+from dnsbroker.settings import Secret
+from dnsbroker.testing import FakeClock, surroundings
+from dnsbroker_powerdns import PowerDNS, PowerDNSSettings
 from loopback import LoopbackServer, Request, Response
 
 BASE = "/api/v1/servers/localhost"
 NAME = "_acme-challenge.example.org."
+ADD = Add(Record(NAME, "TXT", "ours"), 5)
 JSON = (("Content-Type", "application/json"), ("Connection", "close"))
 TEXT = (("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close"))
 
@@ -154,3 +160,30 @@ def _unescaped(content: str) -> str:
     """What 5.1 makes of a quoted content: escapes undone, what is not printable escaped again, nothing else."""
     inner = re.sub(r"\\(\d{3}|.)", lambda found: chr(int(found[1])) if len(found[1]) == 3 else found[1], content[1:-1])
     return '"' + "".join(letter if " " <= letter <= "~" else f"\\{ord(letter) + 2**32 - 256}" for letter in inner) + '"'
+
+
+def apply(
+    server: Literal, *changes: Change, clock: FakeClock | None = None, times: int = 1, **settings: Any
+) -> Receipt:
+    """The receipt for the changes (default: adding our value), asked for ``times`` times."""
+
+    async def play() -> Receipt:
+        async with server:
+            made = PowerDNSSettings(url=server.url, api_key=Secret("the test", lambda: "key"), **settings)
+            provider = PowerDNS(made, surroundings("corp", clock=clock or FakeClock()))
+            for _ in range(times - 1):
+                await provider.apply("example.org.", changes or [ADD])
+            receipt = await provider.apply("example.org.", changes or [ADD])
+            await provider.aclose()
+            return receipt
+
+    return asyncio.run(play())
+
+
+def written(**after: Any) -> Literal:
+    """A server on which one write succeeds: an empty zone, then ours with ``after``."""
+    start = {key: value for key, value in after.items() if key not in ("serial", "edited_serial")}
+    return Literal(
+        read=[told(zone(**start)), told(zone(rrset('"ours"'), **{"serial": 11, **after}))],
+        patch=[done(11)],
+    )
