@@ -21,7 +21,7 @@ def _url(raw: object) -> object:
     if not isinstance(raw, str):
         raise ValueError("it is a URL")
     parts = urlsplit(raw)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("it is a URL such as http://127.0.0.1:8081")
     if parts.username or parts.password:
         raise ValueError("it must not hold a password; the key belongs into api_key")
