@@ -30,7 +30,9 @@ class RFC2136:
     Settings: ClassVar[type[RFC2136Settings]] = RFC2136Settings
     default_ttl: ClassVar[float] = 5.0
     default_settle: ClassVar[float] = 0.0
-    request_timeout: ClassVar[float] = 15.0
+    request_timeout: ClassVar[float] = 30.0
+    #: Seconds for an update, which may be sent twice within the above.
+    update_timeout: ClassVar[float] = 10.0
     #: Seconds that a question may take at one address by TCP, and again by UDP, before the next address is tried.
     question_timeout: ClassVar[float] = 4.0
 
@@ -76,7 +78,7 @@ class RFC2136:
 
         blame = self._blame(zone)
         places = [Address(ip, self._settings.port) for ip in await self._addresses(blame)]
-        lines = [Line(place, self.request_timeout, self.question_timeout) for place in places]
+        lines = [Line(place, self.update_timeout, self.question_timeout) for place in places]
         return Talk(lines, await self._signing_key(), blame)
 
     async def _addresses(self, blame: Blame) -> tuple[str, ...]:

@@ -50,10 +50,11 @@ class Blame:
             hint="check server, or give its address instead of a name",
         )
 
-    def distrust(self, reason: str) -> AuthRejected:
-        """An answer that cannot be believed."""
-        return AuthRejected(
-            f"an answer of {self.server} cannot be trusted: {reason}",
+    def distrust(self, reason: str, *, after_update: bool = False) -> ProviderError:
+        """An answer that cannot be believed; that to an update is as good as none."""
+        kind = ProviderUnavailable if after_update else AuthRejected
+        return kind(
+            f"{self.server} cannot be trusted: {reason}",
             provider=self.provider,
             zone=self.zone,
             hint=f"the server must sign its answers with key {self.key_name} ({self.algorithm}) as we sign ours; "

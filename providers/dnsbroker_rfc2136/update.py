@@ -1,24 +1,24 @@
 """Making changes: read, plan, send, and read back, because NOERROR is no proof.
 
-Rule: what was sent and not answered is looked at and planned again, once; so nothing is repeated blindly. Nothing is
-sent where nothing can come of it. Refused: waiting for any other server than the one that took the update.
+Rule: what was sent and not answered is looked at and planned again, once; so nothing is repeated blindly, and a signed
+look, not the answer, is the proof. Nothing is sent where nothing can come of it, and a call that fails takes back what
+it brought. Refused: waiting for any other server than the one that took the update.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
 import dns.exception
 import dns.rcode
 
 from dnsbroker.clock import Clock, Deadline
-from dnsbroker.errors import ProviderError
+from dnsbroker.errors import ProviderError, ProviderUnavailable
 from dnsbroker.records import Change, Receipt, rfc1982_newer
 from dnsbroker_rfc2136.explain import PREREQUISITE_FAILED
 from dnsbroker_rfc2136.plan import Edit, Mismatch, message, place_of, plan
 from dnsbroker_rfc2136.talk import Apex, Talk, each
-from dnsbroker_rfc2136.wire import Silent
+from dnsbroker_rfc2136.wire import Silent, Untrusted
 
 # An inline-signed BIND shows an update a few milliseconds after it has confirmed it.
 READ_BACK_SECONDS = 2.0
@@ -28,34 +28,40 @@ _LOOK_AGAIN_SECONDS = 0.05
 class Unsettled(Exception):
     """An update that may or may not have been made, or whose prerequisite failed; ``error`` if it stays so."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: ProviderError) -> None:
         super().__init__(str(error))
         self.error = error
 
 
 async def apply(talk: Talk, zone: str, changes: Sequence[Change], clock: Clock) -> Receipt:
-    """Make ``changes`` in ``zone`` and prove it. Raises ProviderErrors."""
+    """Make ``changes`` in ``zone`` and prove it. Raises ProviderErrors.
+
+    After any of them but ProviderUnavailable, what was brought is gone again.
+    """
     before = await talk.apex(zone)
     edits = await _planned(talk, changes)
     if not edits:
         return Receipt(changed=False, serial=before.serial)
+    sending = _Sending(talk, zone)
     try:
-        messages = await _send(talk, zone, edits)
-    except Unsettled:
         try:
-            messages = await _send(talk, zone, await _planned(talk, changes))
-        except Unsettled as still:
-            raise still.error from still
-    if unseen := await _unseen(talk, edits, clock):
-        await _take_back(talk, zone, edits)
-        raise talk.blame.unchanged(await talk.standing(unseen[0].place))
+            await sending.send(edits)
+        except Unsettled:
+            await sending.send_again(await _planned(talk, changes))
+        await _read_back(talk, edits, clock)
+    except ProviderUnavailable:
+        raise
+    except ProviderError:
+        await sending.take_back()
+        raise
     changed = any(edit.has_effect for edit in edits)
     after = await talk.apex(zone)
     warnings = _warnings(before, after) if changed else ()
-    return Receipt(changed=changed, serial=after.serial, atomic=messages <= 1, warnings=warnings)
+    return Receipt(changed=changed, serial=after.serial, atomic=sending.messages <= 1, warnings=warnings)
 
 
 async def _planned(talk: Talk, changes: Sequence[Change]) -> tuple[Edit, ...]:
+    """What has to be sent as things stand now. Raises Conflict, RecordRejected where nothing can come of it."""
     places = dict.fromkeys(place_of(change) for change in changes)
     standing = dict(zip(places, await each(talk.standing, places), strict=True))
     try:
@@ -69,46 +75,79 @@ async def _planned(talk: Talk, changes: Sequence[Change]) -> tuple[Edit, ...]:
     return edits
 
 
-async def _send(talk: Talk, zone: str, edits: Sequence[Edit]) -> int:
-    """Send ``edits`` in one message, or halved in as many as they need, no RRset divided; gives back how many.
+class _Sending:
+    """Sends edits; ``messages`` counts those that the last call needed."""
 
-    Raises Unsettled.
-    """
-    if not edits:
-        return 0
-    places = [edit.place for edit in edits]
-    try:
-        reply = await talk.update(message(zone, edits))
-    except dns.exception.TooBig:
-        if len(edits) == 1:
-            raise talk.blame.too_big(places[0]) from None
-        half = len(edits) // 2
-        return await _send(talk, zone, edits[:half]) + await _send(talk, zone, edits[half:])
-    except Silent as error:
-        raise Unsettled(talk.blame.silence(str(error))) from error
-    if reply.rcode in PREREQUISITE_FAILED:
-        raise Unsettled(talk.blame.update(reply, places))
-    if reply.rcode != dns.rcode.NOERROR:
-        raise talk.blame.update(reply, places)
-    return 1
+    def __init__(self, talk: Talk, zone: str) -> None:
+        self._talk = talk
+        self._zone = zone
+        self._out: list[Edit] = []
+        self.messages = 0
+
+    async def send(self, edits: Sequence[Edit]) -> None:
+        """In one message, or halved in as many as they need, no RRset divided. Raises ProviderErrors, Unsettled."""
+        self.messages = 0
+        await self._send(edits)
+
+    async def send_again(self, edits: Sequence[Edit]) -> None:
+        """For the last time: what is unsettled then is an error. Raises ProviderErrors."""
+        try:
+            await self.send(edits)
+        except Unsettled as still:
+            raise still.error from still
+
+    async def take_back(self) -> None:
+        """Delete what was brought, even what shows up only later. Raises ProviderUnavailable where that is not sure."""
+        edits = [back for edit in self._out if (back := edit.taken_back()).remove]
+        try:
+            await self.send(edits)
+        except Unsettled as unknown:
+            raise unknown.error from unknown
+        except ProviderError:
+            return  # the server takes nothing from us; the first error says more
+
+    async def _send(self, edits: Sequence[Edit]) -> None:
+        if not edits:
+            return
+        places = [edit.place for edit in edits]
+        try:
+            reply = await self._talk.update(message(self._zone, edits))
+        except dns.exception.TooBig:
+            if len(edits) == 1:
+                raise self._talk.blame.too_big(places[0]) from None
+            await self._send(edits[: len(edits) // 2])
+            await self._send(edits[len(edits) // 2 :])
+            return
+        except (Silent, Untrusted) as error:
+            self._out += edits
+            raise Unsettled(_doubt(self._talk, error)) from error
+        if reply.rcode in PREREQUISITE_FAILED:
+            raise Unsettled(self._talk.blame.update(reply, places))
+        if reply.rcode != dns.rcode.NOERROR:
+            raise self._talk.blame.update(reply, places)
+        self._out += edits
+        self.messages += 1
 
 
-async def _unseen(talk: Talk, edits: Sequence[Edit], clock: Clock) -> Sequence[Edit]:
-    """Look until the server shows every edit made; those that it does not show in time."""
+def _doubt(talk: Talk, error: Silent | Untrusted) -> ProviderError:
+    """What to say if it stays unknown whether an update was made."""
+    if isinstance(error, Silent):
+        return talk.blame.silence(str(error))
+    return talk.blame.distrust(str(error), after_update=True)
+
+
+async def _read_back(talk: Talk, edits: Sequence[Edit], clock: Clock) -> None:
+    """Look until the server shows every edit made. Raises Conflict or RecordRejected where it does not in time."""
     deadline = Deadline.after(clock, READ_BACK_SECONDS)
     while True:
         is_last = deadline.has_passed()
         made = await each(talk.is_done, edits)
         edits = [edit for edit, is_made in zip(edits, made, strict=True) if not is_made]
-        if not edits or is_last:
-            return edits
+        if not edits:
+            return
+        if is_last:
+            raise talk.blame.unchanged(await talk.standing(edits[0].place))
         await clock.sleep(_LOOK_AGAIN_SECONDS)
-
-
-async def _take_back(talk: Talk, zone: str, edits: Sequence[Edit]) -> None:
-    """Delete what ``edits`` added, so that a failed call leaves nothing behind, not even what shows up later."""
-    with contextlib.suppress(ProviderError, Unsettled):
-        await _send(talk, zone, [back for edit in edits if (back := edit.taken_back()).remove])
 
 
 def _warnings(before: Apex, after: Apex) -> tuple[str, ...]:

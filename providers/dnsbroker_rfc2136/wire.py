@@ -28,7 +28,7 @@ class Silent(Exception):
 
 
 class Untrusted(Exception):
-    """An answer that may be anybody's: ``str`` says what is wrong with it."""
+    """An answer that may be anybody's, and counts as none: ``str`` says what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +103,18 @@ def understood(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) ->
         # Unverified at first: a TSIG error, or an unsigned refusal, says more than that verification failed.
         answer = dns.message.from_wire(wire, keyring=False)
     except dns.exception.DNSException as error:
-        raise Untrusted(f"it cannot be read: {error}") from error
+        raise Untrusted(f"an answer cannot be read: {error}") from error
     if not question.is_response(answer):
-        raise Untrusted("it belongs to another question")
+        raise Untrusted("an answer belongs to another question")
     if answer.flags & dns.flags.TC:
-        raise Untrusted("it is truncated, and there is no TCP connection to ask for the rest")
+        raise Untrusted("an answer is truncated, and there is no TCP connection to ask for the rest")
     tsig = answer.tsig[0] if answer.tsig else None
     if isinstance(tsig, TSIG.TSIG) and tsig.error:
         return Reply(answer, tsig.error, _skew(question, tsig))
     if tsig is not None:
         _verify(question, wire, key)
     elif answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        raise Untrusted("it is not signed, although the request was")
+        raise Untrusted("an answer is not signed, although the request was")
     return Reply(answer)
 
 
@@ -122,11 +122,11 @@ def _verify(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> No
     try:
         dns.message.from_wire(wire, keyring=key, request_mac=question.mac)
     except dns.tsig.BadTime as error:
-        raise Untrusted("it was signed at another time than now") from error
+        raise Untrusted("an answer was signed at another time than now") from error
     except dns.tsig.BadSignature as error:
-        raise Untrusted("its signature does not verify") from error
+        raise Untrusted("an answer's signature does not verify") from error
     except (dns.tsig.BadKey, dns.tsig.BadAlgorithm) as error:
-        raise Untrusted("it is signed with another key") from error
+        raise Untrusted("an answer is signed with another key") from error
 
 
 def _skew(question: dns.message.Message, tsig: TSIG.TSIG) -> int:

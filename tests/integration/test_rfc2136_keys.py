@@ -190,13 +190,20 @@ def _with_another_octet(answer: bytes) -> bytes:
     ids=["unsigned", "wrong MAC", "broken off"],
 )
 def test_success_without_proof_is_none(bind: Bind, forge: Callable[[bytes], bytes], told: str) -> None:
-    """The negative twin of every success: the same answer, forged on the way."""
-    door(bind)
+    """The same answer, forged on the way, counts as none: the value's presence is proved by a signed answer alone."""
+    opened = door(bind)
+
+    def vanishing(answer: bytes) -> bytes:
+        opened.put(NAME, "TXT", 60)
+        return forge(answer)
+
     with Middle(bind, MIDDLE) as middle:
-        assert apply(middle, add()).changed
         middle.after = forge
+        assert apply(middle, add()).changed
+        assert opened.look(NAME, "TXT") == {"ours"}
+        middle.after = vanishing
         error = refused(middle, add("second"))
-    assert isinstance(error, AuthRejected)
+    assert isinstance(error, ProviderUnavailable)
     assert told in str(error)
 
 

@@ -226,6 +226,31 @@ def test_a_name_outside_the_zone_asks_nobody(server: Scripted) -> None:
     assert server.questions == []
 
 
+def test_a_failed_call_takes_back_what_went_before(server: Scripted) -> None:
+    """Where one message could not hold all, and a later one is refused."""
+    names = [f"n{number}.example.org." for number in range(100)]
+    codes = iter(["NOERROR", "REFUSED", "NOERROR"])
+    server.update = lambda answer: answer.set_rcode(dns.rcode.from_text(next(codes)))
+    error = refused(server, *(Add(Record(name, "TXT", "x" * 700), 5) for name in names))
+    assert isinstance(error, RecordRejected)
+    first, _, last = server.updates
+    assert {rrset.name for rrset in first.update} == {rrset.name for rrset in last.update}
+    assert {rrset.deleting for rrset in last.update} == {dns.rdataclass.NONE}
+
+
+def test_a_call_that_cannot_take_back_is_unsure(server: Scripted) -> None:
+    """The error is then of the kind after which the broker looks again."""
+    codes = iter(["NOERROR", "", ""])
+
+    def bend(answer: Message) -> None:
+        code = next(codes)
+        answer.set_rcode(dns.rcode.from_text(code or "NOERROR"))
+        answer.tsig = answer.tsig if code else None
+
+    server.update = bend
+    assert isinstance(refused(server), ProviderUnavailable)
+
+
 # Zones
 
 
@@ -287,6 +312,6 @@ def test_every_algorithm_signs_and_verifies(server: Scripted, algorithm: str) ->
     server.algorithm = algorithm
     adapter = adapter_for(server, tsig_algorithm=algorithm)
     assert asyncio.run(adapter.find_zone("example.org.")) == "example.org."
-    with pytest.raises(AuthRejected, match="cannot be trusted: it is signed with another key"):
+    with pytest.raises(AuthRejected, match="cannot be trusted: an answer is signed with another key"):
         server.question = lambda answer: answer.use_tsig(dns.tsig.Key("other.", SECRET, ALGORITHMS[algorithm]))
         asyncio.run(adapter.find_zone("example.org."))

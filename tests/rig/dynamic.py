@@ -298,7 +298,7 @@ def door(server: Target, zone: str = "plain.test.") -> UpdateDoor:
 class Hasty(RFC2136):
     """The adapter, for servers that stay silent."""
 
-    request_timeout = 1.0
+    update_timeout = 1.0
     question_timeout = 1.0
 
 
