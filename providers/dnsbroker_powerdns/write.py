@@ -38,7 +38,7 @@ class Write:
         state = await self._state()
         wanted = self._wanted(state)
         if not wanted and self._served_before is None:
-            return Receipt(changed=False, serial=None if state.is_native else state.served)
+            return await self._unchanged(state)
         if wanted:
             await self._prepare(state)
             await self._send(state, wanted)
@@ -47,6 +47,13 @@ class Write:
         await self._tell_secondaries(state)
         moved = self._has_moved(state)
         return Receipt(changed=True, serial=state.served if moved else None, warnings=tuple(self._warnings))
+
+    async def _unchanged(self, state: ZoneState) -> Receipt:
+        """The receipt where all is as wanted already; an earlier write may have ended before its NOTIFY."""
+        if state.notified != state.stored:
+            await self._tell_secondaries(state)
+        serial = None if state.is_native else state.served
+        return Receipt(changed=False, serial=serial, warnings=tuple(self._warnings))
 
     async def _state(self) -> ZoneState:
         return await self._service.state(self._plan.zone, self._plan.names)

@@ -69,8 +69,9 @@ class StoredRRset:
 
 @dataclass(frozen=True)
 class ZoneState:
-    """A zone at one moment. ``served`` is the serial in answers, ``stored`` the one that changes turn.
+    """A zone at one moment.
 
+    ``served`` is the serial in answers, ``stored`` the one that changes turn, ``notified`` that of the last NOTIFY.
     ``kind`` is native, primary, secondary, producer or consumer; ``signed`` says that the server signs the zone,
     ``rectifies`` that it is set to rectify after changes (False says nothing: a default may hold).
     """
@@ -84,6 +85,7 @@ class ZoneState:
     soa_edit_api: str
     signed: bool
     rectifies: bool
+    notified: int = 0
     primaries: tuple[str, ...] = ()
     rrsets: Mapping[Place, StoredRRset] = field(default_factory=dict)
 
@@ -119,7 +121,7 @@ def zone_state(document: Mapping[str, Any], names: Iterable[str]) -> ZoneState:
     rrsets = (_rrset(item) for item in document.get("rrsets") or () if str(item["name"]).lower() in wanted)
     return ZoneState(
         id=str(document["id"]),
-        name=str(document["name"]),
+        name=str(document["name"]).lower(),
         kind=_KINDS.get(kind, kind),
         stored=int(document["serial"]),
         served=int(document.get("edited_serial", document["serial"])),
@@ -127,6 +129,7 @@ def zone_state(document: Mapping[str, Any], names: Iterable[str]) -> ZoneState:
         soa_edit_api=str(document.get("soa_edit_api") or ""),
         signed=bool(document.get("dnssec")),
         rectifies=bool(document.get("api_rectify")),
+        notified=int(document.get("notified_serial") or 0),
         primaries=tuple(str(address) for address in document.get("masters") or ()),
         rrsets={rrset.place: rrset for rrset in rrsets},
     )

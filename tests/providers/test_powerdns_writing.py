@@ -32,6 +32,13 @@ def test_what_is_so_already_is_not_written() -> None:
         assert server.asked("patch", "put", "notify") == []
 
 
+def test_a_notify_that_never_went_out_is_made_up_for() -> None:
+    """A run that ended between its write and its NOTIFY would leave the secondaries to the server's minute."""
+    server = Literal(read=[told(zone(rrset('"ours"'), notified_serial=9))])
+    assert apply(server) == Receipt(changed=False, serial=10)
+    assert server.asked("patch", "notify") == ["notify"]
+
+
 def test_old_serials_are_not_believed() -> None:
     """Before 5.0 the old serial in the reply equals the new one, and no header at all is no alarm either."""
     for reply in (done(11), done(11, 10), done()):
