@@ -86,14 +86,13 @@ def _files(directory: Path | None) -> list[Path]:
 
 def _sorted_out(groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object]) -> Gathered:
     found = Gathered()
-    for group in groups:
-        for source in group:
-            try:
-                if others := [each for each in group if each is not source]:
-                    raise _twice(source, others[0])
-                found.certificates[source.name] = _certificate(source, defaults)
-            except ConfigError as error:
-                found.broken[source.name] = error
+    for group, source in ((group, source) for group in groups for source in group):
+        try:
+            if others := [each for each in group if each is not source]:
+                raise _twice(source, others[0])
+            found.certificates[source.name] = _certificate(source, defaults)
+        except ConfigError as error:
+            found.broken[source.name] = error
     return found
 
 
