@@ -21,6 +21,7 @@ from dnsbroker.lookup import wire
 from dnsbroker.lookup.exchange import Address
 
 _OCTETS_OF_TIME = 6
+_TRUNCATED = dns.flags.TC >> 8
 
 
 class Silent(Exception):
@@ -72,6 +73,8 @@ class Line:
                 octets = await wire.by_udp(self.address, sent, _answer_to(sent), self.question_timeout)
             except wire.Nothing as by_udp:
                 raise Silent(f"{self.address}: TCP: {by_tcp}; UDP: {by_udp}") from by_udp
+            if octets[2] & _TRUNCATED:
+                raise Silent(f"{self.address}: TCP: {by_tcp}; UDP: the answer is cut off") from by_tcp
         return understood(question, octets, key)
 
     async def update(self, message: dns.message.Message, key: dns.tsig.Key) -> Reply:
@@ -94,7 +97,7 @@ def _signed(message: dns.message.Message, key: dns.tsig.Key) -> bytes:
 
 def _answer_to(sent: bytes) -> Callable[[bytes], bytes | None]:
     """Takes whatever has the same id; what it is worth is judged once it is here."""
-    return lambda octets: octets if octets[:2] == sent[:2] else None
+    return lambda octets: octets if octets[:2] == sent[:2] and len(octets) > 2 else None
 
 
 def understood(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> Reply:
@@ -106,8 +109,6 @@ def understood(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) ->
         raise Untrusted(f"an answer cannot be read: {error}") from error
     if not question.is_response(answer):
         raise Untrusted("an answer belongs to another question")
-    if answer.flags & dns.flags.TC:
-        raise Untrusted("an answer is truncated, and there is no TCP connection to ask for the rest")
     tsig = answer.tsig[0] if answer.tsig else None
     if isinstance(tsig, TSIG.TSIG) and tsig.error:
         return Reply(answer, tsig.error, _skew(question, tsig))

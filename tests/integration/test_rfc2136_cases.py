@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dnsbroker.errors import Conflict, ProviderUnavailable, RecordRejected
-from dnsbroker.records import Add, Change, Receipt, Record, RecordType, Remove, Swap
-from dynamic import DynamicPowerDNS, Hasty, KnotPrimary, Middle, Target, adapter_for, apply, door, refused
+from dnsbroker.errors import Conflict, ProviderError, ProviderUnavailable, RecordRejected
+from dnsbroker.records import Add, Change, Receipt, Record, RecordType, Remove, RRset, Swap
+from dnsbroker.settings import Secret
+from dnsbroker.testing import surroundings
+from dnsbroker_rfc2136 import RFC2136, RFC2136Settings
+from dynamic import (
+    DynamicPowerDNS,
+    Hasty,
+    KnotPrimary,
+    Middle,
+    Target,
+    adapter_for,
+    apply,
+    door,
+    refused,
+    require_namespace,
+)
 from lab.bind import ACME_KEY, LAB_KEY, Bind, Zone
 from lab.zonefile import zone_text
 
@@ -27,6 +42,12 @@ def add(value: str = "ours", name: str = NAME, type: RecordType = "TXT") -> Add:
 def swap(expected: str, desired: str, ttl: int = 60) -> Swap:
     """A change of the TLSA RRset."""
     return Swap(NAME, "TLSA", frozenset({expected} - {""}), frozenset({desired} - {""}), ttl)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def inside() -> None:
+    """Nothing in here runs elsewhere."""
+    require_namespace()
 
 
 @pytest.fixture(scope="module")
@@ -291,3 +312,55 @@ def test_another_writers_value_beside_ours_is_no_conflict(middle: Middle, bind: 
     middle.before = lambda: opened.put(NAME, "TXT", 60, "other", "old")
     assert apply(middle, add(), Remove(Record(NAME, "TXT", "old"))).changed
     assert opened.look(NAME, "TXT") == {"other", "ours"}
+
+
+def test_eight_writers_at_once_lose_nothing_and_leave_nothing(anyone: Target) -> None:
+    """Not even their own locks are needed, where every change is by value."""
+    opened = door(anyone)
+    opened.put(NAME, "TXT", 3600, "foreign")
+    values = [f"value-{number}" for number in range(8)]
+
+    async def together(*changes: Change) -> None:
+        await asyncio.gather(*(adapter_for(anyone).apply("plain.test.", [change]) for change in changes))
+
+    asyncio.run(together(*map(add, values)))
+    assert opened.look(NAME, "TXT") == {"foreign", *values}
+    asyncio.run(together(*(Remove(Record(NAME, "TXT", value)) for value in values)))
+    assert asyncio.run(opened.see(NAME, "TXT")) == RRset(NAME, "TXT", 3600, frozenset({"foreign"}))
+
+
+# The way to the server
+
+
+def _named(server: Target, *addresses: str) -> RFC2136:
+    """An adapter whose server is a name with these addresses."""
+
+    async def resolve(host: str) -> tuple[str, ...]:
+        assert host == "ns1.example.org"
+        return addresses
+
+    secret = Secret("a test", lambda: server.keys.secrets[ACME_KEY])
+    settings = RFC2136Settings(server="ns1.example.org", tsig_name=ACME_KEY, tsig_secret=secret)
+    return RFC2136(settings, replace(surroundings(), addresses=resolve))
+
+
+@pytest.mark.parametrize("dead", ["127.0.0.39", "fd00::dead"], ids=["refusing", "no route"])
+def test_every_address_of_a_host_name_is_tried(bind: Bind, dead: str) -> None:
+    """One family may be dead."""
+    opened = door(bind)
+    assert asyncio.run(_named(bind, dead, BIND).apply("plain.test.", [add()])).changed
+    assert opened.look(NAME, "TXT") == {"ours"}
+
+
+def test_no_address_that_answers_is_told_for_each(bind: Bind) -> None:
+    """The person sees what happened to which."""
+    with pytest.raises(ProviderUnavailable) as caught:
+        asyncio.run(_named(bind, "127.0.0.39", "127.0.0.33").find_zone(NAME))
+    assert "127.0.0.39: TCP: connection refused" in str(caught.value)
+    assert "127.0.0.33: TCP: connection refused" in str(caught.value)
+
+
+def test_a_name_without_addresses_is_told(bind: Bind) -> None:
+    """It is the server's name that is wrong."""
+    with pytest.raises(ProviderError, match=r"no address of the server ns1\.example\.org"):
+        asyncio.run(_named(bind).find_zone(NAME))

@@ -16,11 +16,9 @@ import dns.tsig
 import pytest
 from dns.rdtypes.ANY import TSIG
 
-from dnsbroker.errors import AuthRejected, ProviderError, ProviderUnavailable, RecordRejected, ZoneMissing
+from dnsbroker.errors import AuthRejected, ProviderUnavailable, RecordRejected, ZoneMissing
 from dnsbroker.records import Add, Record
 from dnsbroker.settings import Secret
-from dnsbroker.testing import surroundings
-from dnsbroker_rfc2136 import RFC2136, RFC2136Settings
 from dnsbroker_rfc2136.explain import Blame
 from dnsbroker_rfc2136.wire import understood
 from dynamic import (
@@ -34,6 +32,7 @@ from dynamic import (
     door,
     exchange,
     refused,
+    require_namespace,
 )
 from lab import wire
 from lab.bind import ACME_KEY, LAB_KEY, Bind, Zone
@@ -48,6 +47,12 @@ WRONG = Secret("a test", lambda: base64.b64encode(b"not the secret").decode())
 def add(value: str = "ours", name: str = NAME) -> Add:
     """A change."""
     return Add(Record(name, "TXT", value), 60)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def inside() -> None:
+    """Nothing in here runs elsewhere."""
+    require_namespace()
 
 
 @pytest.fixture(scope="module")
@@ -355,40 +360,3 @@ def test_the_key_leads_into_its_view(tmp_path: Path) -> None:
         assert asyncio.run(adapter_for(server).find_zone("_acme-challenge.sub.plain.test.")) == "plain.test."
         assert apply(server, add()).serial == 101
         assert not wire.values(SECONDARY, NAME)
-
-
-# The way to the server
-
-
-def _named(server: Target, *addresses: str) -> RFC2136:
-    """An adapter whose server is a name with these addresses."""
-
-    async def resolve(host: str) -> tuple[str, ...]:
-        assert host == "ns1.example.org"
-        return addresses
-
-    secret = Secret("a test", lambda: server.keys.secrets[ACME_KEY])
-    settings = RFC2136Settings(server="ns1.example.org", tsig_name=ACME_KEY, tsig_secret=secret)
-    return RFC2136(settings, replace(surroundings(), addresses=resolve))
-
-
-@pytest.mark.parametrize("dead", ["127.0.0.39", "fd00::dead"], ids=["refusing", "no route"])
-def test_every_address_of_a_host_name_is_tried(bind: Bind, dead: str) -> None:
-    """One family may be dead."""
-    opened = door(bind)
-    assert asyncio.run(_named(bind, dead, BIND).apply("plain.test.", [add()])).changed
-    assert opened.look(NAME, "TXT") == {"ours"}
-
-
-def test_no_address_that_answers_is_told_for_each(bind: Bind) -> None:
-    """The person sees what happened to which."""
-    with pytest.raises(ProviderUnavailable) as caught:
-        asyncio.run(_named(bind, "127.0.0.39", "127.0.0.33").find_zone(NAME))
-    assert "127.0.0.39: TCP: connection refused" in str(caught.value)
-    assert "127.0.0.33: TCP: connection refused" in str(caught.value)
-
-
-def test_a_name_without_addresses_is_told(bind: Bind) -> None:
-    """It is the server's name that is wrong."""
-    with pytest.raises(ProviderError, match=r"no address of the server ns1\.example\.org"):
-        asyncio.run(_named(bind).find_zone(NAME))

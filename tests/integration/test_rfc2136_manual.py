@@ -12,7 +12,7 @@ from dnsbroker.errors import AuthRejected
 from dnsbroker.records import Add, Record, RecordType
 from dnsbroker.settings import Secret
 from dnsbroker_rfc2136 import explain
-from dynamic import DynamicPowerDNS, KnotPrimary, WrittenBind, apply, refused
+from dynamic import DynamicPowerDNS, KnotPrimary, WrittenBind, apply, refused, require_namespace
 from lab import wire
 from lab.bind import ACME_KEY, LAB_KEY
 from lab.processes import look_until
@@ -20,6 +20,12 @@ from lab.zonefile import zone_text
 
 ADDRESS = "127.0.0.36"
 MANUAL = (Path(__file__).parents[2] / "docs" / "rfc2136.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def inside() -> None:
+    """Nothing in here runs elsewhere."""
+    require_namespace()
 
 
 def recipes(language: str) -> Sequence[str]:

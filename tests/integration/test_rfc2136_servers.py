@@ -9,7 +9,7 @@ import pytest
 
 from dnsbroker.clock import SystemClock
 from dnsbroker.testing import AdapterContract, Scene, Stage
-from dynamic import DynamicPowerDNS, KnotPrimary, Target, UpdateDoor, adapter_for
+from dynamic import DynamicPowerDNS, KnotPrimary, Target, UpdateDoor, adapter_for, require_namespace
 from lab.bind import Bind, Zone
 from lab.zonefile import zone_text
 
@@ -27,6 +27,12 @@ def _stage(server: Target, zone: str, *, counts_writes: bool = True) -> Stage:
         await adapter.aclose()
 
     return opened
+
+
+@pytest.fixture(scope="module", autouse=True)
+def inside() -> None:
+    """Nothing in here runs elsewhere."""
+    require_namespace()
 
 
 @pytest.fixture(scope="module")

@@ -251,6 +251,15 @@ def test_a_call_that_cannot_take_back_is_unsure(server: Scripted) -> None:
     assert isinstance(refused(server), ProviderUnavailable)
 
 
+def test_a_dname_above_the_name_is_a_conflict() -> None:
+    """Nothing below it can be seen (RFC 6672 section 2.4)."""
+    with Scripted(ZONE + "moved DNAME elsewhere.test.\n") as server:
+        error = refused(server, Add(Record("_acme-challenge.moved.example.org.", "TXT", "ours"), 5))
+    assert isinstance(error, Conflict)
+    assert error.found == ("CNAME _acme-challenge.elsewhere.test.",)
+    assert server.updates == []
+
+
 # Zones
 
 

@@ -26,6 +26,7 @@ import pytest
 from dns.rdtypes.ANY import TLSA, TXT
 
 from dnsbroker.clock import Clock
+from dnsbroker.environment import variables
 from dnsbroker.errors import ProviderError
 from dnsbroker.records import Change, Receipt, RecordType, RRset, octets_text, text_octets
 from dnsbroker.settings import Secret
@@ -36,6 +37,7 @@ from lab import wire
 from lab.bind import ACME_KEY, LAB_KEY, Bind, Keys
 from lab.powerdns import PowerDNS
 from lab.processes import LabError, Server, look_until, run
+from lab.topology import is_inside
 from lab.zonefile import zone_text
 
 
@@ -293,6 +295,13 @@ def door(server: Target, zone: str = "plain.test.") -> UpdateDoor:
     opened = UpdateDoor(server, zone, counts_writes=True)
     opened.reset()
     return opened
+
+
+def require_namespace() -> None:
+    """These servers want addresses and ports that only the lab's namespace has."""
+    if not is_inside():
+        leave = pytest.fail if variables().get("CI") == "true" else pytest.skip
+        leave("needs the private namespace: run `make test`")
 
 
 class Hasty(RFC2136):
