@@ -1,11 +1,11 @@
 """The adapter as the broker sees it: who is asked, with which key; all else is done where dnspython is.
 
-Rule: constructing it contacts nothing and imports no dnspython. Refused: listing zones, which RFC 2136 cannot.
+Rule: importing and constructing it contacts nobody and brings neither asyncio nor dnspython. Refused: listing zones,
+which RFC 2136 cannot.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,6 +95,8 @@ class RFC2136:
 
     async def _signing_key(self) -> dns.tsig.Key:
         if self._key is None:
+            import asyncio
+
             import dns.tsig
 
             # Revealing may read a file or run a command.
