@@ -14,7 +14,7 @@ from typing import Literal
 from dnsbroker import due, keys
 from dnsbroker.acme import Client
 from dnsbroker.config import CertificateConfig
-from dnsbroker.errors import BrokerError, ConfigError, Problem
+from dnsbroker.errors import BrokerError, ConfigError, Problem, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.issuance import Issuance
 from dnsbroker.journal import FileLock
@@ -95,7 +95,7 @@ class Certifying:
             lock.release()
 
     async def _decide(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
-        lineage = self._run.store.load(certificate.name)
+        lineage = self._load(certificate.name)
         reason = self._reason(certificate, lineage)
         if reason is None:
             assert lineage is not None  # noqa: S101 - what is missing is due
@@ -104,6 +104,18 @@ class Certifying:
             located = await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
             return Outcome(certificate.name, "planned", reason, lineage, plan=tuple(located.values()))
         return Outcome(certificate.name, "issued", reason, await self._obtain(certificate, lineage, emit))
+
+    def _load(self, name: str) -> Lineage | None:
+        """What is live. By force a damaged certificate counts as none; otherwise raises StoreError."""
+        try:
+            lineage = self._run.store.load(name)
+            if lineage is not None and self._wishes.force:
+                _ = lineage.private_key  # read and checked: it may be used again
+            return lineage
+        except StoreError:
+            if not self._wishes.force:
+                raise
+            return None
 
     async def _obtain(self, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter) -> Lineage:
         access = Access(certificate.owner, certificate.group, certificate.mode)

@@ -153,8 +153,12 @@ class Publisher:
             stale = self._answers.stale_until(owner, "TXT", [lease.id for lease in leases[name]], outcome.at, ttl)
             if stale is not None and stale > self._clock.now():
                 until[name] = stale
-        if until:
-            await self._hold(max(until, key=lambda name: until[name]), max(until.values()), deadline)
+        if not until:
+            return
+        name = max(until, key=lambda name: until[name])
+        if (until[name] - self._clock.now()).total_seconds() > deadline.left():
+            self._answers.never_asked([lease.id for group in leases.values() for lease in group])
+        await self._hold(name, until[name], deadline)
 
     async def _hold(self, name: str, until: datetime, deadline: Deadline) -> None:
         seconds = (until - self._clock.now()).total_seconds()

@@ -259,6 +259,16 @@ class TestAnswers:
         assert answers.stale_until(NAME, "TXT", [first.id], clock.now(), 5) is None
         assert answers.stale_until(NAME, "TXT", [second.id], clock.now(), 5) is None
 
+    def test_values_for_which_the_ca_was_never_asked_hold_nothing(
+        self, tmp_path: Path, leases: Leases, clock: FakeClock
+    ) -> None:
+        """A run that gave up waiting must not make the next one wait as long again, for ever."""
+        old = present(leases, "old")
+        answers = Answers(Journal(tmp_path))
+        answers.never_asked([old.id])
+        new = present(leases, "new")
+        assert answers.stale_until(NAME, "TXT", [new.id], clock.now(), 3600) is None
+
     def test_a_denial_holds_until_its_time(self, tmp_path: Path, leases: Leases, clock: FakeClock) -> None:
         """After an NXDOMAIN at the CA, its negative TTL has to run out."""
         lease = present(leases, "a")

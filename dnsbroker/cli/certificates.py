@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnsbroker.cli.options import common
+from dnsbroker.cli.options import Options, common
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:
     from dnsbroker.broker import Broker, Certificate
     from dnsbroker.certifying import Outcome
     from dnsbroker.cli.output import Result
+    from dnsbroker.config import Config
 
 _CHOICES = (
     click.option("--force", is_flag=True, help="Also where it is not due."),
@@ -99,14 +100,40 @@ def renew(context: click.Context, /, names: tuple[str, ...], ignore: tuple[str, 
 @click.pass_context
 def list_certificates(context: click.Context) -> int:
     """Show the certificates that are there: names, end of life, directory. Contacts nobody."""
+    from dnsbroker.cli.output import Output, failed
+    from dnsbroker.config import Config
+    from dnsbroker.errors import BrokerError
 
-    async def work(broker: Broker) -> Result:
-        from dnsbroker.cli.output import Result
+    options = context.ensure_object(Options)
+    try:
+        result = _listed(Config.load(options.config or None))
+    except BrokerError as error:
+        result = failed(error)
+    Output(options, "list").end(result)
+    return result.status
 
-        found = broker.certificates()
-        return Result(lines=[_line(item) for item in found], certificates=[_facts(item) for item in found])
 
-    return _run(context, work, ())
+def _listed(config: Config) -> Result:
+    """Every certificate in the store; a damaged one is an error, and the others are shown all the same."""
+    from dnsbroker.cli import exit_status
+    from dnsbroker.cli.output import Failure, Result
+    from dnsbroker.errors import BrokerError
+    from dnsbroker.store import Store
+
+    store = Store(config.state_dir)
+    there: list[Certificate] = []
+    damaged: list[Failure] = []
+    for name in store.names():
+        try:
+            there.extend(item for item in [store.load(name)] if item is not None)
+        except BrokerError as error:
+            damaged.append(Failure(error, name))
+    return Result(
+        status=exit_status.gravest(exit_status.of(item.error) for item in damaged),
+        lines=[_line(item) for item in there],
+        certificates=[_facts(item) for item in there],
+        failures=damaged,
+    )
 
 
 def _run(context: click.Context, work: Any, ignore: tuple[str, ...]) -> int:

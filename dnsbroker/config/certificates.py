@@ -6,7 +6,7 @@ and remembered, the configuration wins; where it is configured twice, nobody can
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -86,14 +86,21 @@ def _files(directory: Path | None) -> list[Path]:
 
 def _sorted_out(groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object]) -> Gathered:
     found = Gathered()
-    for group, source in ((group, source) for group in groups for source in group):
+    for source, others in _with_others(groups):
         try:
-            if others := [each for each in group if each is not source]:
+            if others:
                 raise _twice(source, others[0])
             found.certificates[source.name] = _certificate(source, defaults)
         except ConfigError as error:
             found.broken[source.name] = error
     return found
+
+
+def _with_others(groups: Iterable[Sequence[_Source]]) -> Iterator[tuple[_Source, list[_Source]]]:
+    """Each source with those that describe the same certificate."""
+    for group in groups:
+        for source in group:
+            yield source, [each for each in group if each is not source]
 
 
 def _twice(source: _Source, other: _Source) -> ConfigError:

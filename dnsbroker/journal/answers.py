@@ -32,7 +32,7 @@ class Answers:
         rows = self._journal.rows(
             "SELECT 1 FROM lease WHERE name = ? AND type = ? AND write IS NOT NULL"
             f" AND write < (SELECT max(write) FROM lease WHERE id IN ({marks})) AND id NOT IN ({marks})"
-            " AND (state <> 'closed' OR closed > ?) LIMIT 1",
+            " AND NOT unasked AND (state <> 'closed' OR closed > ?) LIMIT 1",
             (name, type, *ours, *ours, horizon),
         )
         candidates = [everywhere_at + timedelta(seconds=ttl)] if rows else []
@@ -40,6 +40,14 @@ class Answers:
         if denied is not None and denied > everywhere_at:
             candidates.append(denied)
         return max(candidates, default=None)
+
+    def never_asked(self, leases: Collection[int]) -> None:
+        """Write down that the CA was not asked while ``leases`` stood, so that nobody has to wait because of them.
+
+        Without it, a run that gave up waiting for the cache would make the next one wait as long again, for ever.
+        """
+        with self._journal.transaction() as database:
+            database.executemany("UPDATE lease SET unasked = 1 WHERE id = ?", [(ident,) for ident in leases])
 
     def deny(self, name: str, until: datetime) -> None:
         """Write down that the CA was told that ``name`` does not exist, and may believe it ``until`` then."""

@@ -28,6 +28,7 @@ CREATE TABLE lease (
     ttl INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('wanted', 'sending', 'present', 'unwanted', 'closed')),
     foreign_value INTEGER NOT NULL DEFAULT 0,
+    unasked INTEGER NOT NULL DEFAULT 0,
     created REAL NOT NULL,
     expires REAL,
     suspect_until REAL,
