@@ -78,7 +78,7 @@ class Routing:
         asked = [name for name, provider in self._providers.items() if not provider.zones]
         found = await asyncio.gather(*(self._held(name, place.owner) for name in asked))
         holders = [name for name, zone in zip(asked, found, strict=True) if zone == place.zone.name]
-        errors = [zone for zone in found if isinstance(zone, ProviderError)]
+        errors = [zone for zone in found if isinstance(zone, BrokerError)]
         if not holders and errors:
             raise errors[0]
         for error in errors:
@@ -90,7 +90,7 @@ class Routing:
     async def _held(self, provider: str, owner: str) -> str | BrokerError | None:
         try:
             return await self.adapter(provider).find_zone(owner)
-        except ProviderError as error:
+        except (ProviderError, ConfigError) as error:
             return error
 
     def _nobody(self, place: Place, found: Mapping[str, str | BrokerError | None]) -> NoProvider:
