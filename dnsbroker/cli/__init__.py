@@ -14,6 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Example: ``main(["--version"])``.
     """
-    from dnsbroker.cli.program import run
+    try:
+        from dnsbroker.cli.program import run
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:  # while the command line itself was loading
+        return 130

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnsbroker.cli.options import Options, common
+from dnsbroker.cli.options import Options, common, example
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ def _choices(command: Any) -> Any:
     return command
 
 
-@click.command(epilog="Example: dnsbroker issue -d example.org -d '*.example.org'", short_help="Obtain certificates.")
+@click.command(
+    epilog=example("dnsbroker issue example.org", "dnsbroker issue -d example.net -d '*.example.net'"),
+    short_help="Obtain certificates.",
+)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("-d", "--domain", "domains", multiple=True, metavar="NAME", help="A name for a certificate in no file.")
 @click.option("--name", "own_name", default="", metavar="NAME", help="What to call it; else the first -d, less '*.'.")
@@ -66,7 +69,8 @@ def issue(
     async def work(broker: Broker) -> Result:
         wishes = _wishes(chosen)
         if not domains:
-            return _result(await broker.issue_all(names, wishes=wishes), named=bool(names))
+            outcomes = await broker.issue_all(names, wishes=wishes)
+            return _result(outcomes, named=bool(names), nothing="no configured certificate is missing")
         settings = {"key_type": key_type} if key_type else {}
         return _result(
             [await broker.issue_ad_hoc(domains, name=own_name, settings=settings, wishes=wishes)], named=True
@@ -76,7 +80,8 @@ def issue(
 
 
 @click.command(
-    epilog="Example, hourly: dnsbroker -q renew", short_help="Make what is there what the configuration says."
+    epilog=example("dnsbroker -q renew", "dnsbroker renew --dry-run example.org"),
+    short_help="Make what is there what the configuration says.",
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @_choices
@@ -90,12 +95,17 @@ def renew(context: click.Context, /, names: tuple[str, ...], ignore: tuple[str, 
     _check_key(names, chosen)
 
     async def work(broker: Broker) -> Result:
-        return _result(await broker.renew_all(names, wishes=_wishes(chosen)), named=bool(names))
+        outcomes = await broker.renew_all(names, wishes=_wishes(chosen))
+        return _result(outcomes, named=bool(names), nothing="no certificate is configured")
 
     return _run(context, work, ignore)
 
 
-@click.command(name="list", epilog="Example: dnsbroker --json list", short_help="Show the certificates that are there.")
+@click.command(
+    name="list",
+    epilog=example("dnsbroker list", "dnsbroker --json list"),
+    short_help="Show the certificates that are there.",
+)
 @common
 @click.pass_context
 def list_certificates(context: click.Context) -> int:
@@ -131,7 +141,7 @@ def _listed(config: Config) -> Result:
     return Result(
         status=exit_status.gravest(exit_status.of(item.error) for item in damaged),
         lines=[_line(item) for item in there],
-        certificates=[_facts(item) for item in there],
+        certificates=[_listed_facts(item) for item in there],
         failures=damaged,
     )
 
@@ -155,8 +165,11 @@ def _wishes(chosen: dict[str, Any]) -> Any:
     return Wishes(**chosen)
 
 
-def _result(outcomes: Sequence[Outcome], *, named: bool) -> Result:
-    """What became of all: one that cannot be configured is a usage error only where it was ``named``."""
+def _result(outcomes: Sequence[Outcome], *, named: bool, nothing: str = "") -> Result:
+    """What became of all: one that cannot be configured is a usage error only where it was ``named``.
+
+    ``nothing`` says why there are none.
+    """
     from dnsbroker.cli import exit_status
     from dnsbroker.cli.output import Failure, Result
 
@@ -166,7 +179,7 @@ def _result(outcomes: Sequence[Outcome], *, named: bool) -> Result:
         statuses = (statuses - {exit_status.USAGE}) | {exit_status.FAILED}
     return Result(
         status=exit_status.gravest(statuses),
-        lines=[line for item in outcomes for line in _told(item)],
+        lines=[line for item in outcomes for line in _told(item)] if outcomes else [f"nothing to do: {nothing}"],
         certificates=[_outcome(item) for item in outcomes],
         failures=[Failure(error, item.name if len(outcomes) > 1 else "") for item, error in failed],
     )
@@ -182,8 +195,9 @@ def _told(outcome: Outcome) -> list[str]:
         return []
     if outcome.certificate is None:
         return [f"{shown(outcome.name)}: {outcome.status}: {outcome.reason}"]
-    where = f"{outcome.certificate.not_after:%Y-%m-%d}  {outcome.certificate.path}"
-    return [f"{shown(outcome.name)}: {outcome.status} ({outcome.reason}), valid until {where}"]
+    where = f"valid until {outcome.certificate.not_after:%Y-%m-%d}, in {outcome.certificate.path}"
+    how = "kept" if outcome.status == "kept" else f"{outcome.status} ({outcome.reason})"
+    return [f"{shown(outcome.name)}: {how}, {where}"]
 
 
 def _way(item: Any) -> str:
@@ -193,9 +207,15 @@ def _way(item: Any) -> str:
 
 
 def _line(certificate: Certificate) -> str:
-    left = (certificate.not_after - datetime.now(UTC)).days
     names = " ".join(shown(name) for name in certificate.names)
-    return f"{shown(certificate.name)}  {names}  {certificate.not_after:%Y-%m-%d} ({left} days)  {certificate.path}"
+    left = _left(certificate.not_after - datetime.now(UTC))
+    return f"{shown(certificate.name)}  {names}  {certificate.not_after:%Y-%m-%d} ({left})  {certificate.path}"
+
+
+def _left(time: timedelta) -> str:
+    if time <= timedelta():
+        return "expired"
+    return "1 day left" if time.days == 1 else f"{time.days} days left"
 
 
 def _facts(certificate: Certificate) -> dict[str, object]:
@@ -204,6 +224,14 @@ def _facts(certificate: Certificate) -> dict[str, object]:
     return {"name": certificate.name, **described(certificate)}
 
 
+def _listed_facts(certificate: Certificate) -> dict[str, object]:
+    is_valid = certificate.not_after > datetime.now(UTC)
+    day = f"{certificate.not_after:%Y-%m-%d}"
+    status, reason = ("valid", f"valid until {day}") if is_valid else ("expired", f"expired on {day}")
+    return {**_facts(certificate), "status": status, "reason": reason}
+
+
 def _outcome(outcome: Outcome) -> dict[str, object]:
-    facts = _facts(outcome.certificate) if outcome.certificate is not None else {"name": outcome.name}
+    absent = {"name": outcome.name, "not_after": None, "serial": None, "path": None}
+    facts = _facts(outcome.certificate) if outcome.certificate is not None else absent
     return {**facts, "status": outcome.status, "reason": outcome.reason}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TYPE_CHECKING
 
 import click
 
-from dnsbroker.cli.options import Options, common
+from dnsbroker.cli.options import Group, Options, common
+from dnsbroker.cli.options import example as in_help
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:
@@ -15,13 +17,13 @@ if TYPE_CHECKING:
     from dnsbroker.surveying import Surveyed
 
 
-@click.group()
+@click.group(cls=Group)
 @common
 def config() -> None:
     """Check the configuration, or print an example."""
 
 
-@config.command(epilog="Example: dnsbroker config check")
+@config.command(epilog=in_help("dnsbroker config check"), short_help="Look for errors without contacting anybody.")
 @common
 @click.pass_context
 def check(context: click.Context) -> int:
@@ -36,7 +38,8 @@ def check(context: click.Context) -> int:
     try:
         loaded = Config.load(options.config or None)
         errors = errors_of(loaded)
-        told = f"{loaded.path}: {len(loaded.certificates)} certificates, {len(loaded.providers)} providers, no errors"
+        counts = f"{_count(loaded.certificates, 'certificate')}, {_count(loaded.providers, 'provider')}"
+        told = f"{loaded.path}: {counts}, no errors"
         status = exit_status.USAGE if errors else exit_status.DONE
         result = Result(status=status, lines=[] if errors else [told], failures=[Failure(error) for error in errors])
     except BrokerError as error:
@@ -45,7 +48,14 @@ def check(context: click.Context) -> int:
     return result.status
 
 
-@config.command(epilog="Example: dnsbroker config example powerdns > /etc/dnsbroker/dnsbroker.toml")
+def _count(found: Sized, noun: str) -> str:
+    return f"{len(found)} {noun}{'' if len(found) == 1 else 's'}"
+
+
+@config.command(
+    epilog=in_help("dnsbroker config example powerdns > /etc/dnsbroker/dnsbroker.toml"),
+    short_help="Print the shortest configuration that works.",
+)
 @click.argument("types", nargs=-1, metavar="[TYPE]...")
 @click.option("--all", "every", is_flag=True, help="Every key, with its default and what it is for.")
 @common
@@ -67,7 +77,7 @@ def example(context: click.Context, types: tuple[str, ...], every: bool) -> int:
 
 
 @click.command(
-    epilog="Example: dnsbroker providers", short_help="Show the configured providers, and the adapters installed."
+    epilog=in_help("dnsbroker providers"), short_help="Show the configured providers, and the adapters installed."
 )
 @common
 @click.pass_context

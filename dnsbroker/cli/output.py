@@ -1,7 +1,7 @@
 """What the user sees: stdout carries the result, stderr the story; with --json, stdout carries both as objects.
 
 Lower case, no full stop; ``error:`` says what failed and who said so, ``hint:`` what to do next. With -q nothing is
-printed where the status is 0. Live progress appears on a terminal only.
+printed where the status is 0. Live progress appears on a terminal only. A run goes on where nobody can read it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dnsbroker.cli import exit_status
 from dnsbroker.cli.options import Options
 from dnsbroker.cli.story import line_for
+from dnsbroker.cli.streams import say
 from dnsbroker.errors import BrokerError
 from dnsbroker.events import Event
 from dnsbroker.names import shown
@@ -62,6 +63,7 @@ class Output:
         self._options = options
         self._command = command
         self._progress: Progress | None = None
+        self._lost: OSError | None = None
         if sys.stderr.isatty() and not (options.json or options.quiet or options.verbose):
             from dnsbroker.cli.progress import Progress
 
@@ -70,7 +72,7 @@ class Output:
     def event(self, event: Event) -> None:
         """Tell ``event``: as JSON, as live progress, or as a line of the story."""
         if self._options.json:
-            _print_json(event)
+            self._print_json(event)
         elif not self._options.quiet and not (self._progress and self._progress.takes(event)):
             level, text = line_for(event)
             if text and level <= self._options.verbose:
@@ -81,22 +83,33 @@ class Output:
         if self._progress:
             self._progress.print(text)
         else:
-            print(text, file=sys.stderr, flush=True)
+            say(text, sys.stderr)
 
     def end(self, result: Result) -> None:
-        """The result, and nothing after it."""
+        """The result, and nothing after it. Where it could not be written, its status says so."""
         if self._progress:
             self._progress.stop()
         if self._options.json:
-            _print_json(self._object(result))
-            return
-        if not self._options.quiet or result.status:
-            for line in result.lines:
-                print(line)
-            sys.stdout.flush()
+            self._print_json(self._object(result))
+        else:
+            self._tell(result)
+        if self._lost is not None and not isinstance(self._lost, BrokenPipeError):
+            result.status = result.status or exit_status.FAILED
+            _print_error(f"standard output cannot be written: {self._lost.strerror}", "make room where it goes")
+
+    def _tell(self, result: Result) -> None:
+        if result.lines and (not self._options.quiet or result.status):
+            self._print("\n".join(result.lines))
         for failure in result.failures:
             about = f"{shown(failure.certificate)}: " if failure.certificate else ""
             _print_error(about + failure.error.message, failure.error.hint)
+
+    def _print(self, text: str) -> None:
+        self._lost = say(text, sys.stdout) or self._lost
+
+    def _print_json(self, event: Event) -> None:
+        # ASCII alone is right in every character set, and escapes what is no character at all.
+        self._print(json.dumps(dict(event), default=str))
 
     def _object(self, result: Result) -> dict[str, object]:
         described = [failure.described() for failure in result.failures]
@@ -115,18 +128,18 @@ class Output:
 
 def usage_failed(options: Options, command: str, message: str) -> None:
     """Say that the command line itself is wrong."""
-    text = message[:1].lower() + message[1:].rstrip(".")
+    text = message[:1].lower() + message[1:].rstrip(".").replace(". (Did ", " (did ")
     error = BrokerError(text, hint=f"`{' '.join(('dnsbroker', command)).strip()} --help` shows how it is called")
     error.kind = "usage"
-    result = Result(status=exit_status.USAGE, failures=[Failure(error)])
+    ended_early(options, command, Result(status=exit_status.USAGE, failures=[Failure(error)]))
+
+
+def ended_early(options: Options, command: str, result: Result) -> None:
+    """The result of a command that did not come to its own output."""
     Output(Options(json=options.json, quiet=True), command).end(result)
 
 
 def _print_error(message: str, hint: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}", sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
-
-
-def _print_json(event: Event) -> None:
-    print(json.dumps(dict(event), ensure_ascii=False, default=str), flush=True)
+        say(f"hint: {hint}", sys.stderr)

@@ -9,7 +9,8 @@ from importlib import import_module
 import click
 
 from dnsbroker import __version__
-from dnsbroker.cli.options import Options, common
+from dnsbroker.cli import streams
+from dnsbroker.cli.options import Group, Options, common, nearest
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -26,7 +27,7 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -61,27 +62,70 @@ def program() -> None:
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run ``arguments``; returns the exit status. No traceback reaches the user but of a defect, with -vv."""
+    streams.prepare()
     options = Options()
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = program.main(args=arguments, prog_name="dnsbroker", standalone_mode=False, obj=options)
+        status = program.main(args=given, prog_name="dnsbroker", standalone_mode=False, obj=options)
         return status if isinstance(status, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        return _usage(error, options, arguments)
+        return _usage(error, options, given)
     except (click.Abort, KeyboardInterrupt):
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has gone; nobody is left to tell
-        return 1
+        return _interrupted(options, given)
+    except SystemExit as stop:  # so click ends where nobody reads what --help or --version print
+        streams.abandon(sys.stdout)
+        return stop.code if isinstance(stop.code, int) else 1
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets words
+        return _defect(error, options, given)
 
 
-def _usage(error: click.ClickException, options: Options, arguments: Sequence[str] | None) -> int:
+def _usage(error: click.ClickException, options: Options, given: Sequence[str]) -> int:
     from dnsbroker.cli.output import usage_failed
 
-    given = list(sys.argv[1:] if arguments is None else arguments)
     options.json = options.json or "--json" in given
     context = getattr(error, "ctx", None)
-    command = context.command_path.removeprefix("dnsbroker").strip() if context is not None else ""
-    usage_failed(options, command, error.format_message())
+    command = context.command_path.removeprefix("dnsbroker").strip() if context is not None else _called(given)
+    usage_failed(options, command, _words(error))
     return 2
+
+
+def _words(error: click.ClickException) -> str:
+    if isinstance(error, click.NoSuchOption):
+        return f"no such option {error.option_name}{nearest(error.option_name, error.possibilities or ())}"
+    return error.format_message()
+
+
+def _interrupted(options: Options, given: Sequence[str]) -> int:
+    """Ctrl-C before the work began, or when it was over."""
+    from dnsbroker.cli.output import Result, ended_early
+
+    ended_early(options, _called(given), Result(status=130))
+    return 130
+
+
+def _defect(error: Exception, options: Options, given: Sequence[str]) -> int:
+    """Something that is no error of ours: ``error`` in one line, with -vv its whole story."""
+    from dnsbroker.cli.output import ended_early, failed
+    from dnsbroker.errors import BrokerError
+
+    if options.verbose > 1:
+        import traceback
+
+        streams.say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
+        hint = "please report the lines above; they hold no secret unless a message of another program does"
+    else:
+        hint = "this is a defect: run the same with -vv, and report what it prints"
+    told = BrokerError(f"internal error: {type(error).__name__}: {error}".rstrip(": "), hint=hint)
+    told.kind = "internal"
+    result = failed(told)
+    ended_early(options, _called(given), result)
+    if isinstance(error, OSError):
+        streams.abandon(sys.stdout)  # it may be what failed, and would again at the end
+    return result.status
+
+
+def _called(given: Sequence[str]) -> str:
+    """The command in ``given``, as far as it can be told without parsing it."""
+    return next((word for word in given if word in _COMMANDS), "")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnsbroker.cli.options import common
+from dnsbroker.cli.options import Group, common, example
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:
     from dnsbroker.broker import Broker
     from dnsbroker.cli.output import Result
+    from dnsbroker.propagation import ServerVerdict
 
 
 class _Duration(click.ParamType[float]):
@@ -29,18 +30,19 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-@click.group()
+@click.group(cls=Group)
 @common
 def txt() -> None:
     """Publish and wait for, or withdraw, TXT values."""
 
 
 @txt.command(
-    epilog="Example: dnsbroker txt present _acme-challenge.example.org LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"
+    epilog=example("dnsbroker txt present _acme-challenge.example.org LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"),
+    short_help="Publish TXT values, and wait until every server has them.",
 )
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE [NAME VALUE]...")
 @click.option(
-    "--wait/--no-wait", default=True, help="Return when every name server has them (the default), or at once."
+    "--wait/--no-wait", default=True, help="Return when every name server has them (the default), or once written."
 )
 @click.option("--expires", type=_Duration(), default="1h", show_default=True, help="After that, gc withdraws them.")
 @common
@@ -59,7 +61,8 @@ def present(context: click.Context, pairs: tuple[str, ...], wait: bool, expires:
 
 
 @txt.command(
-    epilog="Example: dnsbroker txt cleanup _acme-challenge.example.org LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"
+    epilog=example("dnsbroker txt cleanup _acme-challenge.example.org LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"),
+    short_help="Withdraw TXT values.",
 )
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE [NAME VALUE]...")
 @common
@@ -78,14 +81,19 @@ def cleanup(context: click.Context, pairs: tuple[str, ...]) -> int:
 
 
 @click.command(
-    epilog="Example: dnsbroker wait _acme-challenge.example.org --value LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"
+    epilog=example("dnsbroker wait _acme-challenge.example.org --value LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM")
 )
 @click.argument("name")
 @click.option(
     "--value", "values", multiple=True, required=True, metavar="V", help="A value that every server must have."
 )
 @click.option(
-    "--type", "type_", type=click.Choice(["TXT", "TLSA"], case_sensitive=False), default="TXT", show_default=True
+    "--type",
+    "type_",
+    type=click.Choice(["TXT", "TLSA"], case_sensitive=False),
+    default="TXT",
+    metavar="TYPE",
+    help="TXT (the default) or TLSA.",
 )
 @click.option("--timeout", type=_Duration(), metavar="T", help="How long; by default propagation.timeout.")
 @click.option("--ignore", multiple=True, metavar="SERVER", help="Leave this name server (name or address) out.")
@@ -105,13 +113,13 @@ def wait(
         from dnsbroker.cli.output import Result
 
         outcome = await broker.texts.watch(name, values, type_, timeout)
-        lines = [f"{shown(item.server)} {item.address}: {item.verdict}" for item in outcome.verdicts]
+        lines = [f"{shown(item.server)} {item.address}: {_verdict(item)}" for item in outcome.verdicts]
         return Result(lines=lines)
 
     return _run(context, work, ignore)
 
 
-@click.command(epilog="Example: dnsbroker gc", short_help="Withdraw what dead or expired runs left in DNS.")
+@click.command(epilog=example("dnsbroker gc"), short_help="Withdraw what dead or expired runs left in DNS.")
 @common
 @click.pass_context
 def gc(context: click.Context) -> int:
@@ -121,9 +129,16 @@ def gc(context: click.Context) -> int:
         from dnsbroker.cli.output import Result
 
         found = await broker.collect_garbage()
-        return Result(lines=[f"withdrawn: {found} records" if found else "nothing to withdraw"])
+        told = "1 record" if found == 1 else f"{found} records"
+        return Result(lines=[f"withdrawn: {told}" if found else "nothing to withdraw"])
 
     return _run(context, work)
+
+
+def _verdict(item: ServerVerdict) -> str:
+    if item.verdict == "green":
+        return "has it" if item.serial is None else f"has it, serial {item.serial}"
+    return f"{item.verdict}: {item.finding.detail}".removesuffix(": ")
 
 
 def _values(pairs: Sequence[str]) -> dict[str, list[str]]:

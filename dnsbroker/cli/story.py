@@ -43,9 +43,10 @@ def _written(event: Event) -> str:
 
 
 def _server(event: Event) -> str:
-    serial = f" at serial {event['serial']}" if event.get("serial") is not None else ""
-    detail = f" ({event['detail']})" if event.get("detail") else ""
-    return f"  {shown(str(event['server']))} {event['address']}: {event['verdict']}{serial}{detail}"
+    serial = f", serial {event['serial']}" if event.get("serial") is not None else ""
+    verdict = "has it" if event["verdict"] == "green" else str(event["verdict"])
+    told = f"{verdict}: {event['detail']}" if event.get("detail") else f"{verdict}{serial}"
+    return f"  {shown(str(event['server']))} {event['address']}: {told}"
 
 
 def _warning(event: Event) -> str:
@@ -63,16 +64,16 @@ def _held(event: Event) -> str:
 
 
 _LINES: dict[str, tuple[int, _Line]] = {
-    "account": (0, lambda event: f"account {'created' if event.get('created') else 'found'}: {event['url']}"),
+    "account": (0, lambda event: f"account at the CA: {event['url']}"),
     "asked": (1, lambda event: f"asking the CA to look at {_names(event, 'identifier')}"),
     "held": (0, _held),
-    "issued": (0, lambda event: f"issued, valid until {str(event['not_after'])[:10]}"),
-    "kept": (0, lambda event: f"kept, {event['reason']}"),
+    "issued": (1, lambda event: f"issued, valid until {str(event['not_after'])[:10]}"),
+    "kept": (1, lambda event: f"kept, {event['reason']}"),
     "key": (1, lambda event: f"private key: {event['key_type']}, {'used again' if event.get('reused') else 'new'}"),
     "left": (0, lambda event: f"warning: could not withdraw {_names(event, 'name')}: {event['message']}"),
     "order": (1, lambda event: f"order {event['url']}"),
     "place": (1, _place),
-    "planned": (0, lambda event: f"would be issued ({event['reason']})"),
+    "planned": (1, lambda event: f"would be issued ({event['reason']})"),
     "propagated": (0, lambda event: f"every server has {_names(event, 'name')}"),
     "server": (0, _server),
     "swept": (0, lambda event: f"withdrawing what an earlier run left: {_names(event)}"),
