@@ -15,10 +15,15 @@ HOW_TO_RUN = "needs the test lab in its private namespace: run `make test`"
 
 
 @pytest.fixture(scope="session")
-def running_lab() -> Iterator[Lab]:
-    """The lab of this session; outside its namespace the test fails under CI, and is skipped elsewhere."""
+def namespace() -> None:
+    """Being inside the private namespace; outside it the test fails under CI, and is skipped elsewhere."""
     if not is_inside():
         (pytest.fail if variables().get("CI") == "true" else pytest.skip)(HOW_TO_RUN)
+
+
+@pytest.fixture(scope="session")
+def running_lab(namespace: None) -> Iterator[Lab]:
+    """The lab of this session."""
     with Lab() as lab:
         yield lab
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import ssl
-import subprocess
-import sys
 import time
 import tomllib
 import urllib.error
@@ -25,14 +23,10 @@ from lab.pebble import fetch
 from lab.powerdns import PowerDNS
 from lab.processes import LabError, look_until
 from lab.rig import Lab
-from lab.topology import PLACES, RESOLVER, Domain, has_ipv6, is_inside
+from lab.topology import PLACES, RESOLVER, Domain, has_ipv6
 
 CHALLENGE = "_acme-challenge.example.test"
 BIND_CHALLENGE = "_acme-challenge.bind.test"
-FLAKY_CHALLENGE = "_acme-challenge.flaky.test"
-RIG = Path(__file__).parents[1] / "rig"
-NAMESPACE = str(RIG / "namespace")
-AS_ORDINARY_USER = ["unshare", "--map-user=1000", "--map-group=1000"]
 fresh = (f"fresh{number}.test" for number in itertools.count())
 
 
@@ -41,20 +35,9 @@ def resolved(name: str, record_type: str = "A") -> dns.message.Message:
     return wire.ask(RESOLVER, name, record_type, recursive=True, dnssec=True, seconds=5)
 
 
-def from_flaky(name: str = FLAKY_CHALLENGE, *, tcp: bool = False, seconds: float = 0.4) -> dns.message.Message:
-    """The misbehaving server's answer to a TXT question."""
-    return wire.ask(PLACES["misbehaving"].address, name, "TXT", tcp=tcp, seconds=seconds)
-
-
 def add_by_update(lab: Lab, *values: str) -> None:
     """Add TXT values at the challenge name of the zone on BIND, in one message."""
     lab.bind.update("bind.test", add={(BIND_CHALLENGE, "TXT"): list(values)}, ttl=5, key="acme-key.")
-
-
-def add_to_flaky(lab: Lab, *values: str) -> None:
-    """Make the TXT values at the misbehaving zone's challenge name exactly these, and tell the secondaries."""
-    lab.powerdns.replace("flaky.test", FLAKY_CHALLENGE, [f'"{value}"' for value in values])
-    lab.powerdns.notify("flaky.test")
 
 
 # -- the chain of trust --
@@ -174,119 +157,6 @@ def test_a_zone_can_be_added_to_bind_while_it_runs(lab: Lab) -> None:
     assert resolved(zone, "SOA").flags & dns.flags.AD
 
 
-# -- the server that misbehaves --
-
-
-def test_it_follows_its_primary(lab: Lab) -> None:
-    """Told nothing, it is a good secondary."""
-    add_to_flaky(lab, "one", "two")
-    lab.await_values(FLAKY_CHALLENGE, ["one", "two"])
-    assert from_flaky().flags & dns.flags.AA
-    assert from_flaky("nothing.flaky.test").rcode() == dns.rcode.NXDOMAIN
-    assert from_flaky("elsewhere.test").rcode() == dns.rcode.REFUSED
-
-
-def test_silent_means_no_answer_by_either_transport(lab: Lab) -> None:
-    """Neither by UDP nor by TCP."""
-    lab.misbehaving.behave(Behaviour(silent=True))
-    for tcp in (False, True):
-        with pytest.raises(dns.exception.Timeout):
-            from_flaky(tcp=tcp)
-
-
-def test_dropping_udp_leaves_tcp(lab: Lab) -> None:
-    """UDP is not answered, TCP is."""
-    lab.misbehaving.behave(Behaviour(drop_udp=True))
-    with pytest.raises(dns.exception.Timeout):
-        from_flaky()
-    assert from_flaky(tcp=True).flags & dns.flags.AA
-
-
-def test_truncating_needs_tcp(lab: Lab) -> None:
-    """By UDP only the TC bit, by TCP the value."""
-    add_to_flaky(lab, "long")
-    lab.await_values(FLAKY_CHALLENGE, ["long"])
-    lab.misbehaving.behave(Behaviour(truncate=True))
-    answer = from_flaky()
-    assert answer.flags & dns.flags.TC
-    assert not answer.answer
-    assert lab.values("misbehaving", FLAKY_CHALLENGE) == {"long"}
-    assert [asked.transport for asked in lab.misbehaving.asked[-2:]] == ["udp", "tcp"]
-
-
-@pytest.mark.parametrize("rcode", ["REFUSED", "SERVFAIL", "FORMERR", "NOTIMP"])
-def test_a_wrong_rcode_is_all_it_says(lab: Lab, rcode: str) -> None:
-    """Lame or broken, as told."""
-    lab.misbehaving.behave(Behaviour(rcode=rcode))
-    answer = from_flaky()
-    assert dns.rcode.to_text(answer.rcode()) == rcode
-    assert not answer.answer
-
-
-def test_lame_servers_have_no_authority(lab: Lab) -> None:
-    """A forwarder has the value without AA; one that lost the zone points at the root."""
-    add_to_flaky(lab, "known")
-    lab.await_values(FLAKY_CHALLENGE, ["known"])
-    lab.misbehaving.behave(Behaviour(authoritative=False))
-    assert from_flaky().answer
-    assert not from_flaky().flags & dns.flags.AA
-    lab.misbehaving.behave(Behaviour(referral=True))
-    assert not from_flaky().flags & dns.flags.AA
-    assert str(from_flaky().authority[0].name) == "."
-
-
-def test_slow_answers_come_late(lab: Lab) -> None:
-    """Each answer takes its time."""
-    lab.misbehaving.behave(Behaviour(slow=0.5))
-    with pytest.raises(dns.exception.Timeout):
-        from_flaky()
-    assert from_flaky(seconds=2).flags & dns.flags.AA
-
-
-def test_a_stale_server_keeps_the_old_copy(lab: Lab) -> None:
-    """Old serial, no value, however long one waits; told to behave, it catches up."""
-    before = lab.serial("misbehaving", "flaky.test")
-    lab.misbehaving.behave(Behaviour(stale=True))
-    add_to_flaky(lab, "new")
-    look_until(lambda: lab.values("bind-secondary", FLAKY_CHALLENGE) == {"new"}, "the good secondary follows")
-    with pytest.raises(LabError, match="at misbehaving"):
-        lab.await_values(FLAKY_CHALLENGE, ["new"], seconds=0.5)
-    assert lab.serial("misbehaving", "flaky.test") == before
-    lab.misbehaving.behave()
-    lab.await_values(FLAKY_CHALLENGE, ["new"], seconds=2)
-
-
-def test_a_lagging_server_follows_after_its_time(lab: Lab) -> None:
-    """It answers all the while, and shows every change so many seconds later than the primary."""
-    lab.misbehaving.behave(Behaviour(lag=1.0))
-    with lab.observer(FLAKY_CHALLENGE, ["powerdns", "misbehaving"]) as seen:
-        add_to_flaky(lab, "later")
-        look_until(lambda: seen.everywhere(seen.having("later")) is not None, "both have it")
-    first = {label.split()[0]: at for label, at in seen.first(seen.having("later")).items()}
-    assert first["powerdns"] is not None
-    assert first["misbehaving"] is not None
-    assert 0.95 <= first["misbehaving"] - first["powerdns"] <= 2
-
-
-def test_a_losing_server_has_the_serial_without_the_value(lab: Lab) -> None:
-    """The serial is new, the challenge record is not there."""
-    lab.misbehaving.behave(Behaviour(lose=True))
-    add_to_flaky(lab, "lost")
-    lab.await_served("flaky.test")
-    assert lab.serial("misbehaving", "flaky.test") == lab.serial("powerdns", "flaky.test")
-    assert set(lab.leftovers(FLAKY_CHALLENGE)) >= {"powerdns"}
-    assert from_flaky().rcode() == dns.rcode.NXDOMAIN
-
-
-def test_an_alternating_server_takes_turns(lab: Lab) -> None:
-    """As two machines behind one address, one of them stale."""
-    lab.misbehaving.behave(Behaviour(alternate=True))
-    add_to_flaky(lab, "sometimes")
-    look_until(lambda: lab.values("misbehaving", FLAKY_CHALLENGE) == {"sometimes"}, "it shows now and then")
-    shown = [len(lab.values("misbehaving", FLAKY_CHALLENGE)) for _ in range(4)]
-    assert shown in ([0, 1, 0, 1], [1, 0, 1, 0])
-
-
 # -- starting, stopping, cleaning --
 
 
@@ -404,97 +274,3 @@ def test_the_configuration_fits_the_lab(lab: Lab, configure: Callable[..., Path]
     assert Path(table["providers"]["powerdns"]["api_key"]["file"]).read_text().strip() == lab.powerdns.api_key
     assert table["certificates"] == {"example.test": {"names": ["example.test", "*.example.test"]}}
     assert file.stat().st_mode & 0o077 == 0
-
-
-# -- the namespace --
-
-needs_namespace = pytest.mark.skipif(not is_inside(), reason="nested in the lab's own namespace: run `make test`")
-
-
-def run(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """A finished command, its output as text."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_the_namespace_passes_on_the_status() -> None:
-    """That of the command, of a signal that ended it, and of one that is not there."""
-    assert run(NAMESPACE, "sh", "-c", "exit 7").returncode == 7
-    assert run(NAMESPACE, "sh", "-c", "kill -9 $$").returncode == 137
-    assert run(NAMESPACE, "no-such-command").returncode == 127
-
-
-def test_the_namespace_is_a_world_of_its_own() -> None:
-    """Only loopback, its own processes, its own resolver."""
-    inside = run(NAMESPACE, "sh", "-c", "ip -o link | wc -l; echo $PPID; grep nameserver /etc/resolv.conf")
-    assert inside.stdout.split() == ["1", "1", "nameserver", RESOLVER]
-
-
-@pytest.mark.parametrize(("signal", "status"), [("TERM", 143), ("HUP", 143), ("KILL", -9)])
-def test_whatever_ends_the_namespace_ends_everything_in_it(tmp_path: Path, signal: str, status: int) -> None:
-    """A signal to the wrapper ends the command and what it started."""
-    script = "exec 2>/dev/null; sleep 300 & echo started; wait"
-    pipe = subprocess.Popen([NAMESPACE, "sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True)
-    assert pipe.stdout is not None
-    with pipe.stdout as output:
-        assert output.readline() == b"started\n"
-        subprocess.run(["kill", f"-{signal}", str(pipe.pid)], check=True)
-        assert pipe.wait(10) == status
-        assert output.read() == b""  # nobody holds the pipe any longer
-
-
-def test_an_interrupt_reaches_the_command() -> None:
-    """Without a terminal Ctrl-C's signal is passed on, and the command may end in its own way."""
-    script = "trap 'echo tidied; exit 5' INT; echo started; sleep 300 & wait"
-    pipe = subprocess.Popen([NAMESPACE, "sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True)
-    assert pipe.stdout is not None
-    with pipe.stdout as output:
-        assert output.readline() == b"started\n"
-        subprocess.run(["kill", "-INT", str(pipe.pid)], check=True)
-        assert pipe.wait(10) == 5
-        assert output.read() == b"tidied\n"
-
-
-@needs_namespace
-def test_fail_a_host_that_forbids_namespaces_is_told_so() -> None:
-    """Twin: without the right to make one there is an error of one line, and a hint."""
-    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
-    refused = run(*powerless, NAMESPACE, "true")
-    assert refused.returncode == 125
-    assert [line.split(":")[0] for line in refused.stderr.splitlines()] == ["error", "hint"]
-
-
-@needs_namespace
-def test_the_whole_lab_runs_as_an_ordinary_user() -> None:
-    """`python -m lab run` in a namespace that an unprivileged user made; the command's status comes back."""
-    script = (
-        'test -s "$LAB_DIR/lab.json" && dig +short example.test SOA && dnsbroker_config="$DNSBROKER_CONFIG" && exit 6'
-    )
-    ran = run(*AS_ORDINARY_USER, NAMESPACE, "env", f"PYTHONPATH={RIG}", sys.executable, "-m", "lab", "run", "--",
-              "sh", "-c", script)  # fmt: skip
-    assert (ran.returncode, ran.stderr) == (6, "")
-    assert ran.stdout.startswith("ns1.example.test. ")
-
-
-# -- the packages --
-
-
-def test_installed_packages_are_left_alone() -> None:
-    """Nothing missing: silent, and quick enough to be asked every time."""
-    began = time.monotonic()
-    done = run(str(RIG / "install-packages"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.monotonic() - began < 2
-
-
-@needs_namespace
-def test_fail_an_ordinary_user_is_told_what_to_ask_for(tmp_path: Path) -> None:
-    """Twin: something missing and no right to install it: the packages, and the administrator's command."""
-    for name in ("install-packages", "packages.txt"):
-        (tmp_path / name).write_text((RIG / name).read_text())
-    with (tmp_path / "packages.txt").open("a") as packages:
-        packages.write("no-such-package\n")
-    (tmp_path / "install-packages").chmod(0o755)
-    refused = run(*AS_ORDINARY_USER, str(tmp_path / "install-packages"))
-    assert refused.returncode == 1
-    assert "no-such-package" in refused.stderr.splitlines()[0]
-    assert refused.stderr.splitlines()[1].startswith("hint: let the administrator run: sudo ")

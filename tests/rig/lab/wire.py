@@ -22,7 +22,7 @@ import dns.zone
 from dns.tsig import Key
 
 PROBE_SECONDS = 0.3
-UNANSWERED = (dns.exception.DNSException, OSError)
+UNANSWERED = (dns.exception.DNSException, OSError, EOFError)
 """What :func:`ask` raises when a server does not answer, or answers nonsense."""
 
 
