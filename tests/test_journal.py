@@ -240,8 +240,22 @@ class TestAnswers:
         clock.turn(3)
         new = present(leases, "new")
         answers = Answers(Journal(tmp_path))
-        assert answers.stale_until(NAME, "TXT", [new.id], clock.now(), 5) == clock.now() + timedelta(seconds=5)
+        assert answers.stale_until(NAME, "TXT", [new.id], clock.now(), 5) == clock.now() + timedelta(seconds=6)
         assert answers.stale_until(NAME, "TXT", [new.id], clock.now(), 2) is None
+
+    def test_a_cache_that_counts_whole_seconds_is_outlasted(
+        self, tmp_path: Path, leases: Leases, clock: FakeClock
+    ) -> None:
+        """What it took late in a second it keeps, of a TTL of five, for nearly six."""
+        old = present(leases, "old")
+        leases.withdraw([old.id])
+        leases.written(leases.take("corp", ZONE, is_alive=alive), serial=8)
+        clock.turn(5.4)
+        new = present(leases, "new")
+        answers = Answers(Journal(tmp_path))
+        assert answers.stale_until(NAME, "TXT", [new.id], clock.now(), 5) is not None
+        clock.turn(0.7)
+        assert answers.stale_until(NAME, "TXT", [new.id], clock.now(), 5) is None
 
     def test_values_that_still_stand_hold_the_next_ones(self, tmp_path: Path, leases: Leases, clock: FakeClock) -> None:
         """Another run's value, written before, may be cached without ours."""

@@ -13,6 +13,9 @@ from datetime import UTC, datetime, timedelta
 from dnsbroker.journal.database import Journal
 from dnsbroker.records import RecordType
 
+# Caches count in whole seconds: what came late in one is kept to the end of the last.
+_WHOLE_SECOND = 1.0
+
 
 class Answers:
     """What the journal knows about answers that a CA may have kept."""
@@ -27,7 +30,8 @@ class Answers:
 
         ``everywhere_at`` is the moment V, ``ttl`` the RRset's largest TTL in seconds that the CA respects.
         """
-        horizon = everywhere_at.timestamp() - ttl
+        kept = ttl + _WHOLE_SECOND
+        horizon = everywhere_at.timestamp() - kept
         marks = ",".join("?" * len(ours))
         rows = self._journal.rows(
             "SELECT 1 FROM lease WHERE name = ? AND type = ? AND write IS NOT NULL"
@@ -35,7 +39,7 @@ class Answers:
             " AND NOT unasked AND (state <> 'closed' OR closed > ?) LIMIT 1",
             (name, type, *ours, *ours, horizon),
         )
-        candidates = [everywhere_at + timedelta(seconds=ttl)] if rows else []
+        candidates = [everywhere_at + timedelta(seconds=kept)] if rows else []
         denied = self.denied_until(name)
         if denied is not None and denied > everywhere_at:
             candidates.append(denied)
