@@ -121,14 +121,16 @@ class Certifying:
         access = Access(certificate.owner, certificate.group, certificate.mode)
         access.numbers()  # an unknown owner is found before anything is ordered
         key_pem, provenance = await self._key(certificate, lineage, emit)
+        # A name without a zone, or a provider without its secret, is found before the CA hears of us.
+        located = await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
         account = self._run.account
         try:
-            chain_pem = await self._issuance(await account.client()).obtain(certificate, key_pem, emit)
+            chain_pem = await self._issuance(await account.client()).obtain(certificate, key_pem, located, emit)
         except Problem as problem:
             if problem.type != "accountDoesNotExist":
                 raise
             emit("warning", message="the CA has forgotten our account: making it again")
-            chain_pem = await self._issuance(await account.renewed()).obtain(certificate, key_pem, emit)
+            chain_pem = await self._issuance(await account.renewed()).obtain(certificate, key_pem, located, emit)
         return self._run.store.save(certificate.name, key_pem, chain_pem, access, provenance)
 
     def _issuance(self, client: Client) -> Issuance:
@@ -165,7 +167,7 @@ def _given_key(path: Path, certificate: CertificateConfig) -> str:
         raise ConfigError(
             f"the key is {found}, but {certificate.name} is to have {certificate.key_type}",
             path=str(path),
-            hint=f'set key_type = "{found}" for that certificate, or give another key',
+            hint=f'set key_type = "{found}" for that certificate (with -d: --key-type {found}), or give another key',
         )
     return key_pem
 

@@ -101,7 +101,7 @@ class ProviderError(BrokerError):
     def __init__(
         self, message: str, *, provider: str, zone: str = "", rrset: str = "", hint: str = "", transient: bool = False
     ) -> None:
-        where = f"provider {provider}" + (f", zone {zone}" if zone else "")
+        where = f"provider {provider}" + (f", zone {zone.rstrip('.') or '.'}" if zone else "")
         super().__init__(f"{where}: {message}", hint=hint, transient=transient)
         self.provider = provider
         self.zone = zone

@@ -43,13 +43,16 @@ class Issuance:
         self._timeout = timeout
         self._cache_limit = cache_limit
 
-    async def obtain(self, certificate: CertificateConfig, key_pem: str, emit: Emitter) -> str:
+    async def obtain(
+        self, certificate: CertificateConfig, key_pem: str, located: Mapping[str, Located], emit: Emitter
+    ) -> str:
         """A new chain (PEM, leaf first) for ``certificate`` and its private key. Raises any BrokerError.
+
+        ``located`` holds the place of each challenge name.
 
         Where the CA says that a name does not exist although every server has it, it was told so before: once the time
         for which it may believe that has run out, a new order is made, if that is before the propagation time-out.
         """
-        located = await self._publisher.locate(challenge_name(name) for name in certificate.names)
         deadline = Deadline.after(self._clock, self._timeout)
         try:
             return await self._attempt(certificate, key_pem, located, deadline, emit)

@@ -92,8 +92,8 @@ class Write:
     async def _mend(self, state: ZoneState, kind: str, before: Judgement) -> None:
         await self._service.set_soa_edit_api(self._plan.zone, kind)
         was = state.soa_edit_api or "unset"
-        why = f": {before.reason}" if before.reason else ""
-        self._warnings.append(f"zone {self._plan.zone}: SOA-EDIT-API was {was} and is now {kind}{why}")
+        why = f" ({before.reason})" if before.reason else ""
+        self._warnings.append(f"zone {self._plan.zone.rstrip('.')}: SOA-EDIT-API was {was} and is now {kind}{why}")
 
     async def _send(self, state: ZoneState, rrsets: tuple[StoredRRset, ...]) -> None:
         """Write, and have the zone rectified where the server does not do it."""

@@ -104,7 +104,7 @@ def refused(server: Scripted, *changes: Add | Remove, zone: str = "example.org."
         asyncio.run(adapter_for(server).apply(zone, changes or (ADD,)))
     told = f"{caught.value} {caught.value.hint} {caught.value.fields()}"
     assert base64.b64encode(SECRET).decode() not in told
-    assert re.match(r"provider corp, zone example\.org\.: [^A-Z.].*[^.]$", str(caught.value))
+    assert re.match(r"provider corp, zone example\.org: [^A-Z.].*[^.]$", str(caught.value))
     return caught.value
 
 
