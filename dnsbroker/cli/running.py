@@ -7,6 +7,7 @@ that to ``dnsbroker gc``.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -27,6 +28,7 @@ _PATIENCE_AFTER_SIGNAL = 5.0
 def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> int:
     """Do ``work`` with a Broker; prints everything, and returns the exit status."""
     options = context.ensure_object(Options)
+    _hush(options)
     output = Output(options, context.command_path.removeprefix("dnsbroker "))
     stopped: list[int] = []
     try:
@@ -38,6 +40,13 @@ def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> in
         result = Result(status=128 + (stopped[0] if stopped else signal.SIGINT))
     output.end(result)
     return result.status
+
+
+def _hush(options: Options) -> None:
+    """What libraries log is for whoever asks for everything; Python would print it, tracebacks and all."""
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.StreamHandler() if options.verbose > 1 else logging.NullHandler())
 
 
 async def _with_broker(config: Config, work: Work, output: Output, ignore: tuple[str, ...]) -> Result:
