@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from dnsbroker.clock import Deadline
+from dnsbroker.errors import ConfigError
 from dnsbroker.journal import Lease
 from dnsbroker.names import owner
 from dnsbroker.propagation import Expectation, Outcome
@@ -97,7 +98,14 @@ class Texts:
 
 
 def _canonical(values: Values) -> dict[str, frozenset[str]]:
+    """``values`` by canonical owner name. Raises NameInvalid, ConfigError where a value is empty or no text."""
     found: dict[str, frozenset[str]] = {}
     for name, texts in values.items():
+        for text in texts:
+            if not text or any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise ConfigError(
+                    f"the value for {name!r} is {'no text in UTF-8' if text else 'empty'}",
+                    hint="a challenge value is made of letters, digits, - and _",
+                )
         found[owner(name)] = found.get(owner(name), frozenset()) | frozenset(texts)
     return found
