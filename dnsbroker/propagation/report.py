@@ -32,8 +32,11 @@ def hint(zone: Zone, states: Sequence[ServerVerdict], timeout: float) -> str:
     wrong = [state for state in states if state.finding.verdict is not Verdict.GREEN]
     if not wrong:
         return ""
-    state = min(wrong, key=lambda one: _URGENCY.index(one.finding.verdict))
+    primary = zone.soa.primary
+    state = min(wrong, key=lambda one: (_URGENCY.index(one.finding.verdict), one.server != primary))
     server = shown(state.server)
+    if state.finding.verdict is Verdict.STALE and state.server == primary:
+        return f"even the zone's primary {server} does not have it: was it written, and to this copy of the zone"
     once = f"or try once with --ignore {server}"
     if state.finding.verdict in (Verdict.STALE, Verdict.PARTIAL, Verdict.UNASKED):
         refresh = zone.soa.refresh
