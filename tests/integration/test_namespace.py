@@ -25,7 +25,7 @@ def test_the_namespace_passes_on_the_status() -> None:
     """That of the command, of a signal that ended it, and of one that is not there."""
     assert run(NAMESPACE, "sh", "-c", "exit 7").returncode == 7
     assert run(NAMESPACE, "sh", "-c", "kill -9 $$").returncode == 137
-    assert run(NAMESPACE, "no-such-command").returncode == 127
+    assert run(NAMESPACE, "/no/such/command").returncode == 127
 
 
 def test_the_namespace_is_a_world_of_its_own() -> None:

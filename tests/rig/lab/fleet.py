@@ -29,15 +29,16 @@ from lab.zonefile import delegation, zone_text
 class Fleet:
     """All servers of the topology; a context manager, ready inside, gone afterwards.
 
-    ``directory``: where everything is written; default a temporary one that is removed at the end. Servers are called
-    by the names in :data:`lab.topology.PLACES`, ``unbound`` and ``pebble``.
+    ``directory``: where everything is written; default a temporary one that is removed at the end, and even after a
+    SIGKILL, since it lies in the namespace's own /run. Servers are called by the names in
+    :data:`lab.topology.PLACES`, ``unbound`` and ``pebble``.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
         if not topology.is_inside():
             raise LabError("the lab needs its private namespace: run it through tests/rig/namespace")
         self._temporary = directory is None
-        self.directory = directory or Path(tempfile.mkdtemp(prefix="lab-"))
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="lab-", dir=topology.MARKER.parent))
         self.domains: dict[str, Domain] = {}
         here, places = self.directory, PLACES
         notified = [places["bind-secondary"].address, places["nsd"].address]
