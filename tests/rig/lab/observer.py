@@ -79,13 +79,16 @@ class Observer:
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as channel:
             channel.connect((address, 53))
             channel.settimeout(0.25)
-            while not self._stopping.is_set():
+            while not self._stopping.wait(self._interval):
                 with contextlib.suppress(OSError, dns.exception.DNSException):
-                    answer = _exchange(channel, question)
-                    if answer[2:] != previous:
-                        previous = answer[2:]
-                        self._note(label, answer)
-                self._stopping.wait(self._interval)
+                    previous = self._look(label, channel, question, previous)
+
+    def _look(self, label: str, channel: socket.socket, question: bytes, previous: bytes) -> bytes:
+        """Ask once, and note an answer that is another than the ``previous`` one; the octets to compare the next with."""
+        answer = _exchange(channel, question)
+        if answer[2:] != previous:
+            self._note(label, answer)
+        return answer[2:]
 
     def _note(self, label: str, answer: bytes) -> None:
         found = dns.message.from_wire(answer)
