@@ -84,7 +84,7 @@ class Observer:
                     previous = self._look(label, channel, question, previous)
 
     def _look(self, label: str, channel: socket.socket, question: bytes, previous: bytes) -> bytes:
-        """Ask once, and note an answer that is another than the ``previous`` one; the octets to compare the next with."""
+        """Ask once and note an answer that is not the ``previous`` one; the octets to compare the next with."""
         answer = _exchange(channel, question)
         if answer[2:] != previous:
             self._note(label, answer)
