@@ -2,207 +2,262 @@
 
 Each address is looked at by a task of its own, so that one that hangs holds up nobody: SOA and values in the same look,
 or, for many names, the SOA alone until the new serial has arrived. The interval starts short and grows with the time
-waited; a new waiter makes it short again. Nothing is decided here.
+waited; who begins to wait, or has a first round to confirm, makes it short again. Nothing is decided here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dnsbroker.clock import Clock
-from dnsbroker.lookup.answer import Answer
 from dnsbroker.lookup.exchange import Exchange, Silent, Untestable
 from dnsbroker.lookup.signatures import Signatures
 from dnsbroker.lookup.zone import NameServer, Zone
-from dnsbroker.propagation.verdict import ABSENT, Finding, ServerVerdict, Sight, Verdict, Want, judge
+from dnsbroker.propagation.verdict import ABSENT, Finding, ServerVerdict, Sight, Verdict, Want, confirmed, judge
 from dnsbroker.records import rfc1982_newer
+from dnsbroker.tasks import together
 
 _LONGEST_INTERVAL = 5.0
 _GROWTH = 0.08
 _MANY = 4
+#: Where the serial says that nothing can be there, every so many looks ask all the same: databases replicate without.
 _FULL_LOOK_EVERY = 5
-#: A look that has had no answer for so long leaves what was seen before in doubt.
+#: Silence of so many seconds is told, although the look under way may yet bring an answer.
 _LATE = 2.5
 
 
 @dataclass
 class _State:
-    """What is known of one address with regard to one Want."""
+    """What is known of one address with regard to one Want; ``looks`` as in ServerVerdict."""
 
     finding: Finding = field(default_factory=lambda: Finding(Verdict.UNASKED))
-    steady: int = 0
+    looks: list[float] = field(default_factory=list)
     ttl: int = 0
+    wavers: bool = False
+
+    def note(self, finding: Finding, begun: float, ttl: int | None) -> None:
+        if finding.verdict is not self.finding.verdict:
+            self.wavers = self.wavers or (self.finding.verdict is Verdict.GREEN and finding.verdict not in ABSENT)
+            self.looks = []
+        self.finding = finding
+        self.looks.append(begun)
+        self.ttl = max(self.ttl, ttl or 0)
 
 
 @dataclass
 class _Address:
-    """One address under watch: when it last answered for the zone, and when the look under way began."""
+    """One address under watch. ``silent_since``: the first look, also one under way, that has no answer yet."""
 
     server: NameServer
-    absent_since: float | None = None
-    looking_since: float | None = None
-    looks: int = 0
+    begun: float = 0.0
+    count: int = 0
+    silent_since: float | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
     states: dict[Want, _State] = field(default_factory=dict)
 
 
 class Poller:
-    """Looks at one zone for as long as somebody wants something there."""
+    """Looks at one zone for as long as somebody wants something there. ``told`` is for those who tell of changes."""
 
     def __init__(
         self, zone: Zone, exchange: Exchange, clock: Clock, interval: float, jitter: Callable[[], float]
     ) -> None:
+        self.told: dict[str, Verdict] = {}
         self._zone = zone
         self._exchange = exchange
         self._clock = clock
         self._first_interval = interval
         self._jitter = jitter
-        self._signatures = Signatures(zone, exchange) if zone.ds else None
+        self._signatures = Signatures(zone, exchange)
         self._addresses = [_Address(server) for server in zone.servers]
         self._wants: dict[Want, int] = {}
-        self._newest_waiter = clock.monotonic()
+        self._agreed: dict[Want, float] = {}
+        self._hurried = 0.0
         self._tasks: list[asyncio.Task[None]] = []
+        self._failure: BaseException | None = None
         self._looked: set[asyncio.Event] = set()
 
     def want(self, want: Want) -> asyncio.Event:
         """Begin to look for ``want``; the event is set after each look at any address."""
         self._wants[want] = self._wants.get(want, 0) + 1
-        self._newest_waiter = self._clock.monotonic()
         looked = asyncio.Event()
         self._looked.add(looked)
+        self._hurry()
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._watch(address)) for address in self._addresses]
+            for task in self._tasks:
+                task.add_done_callback(self._ended)
         return looked
 
-    async def unwant(self, want: Want, looked: asyncio.Event) -> bool:
-        """End what ``want`` began; whether nobody is left, and the poller has come to rest."""
+    def unwant(self, want: Want, looked: asyncio.Event) -> bool:
+        """End what ``want`` began; whether nobody is left, so that the poller may rest."""
         self._looked.discard(looked)
         self._wants[want] -= 1
         if not self._wants[want]:
             del self._wants[want]
+            self._agreed.pop(want, None)
             for address in self._addresses:
                 address.states.pop(want, None)
-        if self._wants:
-            return False
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        return not self._wants
+
+    async def rest(self) -> None:
+        """Look no more; returns when every task has ended."""
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return True
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def agreed(self, want: Want, at: float) -> None:
+        """All had ``want`` in the round complete at ``at``: see soon whether they still have."""
+        if at > self._agreed.get(want, float("-inf")):
+            self._agreed[want] = at
+            self._hurry()
 
     def states(self, want: Want) -> list[ServerVerdict]:
-        """Every address with what is known of it now."""
+        """Every address with what is known of it now. Raises what made an address's task fail."""
+        if self._failure is not None:
+            raise self._failure
         return [self._state(address, want) for address in self._addresses]
 
+    def gravest(self) -> list[tuple[Want, ServerVerdict]]:
+        """Every address with the gravest that is known of it, and for which Want."""
+        if not self._wants:
+            return []
+        tables = [[(want, state) for state in self.states(want)] for want in self._wants]
+        return [min(row, key=lambda pair: pair[1].verdict.gravity) for row in zip(*tables, strict=True)]
+
     def ttl(self, want: Want) -> int:
-        """The largest TTL that any address gave for the values of ``want``, in seconds."""
+        """The largest TTL that any address gave for the RRset of ``want``, whatever was in it, in seconds."""
         return max((address.states[want].ttl for address in self._addresses if want in address.states), default=0)
 
     def _state(self, address: _Address, want: Want) -> ServerVerdict:
-        now = self._clock.monotonic()
         state = address.states.get(want, _State())
-        finding, steady = state.finding, state.steady
-        if address.looking_since is not None and now - address.looking_since > _LATE:
-            steady = 0
-            if finding.verdict in (Verdict.UNASKED, Verdict.GREEN):
-                finding = Finding(Verdict.UNREACHABLE, f"no answer for {now - address.looking_since:.0f} s")
-        since = address.absent_since if finding.verdict in ABSENT else None
-        if since is None and finding.verdict is Verdict.UNREACHABLE:
-            since = address.looking_since
+        silent_for = 0.0 if address.silent_since is None else self._clock.monotonic() - address.silent_since
+        finding = confirmed(state.finding, len(state.looks))
+        if finding.verdict is Verdict.UNASKED and silent_for > _LATE:
+            finding = Finding(Verdict.UNREACHABLE, f"no answer for {silent_for:.0f} s")
         server = address.server
-        names = frozenset({server.name, *server.also, server.address.ip})
-        absent_for = now - since if since is not None else 0.0
-        return ServerVerdict(server.name, str(server.address), finding, names, steady, absent_for)
+        return ServerVerdict(
+            server.name,
+            str(server.address),
+            finding,
+            ip=server.address.ip,
+            names=frozenset({server.name, *server.also}),
+            looks=tuple(state.looks),
+            silent_for=silent_for,
+            wavers=state.wavers,
+        )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """An address's task ends only by being cancelled, or by a defect that must not look like silence."""
+        if not task.cancelled():
+            self._failure = task.exception()
+            self._announce()
+
+    def _announce(self) -> None:
+        for looked in self._looked:
+            looked.set()
+
+    def _hurry(self) -> None:
+        self._hurried = self._clock.monotonic()
+        for address in self._addresses:
+            address.wake.set()
 
     async def _watch(self, address: _Address) -> None:
         while True:
-            address.looking_since = begun = self._clock.monotonic()
-            findings = await self._look(address, tuple(self._wants))
-            address.looking_since = None
-            if any(finding.verdict in ABSENT for finding in findings):
-                address.absent_since = begun if address.absent_since is None else address.absent_since
-            else:
-                address.absent_since = None
-            for looked in self._looked:
-                looked.set()
-            await self._clock.sleep(self._interval(address))
+            address.begun = begun = self._clock.monotonic()
+            if address.silent_since is None:
+                address.silent_since = begun
+            for want, sight in (await self._look(address, tuple(self._wants))).items():
+                if want in self._wants:
+                    address.states.setdefault(want, _State()).note(judge(sight, want), begun, sight.ttl)
+            if not any(state.finding.verdict in ABSENT for state in address.states.values()):
+                address.silent_since = None
+            self._announce()
+            await self._pause(address)
 
-    def _interval(self, address: _Address) -> float:
-        """Short at first and while something is being confirmed, then a share of the time waited."""
-        if any(state.steady > 0 for state in address.states.values()) or not address.states:
-            return self._first_interval
-        grown = min(_LONGEST_INTERVAL, _GROWTH * (self._clock.monotonic() - self._newest_waiter))
-        return max(self._first_interval, grown) * (1 + 0.1 * self._jitter())
+    async def _pause(self, address: _Address) -> None:
+        stretch = 1 + 0.1 * self._jitter()
+        while (left := address.begun + stretch * self._interval() - self._clock.monotonic()) > 0:
+            await until_set(address.wake, left)
 
-    async def _look(self, address: _Address, wants: Sequence[Want]) -> list[Finding]:
+    def _interval(self) -> float:
+        grown = min(_LONGEST_INTERVAL, _GROWTH * (self._clock.monotonic() - self._hurried))
+        return max(self._first_interval, grown)
+
+    async def _look(self, address: _Address, wants: Sequence[Want]) -> dict[Want, Sight]:
         """One look: the SOA and every value, or, for many names, the SOA first."""
-        address.looks += 1
-        serial: int | None = None
+        address.count += 1
         if len(wants) > _MANY:
-            serial = await self._serial(address)
-            if self._is_behind(serial, wants) and address.looks % _FULL_LOOK_EVERY:
-                sights = [Sight("NOERROR", True, serial=serial)] * len(wants)
-                return [self._note(address, *pair) for pair in zip(wants, sights, strict=True)]
-        asked = await asyncio.gather(self._serial(address), *(self._sight(address, want) for want in wants))
-        serial = asked[0] if isinstance(asked[0], int) else serial
-        sights = [sight for sight in asked[1:] if isinstance(sight, Sight)]
-        return [
-            self._note(address, want, replace(sight, serial=serial)) for want, sight in zip(wants, sights, strict=True)
-        ]
+            return await self._look_at_many(address, wants)
+        questions = [self._soa(address), *(self._sight(address, want) for want in wants)]
+        # Of two machines that answer by turns at one address, every other order makes each question meet both.
+        order = -1 if address.count % 2 else 1
+        soa, *sights = (await together(questions[::order]))[::order]
+        return {want: replace(sight, serial=soa.serial) for want, sight in zip(wants, sights, strict=True)}
+
+    async def _look_at_many(self, address: _Address, wants: Sequence[Want]) -> dict[Want, Sight]:
+        soa = await self._soa(address)
+        if soa.silent or soa.untestable:
+            return dict.fromkeys(wants, soa)
+        is_full = address.count % _FULL_LOOK_EVERY == 0
+        asked = [want for want in wants if self._is_due(address, want, soa.serial, is_full=is_full)]
+        sights = dict(zip(asked, await together(self._sight(address, want) for want in asked), strict=True))
+        unseen = [want for want in wants if want not in sights and not self._has(address, want)]
+        return {want: replace(sights.get(want, soa), serial=soa.serial) for want in (*asked, *unseen)}
+
+    def _is_due(self, address: _Address, want: Want, serial: int | None, *, is_full: bool) -> bool:
+        """Whether to ask for the values: not before they can be there, nor again before all have them."""
+        if self._has(address, want, Verdict.GREEN):
+            return want in self._agreed
+        is_behind = serial is not None and want.serial is not None and rfc1982_newer(want.serial, serial)
+        return is_full or not is_behind
 
     @staticmethod
-    def _is_behind(serial: int | None, wants: Iterable[Want]) -> bool:
-        """Whether no value can be there yet, going by the serial."""
-        return serial is not None and all(
-            want.serial is not None and rfc1982_newer(want.serial, serial) for want in wants
-        )
+    def _has(address: _Address, want: Want, *verdicts: Verdict) -> bool:
+        """Whether values of ``want`` were there in the latest look that asked for them."""
+        known = address.states.get(want)
+        return known is not None and known.finding.verdict in (verdicts or (Verdict.GREEN, Verdict.PARTIAL))
 
-    def _note(self, address: _Address, want: Want, sight: Sight) -> Finding:
-        finding = judge(sight, want)
-        state = address.states.setdefault(want, _State())
-        if want not in self._wants:
-            address.states.pop(want)
-        state.finding = finding
-        state.steady = state.steady + 1 if finding.verdict is Verdict.GREEN else 0
-        state.ttl = max(state.ttl, sight.ttl or 0)
-        return finding
-
-    async def _serial(self, address: _Address) -> int | None:
+    async def _soa(self, address: _Address) -> Sight:
         try:
             answer = await self._exchange.ask(address.server.address, self._zone.name, "SOA")
-        except Silent:
-            return None
+        except Silent as error:
+            return _silence(error)
         soa = answer.soa(self._zone.name) if answer.authoritative else None
-        return soa.serial if soa else None
+        return Sight(answer.rcode, answer.authoritative, serial=soa.serial if soa else None)
 
     async def _sight(self, address: _Address, want: Want) -> Sight:
+        signatures, name, type = self._signatures, want.name, want.type
         try:
-            answer = await self._exchange.ask(
-                address.server.address, want.name, want.type, dnssec=self._signatures is not None
-            )
-        except Untestable:
-            return Sight(untestable=True)
+            answer = await self._exchange.ask(address.server.address, name, type, dnssec=signatures.are_due)
+            values = answer.values(name, type)
+            is_whole = want.values <= values
+            fault = await signatures.fault(answer, name, type, self._clock.now()) if is_whole else ""
         except Silent as error:
-            return Sight(silent=error.reason)
-        values = answer.values(want.name, want.type)
+            return _silence(error)
         return Sight(
             answer.rcode,
             answer.authoritative,
-            answer.referral(want.name) is not None,
-            values,
-            answer.ttl(want.name, want.type),
-            fault=await self._fault(answer, want) if want.values <= values else "",
-            note=_note(answer),
+            refers=answer.referral(name) is not None,
+            values=values,
+            ttl=answer.ttl(name, type),
+            fault=fault,
+            tcp_only=answer.udp_silent,
+            cut_short=answer.tcp_refused,
         )
 
-    async def _fault(self, answer: Answer, want: Want) -> str:
-        if self._signatures is None:
-            return ""
-        return await self._signatures.fault(answer, want.name, want.type, self._clock.now())
+
+def _silence(error: Silent) -> Sight:
+    return Sight(silent=error.reason, untestable=isinstance(error, Untestable))
 
 
-def _note(answer: Answer) -> str:
-    if answer.tcp_refused:
-        return "answers by UDP, cut short, and not by TCP: a CA needs both"
-    return "answers by TCP only: a CA needs UDP too" if answer.udp_silent else ""
+async def until_set(event: asyncio.Event, seconds: float) -> None:
+    """Wait until ``event`` is set from now on, at most ``seconds``."""
+    event.clear()
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

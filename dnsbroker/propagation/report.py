@@ -2,75 +2,151 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dnsbroker.config.durations import show
 from dnsbroker.lookup.zone import Zone
 from dnsbroker.names import shown
-from dnsbroker.propagation.verdict import ServerVerdict, Verdict
+from dnsbroker.propagation.verdict import ServerVerdict, Verdict, Want
+from dnsbroker.records import rfc1982_newer
 
 _MARGIN = 300
+_NOTABLE_SILENCE = 2.5
 
 
-def table(states: Sequence[ServerVerdict]) -> dict[str, str]:
-    """Each address that disagrees, and what it has."""
-    return {
-        f"{shown(state.server)} ({state.address})": f"{state.verdict}: {state.finding.detail}".removesuffix(": ")
-        for state in states
-        if state.finding.verdict is not Verdict.GREEN
-    }
+@dataclass(frozen=True)
+class Failure:
+    """A wait that ended without agreement: ``waited`` and ``timeout`` (the configured one) in seconds.
 
+    ``states`` are the addresses that counted.
+    """
 
-def message(name: str, zone: Zone, states: Sequence[ServerVerdict], waited: float) -> str:
-    """One sentence that names every address that disagrees about ``name``."""
-    told = "; ".join(f"{server} is {words}" for server, words in table(states).items())
-    return f"{shown(name)} is not right on every server of {shown(zone.name)} after {show(round(waited))}: {told}"
+    zone: Zone
+    want: Want
+    states: Sequence[ServerVerdict]
+    waited: float
+    timeout: float
 
+    def seen(self) -> dict[str, str]:
+        """Each address, and what it has."""
+        return {_labelled(state): _words(state) for state in self.states}
 
-def hint(zone: Zone, states: Sequence[ServerVerdict], timeout: float) -> str:
-    """What to do about the first address that disagrees, with the numbers that belong to it."""
-    wrong = [state for state in states if state.finding.verdict is not Verdict.GREEN]
-    if not wrong:
-        return ""
-    primary = zone.soa.primary
-    state = min(wrong, key=lambda one: (_URGENCY.index(one.finding.verdict), one.server != primary))
-    server = shown(state.server)
-    if state.finding.verdict is Verdict.STALE and state.server == primary:
-        return f"even the zone's primary {server} does not have it: was it written, and to this copy of the zone"
-    once = f"or try once with --ignore {server}"
-    if state.finding.verdict in (Verdict.STALE, Verdict.PARTIAL, Verdict.UNASKED):
-        refresh = zone.soa.refresh
-        longer = show(max(timeout, refresh) + _MARGIN)
+    def message(self) -> str:
+        """One sentence that names every address that disagrees."""
+        if not self.states:
+            return f"no server of {shown(self.zone.name)} is left to ask"
+        told = "; ".join(f"{_labelled(state)} is {_words(state)}" for state in self._wrong())
+        what = f"{shown(self.want.name)} is not right on every server of {shown(self.zone.name)}"
+        return f"{what} after {show(round(self.waited))}: {told or 'their agreement was not confirmed in time'}"
+
+    def hint(self) -> str:
+        """What to do about the gravest of those that disagree, with the numbers that belong to it."""
+        if not self.states:
+            return "leave at least one of its servers out of propagation.ignore and --ignore"
+        wrong = self._wrong()
+        if not wrong:
+            return "set propagation.timeout to more"
+        state = min(wrong, key=lambda one: one.verdict.gravity)
+        return self._cure(state) + self._way_out(state)
+
+    def _wrong(self) -> list[ServerVerdict]:
+        """Those that are not green now; where all are, those that were not all the time."""
+        return [state for state in self.states if _is_wrong(state)] or [one for one in self.states if one.wavers]
+
+    def _way_out(self, state: ServerVerdict) -> str:
+        """The option that leaves ``state`` out, where that is possible and would leave somebody."""
+        right = [other for other in self.states if other is not state and not _is_wrong(other)]
+        if self.want.type == "TLSA" or state.verdict is Verdict.BOGUS or not right:
+            return ""
+        has_name = state.server != state.address and all(other.server != state.server for other in right)
+        return f", or try once with --ignore {shown(state.server) if has_name else state.ip}"
+
+    def _cure(self, state: ServerVerdict) -> str:
+        server = shown(state.server)
+        if state.verdict in (Verdict.STALE, Verdict.PARTIAL, Verdict.UNASKED) and not state.wavers:
+            return self._catch_up(state)
+        cures = {
+            Verdict.LOST: f"{server} serves another copy of the zone, or the record was overwritten: compare the two",
+            Verdict.LAME: f"load the zone on {server}, or take it out of the NS records",
+            Verdict.BROKEN: f"look in the log of {server} for why it cannot answer",
+            Verdict.BOGUS: f"a CA that validates will refuse that answer: have {server} serve the zone freshly signed",
+            Verdict.UNREACHABLE: f"let {server} answer at {state.address} by UDP and TCP, or take it out of the NS set",
+            Verdict.UNTESTED: f"ask from a host that has a way to {state.address}",
+        }
+        return cures.get(state.verdict, f"bring the machines that answer as {server} in step")
+
+    def _catch_up(self, state: ServerVerdict) -> str:
+        """What helps one that has not followed."""
+        server, primary = shown(state.server), self.zone.soa.primary
+        newest = self._newest_serial()
+        if state.serial is not None and newest is not None and not rfc1982_newer(newest, state.serial):
+            if not any(other.verdict is Verdict.GREEN for other in self.states):
+                return f"no server of {shown(self.zone.name)} has it: was it written, and to this zone?"
+            return f"{server} serves other data under the same serial {state.serial}: compare the two"
+        if state.server == primary:
+            return f"{server} is the zone's primary: look in its log for why it does not serve what was written"
+        refresh = self.zone.soa.refresh
+        if self.waited > refresh + _MARGIN:
+            return (
+                f"{server} refreshes every {refresh} s and yet is behind: look in its log for why its transfers from "
+                f"{self._primary()} fail"
+            )
         return (
             f"{server} refreshes every {refresh} s and did not follow our NOTIFY: let it accept NOTIFY from "
-            f"{_primary(zone)}, set propagation.timeout to {longer}, {once}"
+            f"{self._primary()}, set propagation.timeout to {_minutes(max(self.timeout, refresh) + _MARGIN)}"
         )
-    cures = {
-        Verdict.LOST: f"{server} serves another copy of the zone (a view, or a lost write): look at it, {once}",
-        Verdict.LAME: f"load the zone on {server}, take it out of the zone's NS records, {once}",
-        Verdict.BROKEN: f"look at the log of {server} for why it cannot answer, {once}",
-        Verdict.BOGUS: f"a validating CA will refuse that answer: sign the zone anew for {server}",
-        Verdict.UNREACHABLE: f"let {server} answer on port 53, UDP and TCP, take it out of the NS records, {once}",
-    }
-    return cures.get(state.finding.verdict, f"none of the zone's addresses can be asked from this host, {once}")
+
+    def _newest_serial(self) -> int | None:
+        """The newest serial known of, by RFC 1982: the expected one, or any that is served."""
+        newest = self.want.serial
+        for state in self.states:
+            if state.serial is not None and (newest is None or rfc1982_newer(state.serial, newest)):
+                newest = state.serial
+        return newest
+
+    def _primary(self) -> str:
+        """The primary that the SOA names, with its addresses where it is one of the servers."""
+        primary = self.zone.soa.primary
+        addresses = [str(server.address) for server in self.zone.servers if primary in (server.name, *server.also)]
+        return f"{shown(primary)} ({', '.join(addresses)})" if addresses else shown(primary)
 
 
-_URGENCY = (
-    Verdict.BOGUS,
-    Verdict.STALE,
-    Verdict.PARTIAL,
-    Verdict.LOST,
-    Verdict.LAME,
-    Verdict.BROKEN,
-    Verdict.UNREACHABLE,
-    Verdict.UNASKED,
-    Verdict.UNTESTED,
-    Verdict.GREEN,
-)
+def warnings(
+    states: Sequence[ServerVerdict], counted: Sequence[ServerVerdict], tolerated: Sequence[ServerVerdict]
+) -> tuple[str, ...]:
+    """What a person should know about the addresses of a zone although it is through."""
+    told = []
+    for state in states:
+        if state not in counted:
+            told.append(f"{_labelled(state)} is ignored")
+        elif state in tolerated and state.verdict is not Verdict.UNTESTED:
+            told.append(f"{_labelled(state)} is {_words(state)}; it was not waited for")
+        elif state.verdict is Verdict.GREEN and state.finding.detail:
+            told.append(f"{_labelled(state)} {state.finding.detail}")
+    return tuple(told)
 
 
-def _primary(zone: Zone) -> str:
-    """The primary that the SOA names, with its addresses where it is one of the servers."""
-    addresses = [str(server.address) for server in zone.servers if server.name == zone.soa.primary]
-    name = shown(zone.soa.primary)
-    return f"{name} ({', '.join(addresses)})" if addresses else name
+def _is_wrong(state: ServerVerdict) -> bool:
+    return state.verdict is not Verdict.GREEN or state.silent_for > _NOTABLE_SILENCE
+
+
+def _labelled(state: ServerVerdict) -> str:
+    name = shown(state.server)
+    return name if name == state.address else f"{name} ({state.address})"
+
+
+def _words(state: ServerVerdict) -> str:
+    """The verdict, and what else is to be said of it."""
+    details = [state.finding.detail] if state.finding.detail else []
+    if state.wavers:
+        details.append("had the values and lost them again")
+    if state.verdict is Verdict.GREEN and state.silent_for > _NOTABLE_SILENCE:
+        details.append(f"but has not answered for {state.silent_for:.0f} s")
+    return f"{state.verdict}: {'; '.join(details)}" if details else str(state.verdict)
+
+
+def _minutes(seconds: float) -> str:
+    """``seconds`` rounded up to a whole minute."""
+    return show(math.ceil(seconds / 60) * 60)

@@ -7,32 +7,35 @@ could be asked, nothing is proved.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from dnsbroker.records import rfc1982_newer
 
-#: An address that has not answered for this many seconds counts as silent.
-SILENT_SECONDS = 10.0
-
 _LAME_RCODES = ("REFUSED", "NOTAUTH")
+_LOOKS_UNTIL_LOST = 2
 
 
 class Verdict(StrEnum):
-    """What is known of one address, with regard to one value set."""
+    """What is known of one address, with regard to one value set; the gravest first."""
 
-    UNASKED = "unasked"  # no answer yet, nor silence long enough
-    GREEN = "green"  # authoritative, with every value
-    PARTIAL = "partial"  # with some of the values
-    STALE = "stale"  # without them, at an older serial
-    LOST = "lost"  # without them, although its serial is new enough
+    BOGUS = "bogus"  # its signatures do not prove the answer
+    LOST = "lost"  # without the values, although its serial is new enough
+    STALE = "stale"  # without them
+    PARTIAL = "partial"  # with some of them
     LAME = "lame"  # does not answer for the zone
     BROKEN = "broken"  # says that it cannot answer
-    BOGUS = "bogus"  # its signatures do not prove the answer
     UNREACHABLE = "unreachable"  # says nothing, neither by UDP nor by TCP
+    UNASKED = "unasked"  # no answer yet, nor silence long enough to speak of
     UNTESTED = "untested"  # this host has no way to it
+    GREEN = "green"  # authoritative, with every value
+
+    @property
+    def gravity(self) -> int:
+        """Lower is graver."""
+        return list(Verdict).index(self)
 
 
 #: Verdicts of addresses that do not answer for the zone, rather than answer wrongly.
@@ -57,6 +60,7 @@ class Sight:
     """What one look at one address showed for one Want.
 
     ``silent`` holds the reason where nothing came; ``fault`` what is wrong with the signatures of a signed zone.
+    ``tcp_only``: nothing came by UDP. ``cut_short``: it came by UDP, truncated, and nothing by TCP.
     """
 
     rcode: str = ""
@@ -68,7 +72,8 @@ class Sight:
     silent: str = ""
     untestable: bool = False
     fault: str = ""
-    note: str = ""
+    tcp_only: bool = False
+    cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,20 +89,25 @@ class Finding:
 class ServerVerdict:
     """One address in the table, by the ``server`` name and all the ``names`` that lead to it.
 
-    ``steady`` is the number of looks in a row, up to now, that were green; ``absent_for`` seconds without an answer.
+    ``ip`` is the address without its port.
+    ``looks`` are the moments (monotonic clock) at which the looks began that had this verdict, in a row up to now.
+    ``silent_for`` are the seconds since it last answered for the zone. ``wavers``: it had the values before, and then
+    had not.
     """
 
     server: str
     address: str
     finding: Finding
+    ip: str = ""
     names: frozenset[str] = frozenset()
-    steady: int = 0
-    absent_for: float = 0.0
+    looks: tuple[float, ...] = ()
+    silent_for: float = 0.0
+    wavers: bool = False
 
     @property
-    def verdict(self) -> str:
-        """The verdict in one word."""
-        return str(self.finding.verdict)
+    def verdict(self) -> Verdict:
+        """The verdict alone."""
+        return self.finding.verdict
 
     @property
     def serial(self) -> int | None:
@@ -123,56 +133,104 @@ def judge(sight: Sight, want: Want) -> Finding:
 
 
 def _green(sight: Sight) -> Finding:
-    return Finding(Verdict.GREEN, sight.note, sight.serial)
+    if sight.cut_short:
+        return Finding(Verdict.GREEN, "answers by UDP, cut short, and not by TCP: a CA needs both", sight.serial)
+    detail = "answers by TCP only: a CA needs UDP too" if sight.tcp_only else ""
+    return Finding(Verdict.GREEN, detail, sight.serial)
 
 
 def _missing(sight: Sight, want: Want) -> Finding:
+    if sight.cut_short:
+        return Finding(Verdict.BROKEN, "answers by UDP, cut short, and not by TCP", sight.serial)
     have = len(want.values & sight.values)
+    verdict = Verdict.PARTIAL if have else Verdict.STALE
     what = f"has {have} of {len(want.values)} values" if have else f"has no {want.type} of ours"
-    if sight.serial is not None and want.serial is not None:
-        if rfc1982_newer(want.serial, sight.serial):
-            detail = f"{what}, at serial {sight.serial}, needs {want.serial}"
-            return Finding(Verdict.PARTIAL if have else Verdict.STALE, detail, sight.serial)
-        detail = f"{what}, although its serial {sight.serial} is new enough"
-        return Finding(Verdict.LOST, detail, sight.serial)
-    return Finding(Verdict.PARTIAL if have else Verdict.STALE, what, sight.serial)
+    if sight.serial is None or want.serial is None:
+        return Finding(verdict, what, sight.serial)
+    if rfc1982_newer(want.serial, sight.serial):
+        return Finding(verdict, f"{what}, at serial {sight.serial}, needs {want.serial}", sight.serial)
+    if sight.serial != want.serial and not rfc1982_newer(sight.serial, want.serial):
+        return Finding(verdict, what, sight.serial)  # neither is newer: RFC 1982 section 3.2
+    detail = f"{what}, although its serial {sight.serial} is new enough"
+    return Finding(verdict if have else Verdict.LOST, detail, sight.serial)
+
+
+def confirmed(finding: Finding, looks: int) -> Finding:
+    """``finding`` as it may be told after ``looks`` of them in a row.
+
+    SOA and values are two questions, between which a transfer may come: once is not yet lost.
+    """
+    if finding.verdict is Verdict.LOST and looks < _LOOKS_UNTIL_LOST:
+        return Finding(Verdict.STALE, finding.detail, finding.serial)
+    return finding
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How much agreement is enough: see ``propagation.require`` and ``propagation.rounds``."""
+    """How much agreement is enough: see ``propagation.require`` and ``propagation.rounds``.
+
+    Two rounds are ``apart`` seconds or more at each address; one that is silent for ``patience`` seconds is absent.
+    """
 
     require: Literal["all-reachable", "all"]
     rounds: int
+    apart: float = 0.2
+    patience: float = 10.0
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the zone is through; ``tolerated`` are the addresses that are so without having agreed."""
+    """Whether the zone is through; ``tolerated`` are the addresses that are so without having agreed.
 
-    through: bool
+    ``agreed_at`` is when the first complete round of the present series was reached (monotonic clock).
+    """
+
+    through: bool = False
+    agreed_at: float | None = None
     tolerated: tuple[ServerVerdict, ...] = ()
 
 
-def decide(states: Collection[ServerVerdict], policy: Policy) -> Decision:
+def decide(states: Sequence[ServerVerdict], policy: Policy) -> Decision:
     """Whether the addresses in ``states`` (those ignored left out) are enough for ``policy``."""
-    green = [state for state in states if state.finding.verdict is Verdict.GREEN and state.steady >= policy.rounds]
-    absent = [state for state in states if _is_absent(state)]
-    untested = [state for state in states if state.finding.verdict is Verdict.UNTESTED]
-    if not green or len(green) + len(absent) + len(untested) < len(states):
-        return Decision(False)
-    if absent and policy.require == "all":
-        return Decision(False)
-    return Decision(True, (*absent, *untested))
+    green = [state for state in states if state.verdict is Verdict.GREEN]
+    lame = [state for state in states if state.verdict is Verdict.LAME]
+    silent = [state for state in states if _is_silent(state, policy)]
+    untested = [state for state in states if state.verdict is Verdict.UNTESTED]
+    if not green or len(green) + len(lame) + len(silent) + len(untested) < len(states):
+        return Decision()
+    if policy.require == "all" and (lame or silent or not _are_proved(untested, green)):
+        return Decision()
+    rounds = _complete_rounds([state.looks for state in (*green, *lame)], policy)
+    if not rounds:
+        return Decision()
+    return Decision(len(rounds) >= policy.rounds, rounds[0], (*lame, *silent, *untested))
 
 
-def _is_absent(state: ServerVerdict) -> bool:
-    """Whether the address counts as not there: lame at once, silent or failing after a while."""
-    if state.finding.verdict is Verdict.LAME:
-        return True
-    return state.finding.verdict in ABSENT and state.absent_for >= SILENT_SECONDS
+def _is_silent(state: ServerVerdict, policy: Policy) -> bool:
+    return state.verdict in (Verdict.BROKEN, Verdict.UNREACHABLE) and state.silent_for >= policy.patience
 
 
-def worst(findings: Sequence[Finding]) -> Finding:
-    """The one of ``findings`` that keeps its address from being green, or green where none does."""
-    return next((finding for finding in findings if finding.verdict is not Verdict.GREEN), findings[0])
+def _are_proved(untested: Sequence[ServerVerdict], green: Sequence[ServerVerdict]) -> bool:
+    """Whether each server that this host cannot reach at one address has agreed at another."""
+    return {state.server for state in untested} <= {state.server for state in green}
+
+
+def _complete_rounds(series: Sequence[Sequence[float]], policy: Policy) -> list[float]:
+    """When each complete round was reached, as many as the policy asks for.
+
+    A round is one look at every address, begun after the round before was complete.
+    """
+    reached: list[float] = []
+    latest = [float("-inf")] * len(series)
+    while len(reached) < policy.rounds:
+        after = max(latest, default=0.0)
+        nexts = [_first(looks, after, own + policy.apart) for looks, own in zip(series, latest, strict=True)]
+        latest = [look for look in nexts if look is not None]
+        if len(latest) < len(series):
+            break
+        reached.append(max(latest))
+    return reached
+
+
+def _first(looks: Sequence[float], after: float, earliest: float) -> float | None:
+    return next((look for look in looks if look > after and look >= earliest), None)
