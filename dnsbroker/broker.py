@@ -89,6 +89,12 @@ class Broker:
         ``key_type``; it is remembered and renewed like the rest. Without, a configured one. Raises ConfigError for
         names and settings, and whatever kept the certificate from being issued.
         """
+        if settings and not names:
+            raise ConfigError(
+                f"{', '.join(settings)}: given for a certificate that is configured",
+                key=f"certificates.{name}",
+                hint="settings go with names=[...]; what is configured stands in the configuration",
+            )
         if names:
             outcome = await self.issue_ad_hoc(names, name=name, settings=settings, wishes=wishes)
         else:
@@ -192,7 +198,6 @@ class Broker:
         """Withdraw what dead or expired runs left in DNS; how many records there were. Raises NotWithdrawn."""
         found = len(self._run.leases.sweepable(self._run.runs.is_alive))
         self._run.publisher.report(await sweep_out(self._run))
-        self._run.leases.prune()
         self.changed = self.changed or found > len(self._run.publisher.left)
         self.check_withdrawn()
         return found

@@ -22,6 +22,7 @@ from dnsbroker.names import challenge_name
 from dnsbroker.publishing import Located
 from dnsbroker.run import Run
 from dnsbroker.store import Access, Lineage, Provenance
+from dnsbroker.tasks import together
 
 Status = Literal["issued", "kept", "planned", "busy", "failed"]
 
@@ -73,7 +74,7 @@ class Certifying:
 
     async def bring(self, certificates: Sequence[CertificateConfig]) -> tuple[Outcome, ...]:
         """Every certificate at once; one outcome each, in their order."""
-        return tuple(await asyncio.gather(*(self._one(certificate) for certificate in certificates)))
+        return tuple(await together(self._one(certificate) for certificate in certificates))
 
     async def _one(self, certificate: CertificateConfig) -> Outcome:
         emit = self._run.emit.bound(certificate=certificate.name)

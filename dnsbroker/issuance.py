@@ -21,7 +21,7 @@ from dnsbroker.errors import AcmeError, OrderFailed
 from dnsbroker.events import Emitter
 from dnsbroker.names import challenge_name
 from dnsbroker.publishing import Located, Publisher
-from dnsbroker.tasks import together, uninterrupted
+from dnsbroker.tasks import all_through, together, uninterrupted
 from dnsbroker.writer import Announcement
 
 _CA_PATIENCE = 300.0
@@ -101,6 +101,7 @@ class Issuance:
         for item in pending:
             name = challenge_name(item.identifier)
             values[name] = values.get(name, frozenset()) | {_challenge(item).value}
+        announcement.narrow({located[name].route.target for name in values})
         if values:
             leases = await self._publisher.write(values, located, announcement)
             outcomes = await self._publisher.watch(located, leases, deadline)
@@ -117,8 +118,8 @@ class Issuance:
     async def _give_up(self, pending: Sequence[Authorization], announcement: Announcement) -> None:
         """Leave nothing behind: no record, and no authorization that counts against the CA's limits."""
         announcement.settle()
-        await asyncio.gather(
-            self._publisher.withdraw(announcement.leases), *(self._deactivate(item) for item in pending)
+        await all_through(
+            [self._publisher.withdraw(announcement.leases), *(self._deactivate(item) for item in pending)]
         )
 
     async def _deactivate(self, authorization: Authorization) -> None:

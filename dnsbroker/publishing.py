@@ -21,7 +21,7 @@ from dnsbroker.names import shown
 from dnsbroker.propagation import Expectation, Outcome, Watcher
 from dnsbroker.records import Record
 from dnsbroker.routing import Route, Routing, Target
-from dnsbroker.tasks import together, uninterrupted
+from dnsbroker.tasks import together
 from dnsbroker.writer import Announcement, Writer
 
 
@@ -104,6 +104,7 @@ class Publisher:
             item = located[name]
             records = by_target.setdefault(item.route.target, {})
             records.update({Record(item.place.owner, "TXT", value): item.route.ttl for value in sorted(wanted)})
+        announcement.narrow(by_target)
         written = await together(
             self._writer.add(
                 target, list(records), ttl=max(records.values()), announcement=announcement, expires=expires
@@ -178,11 +179,18 @@ class Publisher:
         self._answers.deny(item.place.owner, until)
         return until
 
+    async def standing(self, item: Located, values: Iterable[str]) -> frozenset[str]:
+        """Those of ``values`` that stand at ``item``, whoever put them there. Raises ProviderError, ConfigError."""
+        records = {Record(item.place.owner, "TXT", value) for value in values}
+        return frozenset(record.value for record in await self._writer.standing(item.route.target, records))
+
     async def withdraw(self, leases: Sequence[Lease]) -> None:
-        """Take ``leases`` out of DNS, unless cancelled twice. What could not be is told, and kept in ``left``."""
-        if not leases:
-            return
-        self.report(await uninterrupted(self._writer.withdraw(leases)))
+        """Take ``leases`` out of DNS. What could not be is told, and kept in ``left``; nothing is raised for it.
+
+        Whoever must not be interrupted here has to see to it (dnsbroker.tasks).
+        """
+        if leases:
+            self.report(await self._writer.withdraw(leases))
 
     def report(self, failed: Mapping[Lease, BrokerError]) -> None:
         """Tell, and keep in ``left``, what could not be withdrawn."""

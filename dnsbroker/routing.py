@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.config import ProviderConfig
-from dnsbroker.errors import BrokerError, ConfigError, NoProvider, ProviderError
+from dnsbroker.errors import BrokerError, ConfigError, NoProvider
 from dnsbroker.events import Emitter
 from dnsbroker.lookup.zone import Place
 from dnsbroker.names import shown
@@ -64,10 +64,11 @@ class Routing:
         named = [name for name, provider in self._providers.items() if zone in provider.zones]
         holding = named or await self._holders(place)
         if len(holding) > 1:
+            cure = f'take "{shown(zone)}" out of the `zones` of all' if named else f'add "{shown(zone)}" to the `zones`'
             raise ConfigError(
                 f"zone {shown(zone)} is held by several providers: {', '.join(holding)}",
                 key=f"providers.{holding[0]}.zones",
-                hint=f'add "{shown(zone)}" to the `zones` of the one whose servers the zone is delegated to',
+                hint=f"{cure} {'but' if named else 'of'} the one whose servers the zone is delegated to",
             )
         provider = self._providers[holding[0]]
         ttl = provider.ttl if provider.ttl is not None else provider.adapter.default_ttl
@@ -90,7 +91,7 @@ class Routing:
     async def _held(self, provider: str, owner: str) -> str | BrokerError | None:
         try:
             return await self.adapter(provider).find_zone(owner)
-        except (ProviderError, ConfigError) as error:
+        except BrokerError as error:  # its secret cannot be read, its host is not found: another may do
             return error
 
     def _nobody(self, place: Place, found: Mapping[str, str | BrokerError | None]) -> NoProvider:

@@ -55,7 +55,11 @@ class Run:
         self.store.prepare()
         self.lock = RunLock(self.config.state_dir, self.clock)
         self.lock.__enter__()
-        self.journal = Journal(self.config.state_dir)
+        try:
+            self.journal = Journal(self.config.state_dir)
+        except BaseException:
+            self.lock.__exit__(None, None, None)
+            raise
         self.runs = Runs(self.config.state_dir)
         self.leases = Leases(self.journal, self.lock.id, self.clock)
         self.writer = Writer(

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from dnsbroker.errors import BrokerError, ConfigError
+from dnsbroker.errors import BrokerError
 from dnsbroker.journal import Lease
 from dnsbroker.run import Run
 
 
 async def sweep(run: Run) -> dict[Lease, BrokerError]:
-    """Withdraw all that belongs to nobody alive; returns what could not be, with the reason. Raises StoreError.
+    """Withdraw all that nobody alive answers for; returns what could not be, with the reason. Raises StoreError.
 
     A value whose write got no receipt may yet appear: its lease stays open, and is looked at again by a later sweep.
+    Old history is forgotten on the way.
     """
+    run.runs.forget_dead()
+    run.leases.prune()
     found = run.leases.sweepable(run.runs.is_alive)
     if not found:
         return {}
-    configured, failed = _reachable(run, found)
     run.emit("swept", names=sorted({lease.record.name for lease in found}))
-    if configured:
-        failed |= await run.writer.withdraw(configured)
-    return failed
-
-
-def _reachable(run: Run, leases: Sequence[Lease]) -> tuple[list[Lease], dict[Lease, BrokerError]]:
-    """Those of ``leases`` whose provider is still configured; the others, with what is to be done."""
-    configured: list[Lease] = []
-    failed: dict[Lease, BrokerError] = {}
-    for lease in leases:
-        try:
-            run.routing.adapter(lease.provider)
-            configured.append(lease)
-        except ConfigError as error:
-            failed[lease] = BrokerError(error.message, hint=error.hint)
-    return configured, failed
+    return await run.writer.withdraw(found)
 
 
 async def sweep_out(run: Run) -> dict[Lease, BrokerError]:

@@ -75,5 +75,5 @@ class SyncBroker:
             return self._loop.run_until_complete(task)
         except KeyboardInterrupt:
             task.cancel()
-            self._loop.run_until_complete(asyncio.wait({task}))
+            self._loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
             raise

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from dnsbroker.clock import Deadline
-from dnsbroker.errors import ConfigError
+from dnsbroker.errors import ConfigError, Held, NotPropagated
 from dnsbroker.journal import Lease
 from dnsbroker.names import owner
 from dnsbroker.propagation import Expectation, Outcome
 from dnsbroker.publishing import Located
 from dnsbroker.records import Record, RecordType, checked_tlsa
 from dnsbroker.run import Run
+from dnsbroker.tasks import uninterrupted
 
 Values = Mapping[str, Sequence[str]]
 
@@ -30,17 +31,25 @@ class Texts:
     async def present(self, values: Values, *, expires: float, wait: bool = True) -> bool:
         """Publish ``values``, by owner name, for at most ``expires`` seconds; whether DNS is different now.
 
-        With ``wait``, returns when every server has them and the CA can hold no older answer. They stay, also after an
-        error, until ``cleanup`` or until they expire. Raises as ``Broker.published``.
+        With ``wait``, returns when every server has them and the CA can hold no older answer. They stay until
+        ``cleanup`` or until they expire, also where they are late (NotPropagated, Held); they are taken back where they
+        could not be written, and where this is cancelled. Raises as ``Broker.published``.
         """
         wanted = _canonical(values)
         located = await self._publisher.locate(wanted)
         until = self._run.clock.now().timestamp() + expires
         deadline = Deadline.after(self._run.clock, self._run.config.propagation.timeout)
         with self._publisher.announced(located.values()) as announcement:
-            leases = await self._publisher.write(wanted, located, announcement, expires=until)
-        if wait:
-            await self._everywhere(located, leases, deadline)
+            try:
+                leases = await self._publisher.write(wanted, located, announcement, expires=until)
+                if wait:
+                    await self._everywhere(located, leases, deadline)
+            except (NotPropagated, Held):
+                raise
+            except BaseException:
+                announcement.settle()
+                await uninterrupted(self._publisher.withdraw(announcement.leases))
+                raise
         return any(not lease.foreign for group in leases.values() for lease in group)
 
     async def cleanup(self, values: Values) -> bool:
@@ -52,16 +61,29 @@ class Texts:
         located = await self._publisher.locate(wanted)
         leases: list[Lease] = []
         for name, texts in wanted.items():
-            for text in sorted(texts):
-                leases.extend(self._leases(located[name], text))
-        await self._publisher.withdraw(leases)
+            leases.extend(await self._leases(located[name], texts))
+        await uninterrupted(self._publisher.withdraw(leases))
         return any(not lease.foreign for lease in leases)
 
-    def _leases(self, item: Located, text: str) -> Sequence[Lease]:
-        """The leases that hold a value; one made for it where the journal knows of none."""
-        record = Record(item.place.owner, "TXT", text)
-        held = [lease for lease in self._run.leases.standing(record) if lease.expires is not None]
-        return held or self._run.leases.adopt(item.route.target.provider, item.route.target.zone, record)
+    async def _leases(self, item: Located, texts: Iterable[str]) -> Sequence[Lease]:
+        """The leases that hold ``texts``; made for those that stand although the journal knows of none."""
+        found: list[Lease] = []
+        unknown: list[Record] = []
+        for record in (Record(item.place.owner, "TXT", text) for text in sorted(texts)):
+            held = [lease for lease in self._run.leases.standing(record) if lease.expires is not None]
+            found.extend(held)
+            if not held and not self._is_known_as_foreign(record):
+                unknown.append(record)
+        standing = await self._publisher.standing(item, [record.value for record in unknown]) if unknown else ()
+        for record in unknown:
+            if record.value in standing:
+                found.extend(self._run.leases.adopt(item.route.target.provider, item.route.target.zone, record))
+        return found
+
+    def _is_known_as_foreign(self, record: Record) -> bool:
+        """Whether it stood there when we presented it last: then it stays, however often it is cleaned up."""
+        last = self._run.leases.last(record)
+        return last is not None and last.foreign
 
     @asynccontextmanager
     async def standing(self, values: Values) -> AsyncIterator[None]:
@@ -76,7 +98,7 @@ class Texts:
                 yield
             finally:
                 announcement.settle()
-                await self._publisher.withdraw(announcement.leases)
+                await uninterrupted(self._publisher.withdraw(announcement.leases))
 
     async def _everywhere(
         self, located: Mapping[str, Located], leases: Mapping[str, Sequence[Lease]], deadline: Deadline

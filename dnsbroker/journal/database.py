@@ -35,6 +35,7 @@ CREATE TABLE lease (
     write INTEGER,
     serial INTEGER,
     closed REAL,
+    withdrawer TEXT,
     trouble TEXT
 );
 CREATE INDEX lease_open ON lease (zone, state) WHERE state <> 'closed';
@@ -53,13 +54,21 @@ class Journal:
             self._create_private()
             self._connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
             self._connection.row_factory = sqlite3.Row
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA secure_delete = OFF")
-        self._lay_out()
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     def _create_private(self) -> None:
         """The file exists and is readable by us alone before SQLite opens it."""
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def _prepare(self) -> None:
+        with self._explained():
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA secure_delete = OFF")
+        self._lay_out()
 
     def _lay_out(self) -> None:
         with self.transaction() as database:
@@ -82,10 +91,10 @@ class Journal:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.commit()
             except BaseException:
                 self._connection.rollback()
                 raise
-            self._connection.commit()
 
     def rows(self, question: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
         """The rows that answer ``question``, read outside any transaction."""

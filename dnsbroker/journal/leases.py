@@ -9,7 +9,9 @@
     closed ◀──receipt── unwanted ◀───────────┘
 
 A write without a receipt may still take effect until ``suspect_until``: such a lease is not closed before then, however
-often its value was removed. Closed leases stay as history. Moments are seconds since the epoch.
+often its value was removed. Who withdraws a lease answers for it from then on, as the run that wanted it did before. A
+value that somebody else wants as well stays, and with it the suspicion. Closed leases stay as history. Moments are
+seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -54,6 +56,8 @@ class Lease:
     suspect_until: float | None
     write: int | None
     serial: int | None
+    withdrawer: str | None
+    trouble: str | None
 
 
 class Leases:
@@ -73,13 +77,15 @@ class Leases:
         ttl: int,
         expires: float | None = None,
         found: Collection[Record] = (),
+        found_since: float = 0.0,
     ) -> tuple[Lease, ...]:
         """Write down that ``records`` shall be in ``zone``, before anything is sent.
 
-        Those of ``found`` stood there before and belong to nobody here: they are used, and never withdrawn.
+        Those of ``found`` stood there before, when they were looked for at ``found_since``, and belong to nobody here
+        unless they were ours at that time: they are used, and never withdrawn.
         """
         now = self._now()
-        foreign = {record for record in found if not self.standing(record)}
+        foreign = {record for record in found if not self._was_ours(record, found_since)}
         with self._journal.transaction() as database:
             ids = [
                 database.execute(
@@ -127,6 +133,32 @@ class Leases:
             "name = ? AND type = ? AND value = ? AND state <> 'closed'", (record.name, record.type, record.value)
         )
 
+    def last(self, record: Record) -> Lease | None:
+        """The latest lease that ``record`` had, closed or not."""
+        rows = self._journal.rows(
+            "SELECT * FROM lease WHERE name = ? AND type = ? AND value = ? ORDER BY id DESC LIMIT 1",
+            (record.name, record.type, record.value),
+        )
+        return _lease(rows[0]) if rows else None
+
+    def _was_ours(self, record: Record, since: float) -> bool:
+        """Whether any lease of ours for ``record`` has been open since then."""
+        return bool(
+            self._journal.rows(
+                "SELECT 1 FROM lease WHERE name = ? AND type = ? AND value = ? AND NOT foreign_value"
+                " AND (state <> 'closed' OR closed >= ?) LIMIT 1",
+                (record.name, record.type, record.value, since),
+            )
+        )
+
+    def is_ours(self, lease: Lease) -> bool:
+        """Whether this run wanted the lease, or withdraws it."""
+        return self._run in (lease.run, lease.withdrawer)
+
+    def is_to_go(self, lease: Lease) -> bool:
+        """Whether the value goes with the lease: it is not somebody else's, nor wanted by another lease."""
+        return not lease.foreign and not self._journal.rows(*_other_holder(lease))
+
     def _open(self, condition: str, values: tuple[object, ...]) -> tuple[Lease, ...]:
         rows = self._journal.rows(f"SELECT * FROM lease WHERE {condition} ORDER BY id", values)
         return tuple(_lease(row) for row in rows)
@@ -142,20 +174,25 @@ class Leases:
                 " ORDER BY id",
                 (provider, zone),
             ).fetchall()
-            leases = tuple(lease for lease in map(_lease, rows) if self._is_for_sending(lease, is_alive))
-            write = database.execute("INSERT INTO write (zone, at) VALUES (?, ?)", (zone, self._now())).lastrowid
-            for lease in leases:
-                database.execute(
-                    "UPDATE lease SET state = 'sending', write = ? WHERE id = ? AND state <> 'unwanted'",
-                    (write, lease.id),
-                )
+            pending = [lease for lease in map(_lease, rows) if self._is_for_sending(lease, is_alive)]
+            leases = tuple(lease for lease in pending if not self._is_left_to_another(database, lease))
+            if leases:
+                self._mark_as_sent(database, zone, leases)
         return leases
+
+    def _is_left_to_another(self, database: sqlite3.Connection, lease: Lease) -> bool:
+        return lease.state is State.UNWANTED and _close_for_another(database, lease, self._now())
+
+    def _mark_as_sent(self, database: sqlite3.Connection, zone: str, leases: Sequence[Lease]) -> None:
+        write = database.execute("INSERT INTO write (zone, at) VALUES (?, ?)", (zone, self._now())).lastrowid
+        database.executemany(
+            "UPDATE lease SET state = 'sending', write = ? WHERE id = ? AND state <> 'unwanted'",
+            [(write, lease.id) for lease in leases],
+        )
 
     def _is_for_sending(self, lease: Lease, is_alive: Callable[[str], bool]) -> bool:
         """Whether somebody still waits for it: a dead run's wishes are not fulfilled, only cleaned up after."""
-        if lease.state is State.UNWANTED or lease.expires is not None:
-            return True
-        return lease.run == self._run or is_alive(lease.run)
+        return lease.state is State.UNWANTED or lease.run == self._run or is_alive(lease.run)
 
     def sent(self, leases: Sequence[Lease], may_act_until: float) -> None:
         """A request for ``leases`` goes out now; without a receipt it may take effect until then."""
@@ -196,57 +233,83 @@ class Leases:
                 database.execute(
                     "UPDATE lease SET closed = ? WHERE id = ? AND state = 'closed' AND closed IS NULL", (now, lease.id)
                 )
+                database.execute(
+                    "UPDATE lease SET withdrawer = ? WHERE id = ? AND state = 'unwanted' AND withdrawer IS NULL",
+                    (self._run, lease.id),
+                )
 
     def withdraw(self, ids: Iterable[int]) -> None:
-        """Mark leases for withdrawal. What never was sent, or is not ours, is closed at once."""
+        """Mark leases for withdrawal. What never was sent, is not ours or is wanted by others is closed at once."""
         now = self._now()
         with self._journal.transaction() as database:
             for ident in ids:
-                row = database.execute("SELECT * FROM lease WHERE id = ?", (ident,)).fetchone()
-                lease = _lease(row)
-                never_sent = lease.state is State.WANTED and lease.suspect_until is None
+                lease = _lease(database.execute("SELECT * FROM lease WHERE id = ?", (ident,)).fetchone())
                 if lease.state is State.CLOSED:
                     continue
-                if never_sent or lease.foreign or _has_other_holder(database, lease):
+                never_sent = lease.state is State.WANTED and lease.suspect_until is None
+                if never_sent or lease.foreign:
                     _close(database, ident, now, force=True)
-                else:
-                    database.execute("UPDATE lease SET state = 'unwanted' WHERE id = ?", (ident,))
+                elif not _close_for_another(database, lease, now):
+                    database.execute(
+                        "UPDATE lease SET state = 'unwanted', withdrawer = ?, trouble = NULL WHERE id = ?",
+                        (self._run, ident),
+                    )
 
     def sweepable(self, is_alive: Callable[[str], bool]) -> tuple[Lease, ...]:
-        """Open leases of dead runs, and expired ones; those with an expiry go by that alone."""
+        """Open leases that nobody alive answers for, expired ones, and those whose withdrawal has failed.
+
+        Those with an expiry go by that alone until somebody withdraws them.
+        """
         now = self._now()
         alive: dict[str, bool] = {self._run: True}
-        found = []
-        for lease in self.open():
-            if lease.expires is None and lease.run not in alive:
-                alive[lease.run] = is_alive(lease.run)
-            over = alive[lease.run] is False if lease.expires is None else lease.expires <= now
-            if over or (lease.state is State.UNWANTED and lease.run != self._run):
-                found.append(lease)
-        return tuple(found)
+
+        def lives(run: str) -> bool:
+            if run not in alive:
+                alive[run] = is_alive(run)
+            return alive[run]
+
+        return tuple(lease for lease in self.open() if self._is_over(lease, now, lives))
+
+    def _is_over(self, lease: Lease, now: float, lives: Callable[[str], bool]) -> bool:
+        if lease.state is State.UNWANTED:
+            if lease.withdrawer == self._run:
+                return lease.trouble is not None or lease.suspect_until is not None
+            return lease.trouble is not None or not lives(lease.withdrawer or lease.run)
+        return not lives(lease.run) if lease.expires is None else lease.expires <= now
 
     def prune(self) -> None:
         """Forget closed leases and writes of long ago."""
         before = self._now() - _HISTORY
         with self._journal.transaction() as database:
             database.execute("DELETE FROM lease WHERE state = 'closed' AND closed < ?", (before,))
-            database.execute("DELETE FROM write WHERE at < ? AND id NOT IN (SELECT write FROM lease)", (before,))
+            database.execute(
+                "DELETE FROM write WHERE at < ? AND id NOT IN (SELECT write FROM lease WHERE write IS NOT NULL)",
+                (before,),
+            )
             database.execute("DELETE FROM denial WHERE until < ?", (before,))
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
 
-def _has_other_holder(database: sqlite3.Connection, lease: Lease) -> bool:
-    """Whether somebody else wants the same value: then it stays."""
+def _other_holder(lease: Lease) -> tuple[str, tuple[object, ...]]:
+    """The question for another lease by which the same value is wanted there, and its values."""
     return (
-        database.execute(
-            "SELECT 1 FROM lease WHERE id <> ? AND zone = ? AND name = ? AND type = ? AND value = ?"
-            " AND state IN ('wanted', 'sending', 'present')",
-            (lease.id, lease.zone, lease.record.name, lease.record.type, lease.record.value),
-        ).fetchone()
-        is not None
+        "SELECT * FROM lease WHERE id <> ? AND zone = ? AND name = ? AND type = ? AND value = ?"
+        " AND state IN ('wanted', 'sending', 'present') ORDER BY foreign_value LIMIT 1",
+        (lease.id, lease.zone, lease.record.name, lease.record.type, lease.record.value),
     )
+
+
+def _close_for_another(database: sqlite3.Connection, lease: Lease, now: float) -> bool:
+    """Close a lease where somebody else wants the same value, and have that one know that the value may stand."""
+    row = database.execute(*_other_holder(lease)).fetchone()
+    if row is None:
+        return False
+    suspect_until = max(now, lease.suspect_until or 0.0, row["suspect_until"] or 0.0)
+    database.execute("UPDATE lease SET suspect_until = ? WHERE id = ?", (suspect_until, row["id"]))
+    _close(database, lease.id, now, force=True)
+    return True
 
 
 def _close(database: sqlite3.Connection, ident: int, now: float, *, force: bool = False) -> None:
@@ -273,4 +336,6 @@ def _lease(row: sqlite3.Row) -> Lease:
         suspect_until=row["suspect_until"],
         write=row["write"],
         serial=row["serial"],
+        withdrawer=row["withdrawer"],
+        trouble=row["trouble"],
     )

@@ -5,6 +5,7 @@ Locks are flock(2) on files below ``state_dir/locks`` and ``state_dir/runs``; th
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -34,14 +35,19 @@ class FileLock:
             raise StoreError(f"{self.path}: {error.strerror}", path=str(self.path)) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             os.close(descriptor)
-            return False
+            if isinstance(error, BlockingIOError):
+                return False
+            raise StoreError(
+                f"{self.path}: {error.strerror}", path=str(self.path), hint="keep state_dir on a local file system"
+            ) from error
         if not _is_same_file(descriptor, self.path):
             os.close(descriptor)  # its holder removed the file between our open and our lock
             return self.try_acquire()
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        with contextlib.suppress(OSError):  # a full disk: only who asks for the holder's pid misses it
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
         return True
 
@@ -87,7 +93,8 @@ class Run:
         self._lock = FileLock(state_dir / "runs" / self.id)
 
     def __enter__(self) -> Run:
-        self._lock.try_acquire()
+        while not self._lock.try_acquire():
+            continue  # somebody looks this very moment whether we are dead, and is through at once
         return self
 
     def __exit__(
@@ -112,3 +119,9 @@ class Runs:
             return True
         lock.release(remove=True)
         return False
+
+    def forget_dead(self) -> None:
+        """Take away the files of runs that were killed. Raises StoreError."""
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self._directory):
+                self.is_alive(name)
