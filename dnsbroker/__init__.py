@@ -12,15 +12,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from dnsbroker.broker import Broker, Certificate
+    from dnsbroker.certifying import Outcome, Wishes
     from dnsbroker.config import Config
     from dnsbroker.errors import BrokerError
 
-__all__ = ["Broker", "BrokerError", "Certificate", "Config", "__version__"]
+__all__ = ["Broker", "BrokerError", "Certificate", "Config", "Outcome", "Wishes", "__version__"]
 
 _HOMES = {
     "Broker": "dnsbroker.broker",
     "Certificate": "dnsbroker.broker",
     "Config": "dnsbroker.config",
+    "Outcome": "dnsbroker.certifying",
+    "Wishes": "dnsbroker.certifying",
     "BrokerError": "dnsbroker.errors",
 }
 
