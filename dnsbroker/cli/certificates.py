@@ -188,7 +188,7 @@ def _result(outcomes: Sequence[Outcome], *, named: bool, nothing: str = "") -> R
 def _told(outcome: Outcome) -> list[str]:
     if outcome.status == "planned":
         return [
-            f"{shown(outcome.name)}: would be issued: {outcome.reason}",
+            f"{shown(outcome.name)}: would be issued ({outcome.reason})",
             *(f"  {_way(item)}" for item in outcome.plan),
         ]
     if outcome.error is not None:
