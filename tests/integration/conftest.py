@@ -10,6 +10,7 @@ import pytest
 from dnsbroker.environment import variables
 from lab.rig import Lab
 from lab.topology import is_inside
+from program import Program
 
 HOW_TO_RUN = "needs the test lab in its private namespace: run `make test`"
 
@@ -51,3 +52,15 @@ def configure(lab: Lab, tmp_path: Path) -> Callable[..., Path]:
         return file
 
     return write
+
+
+@pytest.fixture
+def program(configure: Callable[..., Path]) -> Callable[..., Program]:
+    """The installed program with a configuration as ``configure`` writes it: ``program(certificates)("renew")``."""
+
+    def configured(
+        certificates: Mapping[str, Sequence[str]] | None = None, overrides: Mapping[str, object] | None = None
+    ) -> Program:
+        return Program(configure(certificates, overrides))
+
+    return configured
