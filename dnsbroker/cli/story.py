@@ -66,6 +66,7 @@ def _held(event: Event) -> str:
 _LINES: dict[str, tuple[int, _Line]] = {
     "account": (0, lambda event: f"account at the CA: {event['url']}"),
     "asked": (1, lambda event: f"asking the CA to look at {_names(event, 'identifier')}"),
+    "busy": (1, lambda event: str(event["reason"])),
     "held": (0, _held),
     "issued": (1, lambda event: f"issued, valid until {str(event['not_after'])[:10]}"),
     "kept": (1, lambda event: f"kept, {event['reason']}"),
