@@ -24,6 +24,8 @@ _GROWTH = 0.08
 _MANY = 4
 #: Where the serial says that nothing can be there, every so many looks ask all the same: databases replicate without.
 _FULL_LOOK_EVERY = 5
+#: Silence grows without a look: so often, in seconds, it is worth looking through what is known all the same.
+_NEWS = 0.5
 #: Silence of so many seconds is told, although the look under way may yet bring an answer.
 _LATE = 2.5
 
@@ -36,12 +38,16 @@ class _State:
     looks: list[float] = field(default_factory=list)
     ttl: int = 0
     wavers: bool = False
+    has_answered: bool = False
 
     def note(self, finding: Finding, begun: float, ttl: int | None) -> None:
         if finding.verdict is not self.finding.verdict:
             self.wavers = self.wavers or (self.finding.verdict is Verdict.GREEN and finding.verdict not in ABSENT)
             self.looks = []
         self.finding = finding
+        self.has_answered = (
+            self.has_answered or finding.serial is not None or finding.verdict not in (*ABSENT, Verdict.UNTESTED)
+        )
         self.looks.append(begun)
         self.ttl = max(self.ttl, ttl or 0)
 
@@ -78,6 +84,8 @@ class Poller:
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
         self._looked: set[asyncio.Event] = set()
+        self._has_news = True
+        self._news_read = clock.monotonic()
 
     def want(self, want: Want) -> asyncio.Event:
         """Begin to look for ``want``; the event is set after each look at any address."""
@@ -120,10 +128,15 @@ class Poller:
             raise self._failure
         return [self._state(address, want) for address in self._addresses]
 
-    def gravest(self) -> list[tuple[Want, ServerVerdict]]:
-        """Every address with the gravest that is known of it, and for which Want."""
-        if not self._wants:
+    def news(self) -> list[tuple[Want, ServerVerdict]]:
+        """Every address with the gravest that is known of it, and for which Want; nothing where none of it can be new.
+
+        However many wait and ask, what is known is gone through once for each look.
+        """
+        is_old = not self._has_news and self._clock.monotonic() - self._news_read < _NEWS
+        if is_old or not self._wants:
             return []
+        self._has_news, self._news_read = False, self._clock.monotonic()
         tables = [[(want, state) for state in self.states(want)] for want in self._wants]
         return [min(row, key=lambda pair: pair[1].verdict.gravity) for row in zip(*tables, strict=True)]
 
@@ -147,6 +160,7 @@ class Poller:
             looks=tuple(state.looks),
             silent_for=silent_for,
             wavers=state.wavers,
+            has_answered=state.has_answered,
         )
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -156,6 +170,7 @@ class Poller:
             self._announce()
 
     def _announce(self) -> None:
+        self._has_news = True
         for looked in self._looked:
             looked.set()
 

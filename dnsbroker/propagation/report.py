@@ -75,7 +75,9 @@ class Failure:
             Verdict.UNREACHABLE: f"let {server} answer at {state.address} by UDP and TCP, or take it out of the NS set",
             Verdict.UNTESTED: f"ask from a host that has a way to {state.address}",
         }
-        return cures.get(state.verdict, f"bring the machines that answer as {server} in step")
+        if state.wavers and state.verdict not in cures:
+            return f"bring the machines that answer as {server} in step"
+        return cures.get(state.verdict, cures[Verdict.UNREACHABLE])
 
     def _catch_up(self, state: ServerVerdict) -> str:
         """What helps one that has not followed."""
@@ -142,8 +144,8 @@ def _words(state: ServerVerdict) -> str:
     details = [state.finding.detail] if state.finding.detail else []
     if state.wavers:
         details.append("had the values and lost them again")
-    if state.verdict is Verdict.GREEN and state.silent_for > _NOTABLE_SILENCE:
-        details.append(f"but has not answered for {state.silent_for:.0f} s")
+    if state.verdict is Verdict.GREEN and _is_wrong(state):
+        return f"green, but has not answered for {state.silent_for:.0f} s"
     return f"{state.verdict}: {'; '.join(details)}" if details else str(state.verdict)
 
 

@@ -16,6 +16,8 @@ from dnsbroker.records import rfc1982_newer
 
 _LAME_RCODES = ("REFUSED", "NOTAUTH")
 _LOOKS_UNTIL_LOST = 2
+#: What clocks and sums of floats may be off by, in seconds.
+_TICK = 0.001
 
 
 class Verdict(StrEnum):
@@ -92,7 +94,7 @@ class ServerVerdict:
     ``ip`` is the address without its port.
     ``looks`` are the moments (monotonic clock) at which the looks began that had this verdict, in a row up to now.
     ``silent_for`` are the seconds since it last answered for the zone. ``wavers``: it had the values before, and then
-    had not.
+    had not. ``has_answered``: it was seen to have the zone at some time.
     """
 
     server: str
@@ -103,6 +105,7 @@ class ServerVerdict:
     looks: tuple[float, ...] = ()
     silent_for: float = 0.0
     wavers: bool = False
+    has_answered: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -193,7 +196,7 @@ class Decision:
 def decide(states: Sequence[ServerVerdict], policy: Policy) -> Decision:
     """Whether the addresses in ``states`` (those ignored left out) are enough for ``policy``."""
     green = [state for state in states if state.verdict is Verdict.GREEN]
-    lame = [state for state in states if state.verdict is Verdict.LAME]
+    lame = [state for state in states if _is_lame(state)]
     silent = [state for state in states if _is_silent(state, policy)]
     untested = [state for state in states if state.verdict is Verdict.UNTESTED]
     if not green or len(green) + len(lame) + len(silent) + len(untested) < len(states):
@@ -206,8 +209,13 @@ def decide(states: Sequence[ServerVerdict], policy: Policy) -> Decision:
     return Decision(len(rounds) >= policy.rounds, rounds[0], (*lame, *silent, *untested))
 
 
+def _is_lame(state: ServerVerdict) -> bool:
+    """Whether it has not got the zone. One that was seen to have it may only be refusing for a moment (rate limits)."""
+    return state.verdict is Verdict.LAME and not state.has_answered
+
+
 def _is_silent(state: ServerVerdict, policy: Policy) -> bool:
-    return state.verdict in (Verdict.BROKEN, Verdict.UNREACHABLE) and state.silent_for >= policy.patience
+    return state.verdict in ABSENT and not _is_lame(state) and state.silent_for >= policy.patience
 
 
 def _are_proved(untested: Sequence[ServerVerdict], green: Sequence[ServerVerdict]) -> bool:
@@ -224,7 +232,7 @@ def _complete_rounds(series: Sequence[Sequence[float]], policy: Policy) -> list[
     latest = [float("-inf")] * len(series)
     while len(reached) < policy.rounds:
         after = max(latest, default=0.0)
-        nexts = [_first(looks, after, own + policy.apart) for looks, own in zip(series, latest, strict=True)]
+        nexts = [_first(looks, after, own + policy.apart - _TICK) for looks, own in zip(series, latest, strict=True)]
         latest = [look for look in nexts if look is not None]
         if len(latest) < len(series):
             break

@@ -159,7 +159,7 @@ class Watcher:
 
     def _tell(self, zone: Zone, poller: Poller) -> None:
         """An event for each address where the gravest that is known of it is another verdict than was told."""
-        for want, state in poller.gravest():
+        for want, state in poller.news():
             is_new = state.verdict not in (Verdict.UNASKED, poller.told.get(state.address))
             if not is_new or self._is_ignored(state, want):
                 continue
