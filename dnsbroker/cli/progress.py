@@ -27,9 +27,17 @@ class Progress:
             self._rows[str(event["zone"]), str(event["server"]), str(event["address"])] = event
             self._draw()
             return True
-        if event["event"] in ("propagated", "result"):
-            self.stop()
+        if event["event"] == "propagated":
+            self._forget(str(event["zone"]))
         return False
+
+    def _forget(self, zone: str) -> None:
+        """Nobody waits for ``zone`` any more, or whoever still does will tell what changes."""
+        self._rows = {row: event for row, event in self._rows.items() if row[0] != zone}
+        if self._rows:
+            self._draw()
+        else:
+            self.stop()
 
     def print(self, text: str) -> None:
         """A line above the table."""
@@ -40,17 +48,8 @@ class Progress:
             self._live = Live(console=self._console, transient=True, refresh_per_second=8)
             self._live.start()
         table = Table.grid(padding=(0, 2))
-        for (_, server, address), event in sorted(self._rows.items(), key=lambda row: row[0]):
-            verdict = str(event["verdict"])
-            serial = f"serial {event['serial']}" if event.get("serial") is not None else ""
-            table.add_row(
-                "",
-                shown(server),
-                address,
-                Text(verdict, style=_COLOURS.get(verdict, "red")),
-                serial,
-                str(event.get("detail", "")),
-            )
+        for _, event in sorted(self._rows.items(), key=lambda row: row[0]):
+            table.add_row("", *_cells(event))
         self._live.update(table)
 
     def stop(self) -> None:
@@ -59,3 +58,16 @@ class Progress:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+def _cells(event: Event) -> list[Text]:
+    """What is told of one address; not as bare strings, for rich would read the brackets of [::1]:53 as its markup."""
+    verdict = str(event["verdict"])
+    serial = f"serial {event['serial']}" if event.get("serial") is not None else ""
+    return [
+        Text(shown(str(event["server"]))),
+        Text(str(event["address"])),
+        Text("has it" if verdict == "green" else verdict, _COLOURS.get(verdict, "red")),
+        Text(serial),
+        Text(str(event.get("detail", ""))),
+    ]
