@@ -22,6 +22,9 @@ from lab.rig import Lab
 AT_ONCE = 2
 """Values at one challenge name: the apex and its wildcard have it in common."""
 
+COARSE = 0.01
+"""Seconds by which a file's time may lie before the moment at which it was made: kernels keep it coarsely."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -85,7 +88,7 @@ class Watch:
     def run(self, command: Sequence[str | Path], *, live: Path | None = None, cwd: Path | None = None) -> Watched:
         """Run ``command`` to its end, and look on until its records have left every server.
 
-        ``live`` is a path (a link is not followed) that a success replaces.
+        ``live`` is a path (a link is not followed) that success makes or replaces.
         """
         self._lab.unbound.forget_queries()
         known = self._standing()
@@ -164,6 +167,7 @@ def _since(began: float, moments: Mapping[str, float | None]) -> dict[str, float
 
 
 def _changed(path: Path | None, since: float) -> float | None:
-    if path is None or not path.is_symlink():
+    if path is None or not os.path.lexists(path):
         return None
-    return path.lstat().st_mtime - since
+    moment = path.lstat().st_mtime - since
+    return moment if moment >= -COARSE else None
