@@ -141,18 +141,18 @@ def serials(lab: Lab) -> dict[str, int | None]:
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_in_one_line_with_a_hint(lab: Lab, program: Configured, mistake: str) -> None:
-    """With the right status, the same in JSON, and no zone has moved; with status 2 nobody was asked anything."""
+    """With the right status, and no zone has moved; with status 2 nobody was asked anything."""
     wrong = MISTAKES[mistake]
     before = serials(lab)
     dnsbroker = program(CERTIFICATES, wrong.overrides)
-    error, hint = dnsbroker("issue", wrong.certificate).failed(wrong.status).error
-    assert re.search(wrong.error, error), error
-    assert re.search(wrong.hint, hint), hint
-    assert not error.endswith(".")
     result = dnsbroker("--json", "issue", wrong.certificate).failed(wrong.status).result
     told = result["error"]
-    assert (result["status"], result["changed"]) == (wrong.status, False)
-    assert (told["kind"], told["message"], told["hint"]) == (wrong.kind, error, hint)
+    assert (result["status"], result["changed"], told["kind"]) == (wrong.status, False, wrong.kind)
+    assert re.search(wrong.error, told["message"]), told["message"]
+    assert re.search(wrong.hint, told["hint"]), told["hint"]
+    for text in (told["message"], told["hint"]):
+        assert "\n" not in text
+        assert not text.endswith(".")
     assert serials(lab) == before
     if wrong.status == 2:
         assert not lab.unbound.queries()
