@@ -10,13 +10,17 @@ T = TypeVar("T")
 
 
 async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results of ``work``, done concurrently; the first error cancels the rest and is raised as it is."""
+    """The results of ``work``, done concurrently; the first error cancels the rest and is raised as it is.
+
+    Whatever happens, all have come to their end before this does.
+    """
     tasks = [asyncio.ensure_future(part) for part in work]
     try:
         return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # else it is cleaning up, which a second cancellation would cut off
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

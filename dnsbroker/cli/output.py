@@ -85,6 +85,11 @@ class Output:
         else:
             say(text, sys.stderr)
 
+    def stopping(self) -> None:
+        """Say that a signal has come, and what another one would do."""
+        if not (self._options.json or self._options.quiet):
+            self.story("stopping, and withdrawing what was written; once more leaves that to `dnsbroker gc`")
+
     def end(self, result: Result) -> None:
         """The result, and nothing after it. Where it could not be written, its status says so."""
         if self._progress:

@@ -33,11 +33,13 @@ def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> in
     stopped: list[int] = []
     try:
         config = Config.load(options.config or None)
-        result = asyncio.run(_interruptible(_with_broker(config, work, output, tuple(ignore)), stopped))
+        result = asyncio.run(_interruptible(_with_broker(config, work, output, tuple(ignore)), stopped, output))
     except BrokerError as error:
         result = failed(error)
     except (asyncio.CancelledError, KeyboardInterrupt):
-        result = Result(status=128 + (stopped[0] if stopped else signal.SIGINT))
+        result = Result(status=128 + signal.SIGINT)
+    if stopped and result.status:
+        result.status = 128 + stopped[0]
     output.end(result)
     return result.status
 
@@ -70,13 +72,14 @@ def _with_leftovers(broker: Broker, result: Result) -> Result:
     return result
 
 
-async def _interruptible(work: Awaitable[Result], stopped: list[int]) -> Result:
+async def _interruptible(work: Awaitable[Result], stopped: list[int], output: Output) -> Result:
     """``work``, cancelled at SIGINT and SIGTERM; which one it was is put into ``stopped``."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
 
     def stop(number: int) -> None:
         if not stopped:
+            output.stopping()
             loop.call_later(_PATIENCE_AFTER_SIGNAL, task.cancel)
         stopped.append(number)
         task.cancel()

@@ -1,0 +1,172 @@
+"""Ctrl-C and SIGTERM at any moment end a run within two seconds; nothing stays in DNS, nothing open in the journal."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from lab.processes import look_until
+from lab.rig import Lab
+from underway import Underway, open_leases
+
+#: What a run may take to end after the signal, in seconds.
+SOON = 2.0
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+#: The events of a run in their order; at the first of each the signal is sent.
+MOMENTS = ("place", "key", "order", "written", "server", "propagated", "asked", "validated", "withdrawn")
+
+#: One for each moment, so that none has to outlast what the CA may have kept of the one before.
+CERTIFICATES = {
+    moment: [f"{moment}.example.test", f"*.{moment}.example.test", f"{moment}.flaky.test", f"{moment}.bind.test"]
+    for moment in (*MOMENTS, "one")
+}
+ONE = "_acme-challenge.one.example.test"
+
+
+def assert_clean(lab: Lab, state: Path, *names: str) -> None:
+    """Nothing stands at any primary, nothing is open, nobody counts as alive."""
+    for name in (f"_acme-challenge.{name}" for name in names if not name.startswith("*")):
+        assert lab.values(lab.domain_of(name).primary, name) == frozenset(), name
+    assert open_leases(state) == []
+    assert list((state / "runs").iterdir()) == []
+
+
+def assert_followed(lab: Lab, names: Iterable[str]) -> None:
+    """What is gone at the primaries goes everywhere."""
+    for name in (f"_acme-challenge.{name}" for name in names if not name.startswith("*")):
+        look_until(lambda name=name: not lab.leftovers(name), f"nothing at {name}")  # type: ignore[misc]
+
+
+def test_a_signal_at_each_event_of_a_run_leaves_nothing(
+    lab: Lab, configure: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Before the order, at the write, waiting, asked, validated, finalizing: the same clean end."""
+    configuration = configure(CERTIFICATES)
+    for moment, number in zip(MOMENTS, itertools.cycle(STATUS)):
+        with Underway(configuration, "issue", moment) as run:
+            run.await_event(moment)
+            status, seconds = run.stop(number)
+        assert (status, seconds < SOON) == (STATUS[number], True), (moment, status, seconds, run.events)
+        assert_clean(lab, tmp_path / "state", *CERTIFICATES[moment])
+    assert_followed(lab, (name for names in CERTIFICATES.values() for name in names))
+    with Underway(configuration, "issue", "one") as run:
+        assert run.end() == 0, run.events
+
+
+def test_a_signal_at_any_time_leaves_nothing(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
+    """Not only at events: every tenth of a second on the way, however far the run has come by then."""
+    configuration = configure(CERTIFICATES)
+    pause = time.monotonic
+    for tenth in range(2, 16, 2):
+        number = signal.SIGINT if tenth % 4 else signal.SIGTERM
+        with Underway(configuration, "issue", "one", "--force") as run:
+            moment = pause() + tenth / 10
+            look_until(lambda moment=moment: pause() >= moment, "the moment", 5, 0.005)  # type: ignore[misc]
+            status, seconds = run.stop(number)
+        assert status in (STATUS[number], 0) and seconds < SOON, (tenth, status, seconds, run.events)
+        if (tmp_path / "state").exists():
+            assert_clean(lab, tmp_path / "state", *CERTIFICATES["one"])
+    assert_followed(lab, CERTIFICATES["one"])
+
+
+def test_a_signal_while_a_server_is_waited_for_leaves_nothing(
+    lab: Lab, configure: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A silent secondary holds the run up, and not its end."""
+    lab.freeze("nsd")
+    with Underway(configure({"one": ["one.example.test"]}), "issue", "one") as run:
+        run.await_event("server", seen=lambda event: event["verdict"] == "green")
+        status, seconds = run.stop(signal.SIGINT)
+    lab.thaw("nsd")
+    assert status == 130 and seconds < SOON
+    assert_clean(lab, tmp_path / "state", "one.example.test")
+
+
+def test_a_signal_while_the_cache_of_the_ca_is_outlasted_leaves_nothing(
+    lab: Lab, configure: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Holding is a wait like any other."""
+    configuration = configure({"one": ["one.example.test"]}, {"providers": {"powerdns": {"ttl": "30s"}}})
+    with Underway(configuration, "issue", "one") as run:
+        assert run.end() == 0, run.events
+    with Underway(configuration, "issue", "one", "--force") as run:
+        run.await_event("held")
+        status, seconds = run.stop(signal.SIGTERM)
+    assert status == 143 and seconds < SOON
+    assert_clean(lab, tmp_path / "state", "one.example.test")
+
+
+def test_a_signal_while_the_ca_is_silent_leaves_nothing(
+    lab: Lab, configure: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A CA that does not answer keeps nobody from leaving: the authorization is given up only if it can be."""
+    lab.freeze("nsd")
+    with Underway(configure({"one": ["one.example.test"]}), "issue", "one") as run:
+        run.await_event("written")
+        lab.freeze("pebble")
+        lab.thaw("nsd")
+        run.await_event("asked")
+        status, seconds = run.stop(signal.SIGINT)
+    lab.thaw("pebble")
+    assert status == 130 and seconds < SOON
+    assert_clean(lab, tmp_path / "state", "one.example.test")
+
+
+@pytest.mark.parametrize("name", ["one.example.test", "one.bind.test"])
+def test_an_interrupted_present_takes_its_value_back(
+    lab: Lab, configure: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    """What was asked for did not come about, and nobody will clean it up."""
+    secondary = "nsd" if "example" in name else "knot"
+    lab.freeze(secondary)
+    with Underway(configure(), "txt", "present", f"_acme-challenge.{name}", "interrupted") as run:
+        run.await_event("written")
+        status, seconds = run.stop(signal.SIGINT)
+    lab.thaw(secondary)
+    assert status == 130 and seconds < SOON
+    assert_clean(lab, tmp_path / "state", name)
+
+
+def test_a_provider_that_hangs_is_left_to_gc(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
+    """Five seconds are given to the clean-up; then the run ends, its lease open, and gc does the rest.
+
+    The frozen service may still do what it was asked, so that gc keeps the lease open until it cannot any more.
+    """
+    configuration = configure({"one": ["one.example.test"]})
+    with Underway(configuration, "issue", "one") as run:
+        run.await_event("order")
+        lab.freeze("powerdns")
+        look_until(lambda: bool(open_leases(tmp_path / "state")), "a lease")
+        status, seconds = run.stop(signal.SIGINT)
+    assert status == 130 and 4 < seconds < 6.5, (status, seconds)
+    assert open_leases(tmp_path / "state")
+    lab.thaw("powerdns")
+    with Underway(configuration, "gc") as gc:  # which looks again when nothing can come any more; we need not wait
+        gc.await_event("waiting")
+        assert lab.values("powerdns", ONE) == frozenset()
+        assert gc.stop(signal.SIGTERM)[0] == 143
+    assert open_leases(tmp_path / "state")
+
+
+def test_a_second_signal_leaves_the_rest_to_gc(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C twice wants to go now; what stands is in the journal."""
+    configuration = configure({"one": ["one.example.test"]})
+    lab.freeze("nsd")
+    with Underway(configuration, "issue", "one") as run:
+        run.await_event("written")
+        lab.freeze("powerdns")
+        run.send(signal.SIGINT)
+        look_until(lambda: any(state == "unwanted" for state, _ in open_leases(tmp_path / "state")), "a withdrawal")
+        status, seconds = run.stop(signal.SIGINT)
+    lab.thaw("powerdns")
+    lab.thaw("nsd")
+    assert status == 130 and seconds < 1
+    assert len(open_leases(tmp_path / "state")) == 1
+    with Underway(configuration, "gc") as gc:
+        assert gc.end() == 0, gc.events
+    assert_clean(lab, tmp_path / "state", "one.example.test")

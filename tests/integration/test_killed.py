@@ -1,0 +1,113 @@
+"""SIGKILL at any moment of a run, then gc or simply the next run: nothing stays in DNS, nothing open in the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.processes import look_until
+from lab.rig import Lab
+from underway import Underway, open_leases
+
+CERTIFICATES = {
+    "one": ["example.test", "*.example.test"],
+    "two": ["bind.test", "*.bind.test"],
+}
+NAMES = ("_acme-challenge.example.test", "_acme-challenge.bind.test")
+
+
+def wanted(run: Underway, state: Path) -> None:
+    """The moment when the first value is in the journal, and maybe on its way."""
+    look_until(lambda: bool(open_leases(state)), "a lease", 20, 0.001)
+
+
+def sending(run: Underway, state: Path) -> None:
+    """The moment when the first write is under way."""
+    look_until(lambda: any(found == "sending" for found, _ in open_leases(state)), "a write", 20, 0.001)
+
+
+def withdrawing(run: Underway, state: Path) -> None:
+    """The moment when the first withdrawal is under way."""
+    look_until(lambda: any(found == "unwanted" for found, _ in open_leases(state)), "a withdrawal", 20, 0.001)
+
+
+def at(event: str) -> Callable[[Underway, Path], None]:
+    """The moment of the first event of that name."""
+
+    def moment(run: Underway, state: Path) -> None:
+        run.await_event(event)
+
+    moment.__name__ = event
+    return moment
+
+
+#: Twelve moments, in the order of a run.
+MOMENTS = (
+    *(at("key"), at("place"), at("order"), wanted, sending, at("written"), at("server")),
+    *(at("propagated"), at("asked"), at("validated"), withdrawing, at("withdrawn")),
+)
+
+
+def killed_at(lab: Lab, directory: Path, moment: Callable[[Underway, Path], None], name: str) -> Path:
+    """The configuration file of a run for ``name`` and its wildcard that was killed at that moment."""
+    directory.mkdir()
+    configuration = directory / "dnsbroker.toml"
+    configuration.touch(mode=0o600)
+    configuration.write_text(lab.config(directory / "state", certificates={"one": [name, f"*.{name}"]}))
+    with Underway(configuration, "issue") as run:
+        moment(run, directory / "state")
+        assert run.stop(signal.SIGKILL)[0] == 128 + signal.SIGKILL
+    return configuration
+
+
+def test_gc_cleans_up_after_a_run_killed_at_any_moment(lab: Lab, tmp_path: Path) -> None:
+    """Whatever the run was doing, at either service: every server is as it was, and no lease is open.
+
+    All are swept at once, since a write that was cut off has to be waited for until it cannot take effect any more.
+    """
+    killed = {}
+    for number, moment in enumerate(MOMENTS):
+        name = f"k{number}.{('example.test', 'bind.test')[number % 2]}"
+        killed[name] = killed_at(lab, tmp_path / moment.__name__, moment, name)
+    assert any(lab.leftovers(f"_acme-challenge.{name}") for name in killed), "nothing was left, and nothing is shown"
+    with contextlib.ExitStack() as stack:
+        sweepers = [stack.enter_context(Underway(configuration, "gc")) for configuration in killed.values()]
+        assert [gc.end() for gc in sweepers] == [0] * len(MOMENTS), [gc.events[-1] for gc in sweepers]
+    for name, configuration in killed.items():
+        challenge = f"_acme-challenge.{name}"
+        look_until(lambda challenge=challenge: not lab.leftovers(challenge), f"nothing at {challenge}")  # type: ignore[misc]
+        assert open_leases(configuration.parent / "state") == []
+        assert list((configuration.parent / "state" / "runs").iterdir()) == []
+
+
+def test_the_next_run_sweeps_by_itself(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
+    """Nobody has to know of gc: ``issue`` cleans up after the dead, and gets its own certificate."""
+    configuration, state = configure(CERTIFICATES), tmp_path / "state"
+    with Underway(configuration, "issue", "one") as run:
+        run.await_event("propagated")
+        run.stop(signal.SIGKILL)
+    ((_, left), *_) = open_leases(state)
+    assert left in lab.values("powerdns", NAMES[0])
+    with Underway(configuration, "issue", "two") as run:
+        assert run.end() == 0, (run.events, run.error)
+        assert run.await_event("swept")["names"] == [f"{NAMES[0]}."]
+    look_until(lambda: not lab.leftovers(NAMES[0]), f"nothing at {NAMES[0]}")
+    assert open_leases(state) == []
+
+
+def test_a_living_run_is_left_alone(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
+    """The negative twin: what a run that lives has in DNS is not swept, neither by gc nor by another run."""
+    configuration = configure(CERTIFICATES)
+    lab.freeze("nsd")
+    with Underway(configuration, "issue", "one") as run:
+        run.await_event("written")
+        standing = lab.values("powerdns", NAMES[0])
+        for command in (("gc",), ("issue", "two")):
+            with Underway(configuration, *command) as other:
+                assert other.end() == 0, (other.events, other.error)
+                assert not other.has("swept")
+        assert lab.values("powerdns", NAMES[0]) == standing != frozenset()
+        lab.thaw("nsd")
+        assert run.end() == 0, (run.events, run.error)
