@@ -175,7 +175,7 @@ class TestQuestion:
     def test_a_server_that_changes_the_case_is_not_believed(self, servers: NameServers, server: Server) -> None:
         """A CA that randomises the case would not believe it either."""
         server.behaviour.lower_case = True
-        with pytest.raises(Silent, match="UDP: what came back is unreadable, or does not repeat the question letter by letter"):
+        with pytest.raises(Silent, match="UDP: what came back is unreadable, or does not repeat the question letter"):
             ask(servers, "a-long-name-that-is-never-lower-case-by-chance.example.test.")
 
     def test_a_recursor_may_change_the_case(self, servers: NameServers, server: Server) -> None:
