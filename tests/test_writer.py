@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -117,7 +117,7 @@ def test_a_transient_failure_is_tried_again(bench: Bench) -> None:
 class Picky(MemoryProvider):
     """Refuses whatever is written at ``bad``."""
 
-    async def apply(self, zone: str, changes: list[Change]) -> Receipt:  # type: ignore[override]
+    async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
         if any(isinstance(change, Add) and ".bad." in change.record.name for change in changes):
             raise RecordRejected("not here", provider="corp", zone=zone)
         return await super().apply(zone, changes)
@@ -158,7 +158,7 @@ class Slow(MemoryProvider):
     begun: asyncio.Event
     proceed: asyncio.Event
 
-    async def apply(self, zone: str, changes: list[Change]) -> Receipt:  # type: ignore[override]
+    async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
         self.begun.set()
         await self.proceed.wait()
         return await super().apply(zone, changes)
