@@ -59,7 +59,7 @@ class Signatures:
             return ""
         if signed is None:
             return "the zone is signed, but the answer is not"
-        octets = f"{sorted(map(str, rrset))} {sorted(map(str, signed))}"
+        octets = f"{name} {sorted(map(str, rrset))} {sorted(map(str, signed))}"
         seconds = int(now.timestamp())
         lasting = [signature for signature in signed if signature.expiration >= seconds + _MARGIN]
         usable = dns.rrset.from_rdata_list(signed.name, signed.ttl, lasting or list(signed))

@@ -39,6 +39,7 @@ class _State:
     ttl: int = 0
     wavers: bool = False
     has_answered: bool = False
+    absent_since: float | None = None
 
     def note(self, finding: Finding, begun: float, ttl: int | None) -> None:
         if finding.verdict is not self.finding.verdict:
@@ -48,13 +49,17 @@ class _State:
         self.has_answered = (
             self.has_answered or finding.serial is not None or finding.verdict not in (*ABSENT, Verdict.UNTESTED)
         )
+        if finding.verdict not in ABSENT:
+            self.absent_since = None
+        elif self.absent_since is None:
+            self.absent_since = begun
         self.looks.append(begun)
         self.ttl = max(self.ttl, ttl or 0)
 
 
 @dataclass
 class _Address:
-    """One address under watch. ``silent_since``: the first look, also one under way, that has no answer yet."""
+    """One address under watch. ``silent_since``: the first look, also one under way, that has no answer to anything."""
 
     server: NameServer
     begun: float = 0.0
@@ -65,12 +70,16 @@ class _Address:
 
 
 class Poller:
-    """Looks at one zone for as long as somebody wants something there. ``told`` is for those who tell of changes."""
+    """Looks at one zone for as long as somebody wants something there.
+
+    ``told``, by address, and ``warned`` are for those who tell people: nothing is told twice for one zone.
+    """
 
     def __init__(
         self, zone: Zone, exchange: Exchange, clock: Clock, interval: float, jitter: Callable[[], float]
     ) -> None:
         self.told: dict[str, Verdict] = {}
+        self.warned: set[str] = set()
         self._zone = zone
         self._exchange = exchange
         self._clock = clock
@@ -146,7 +155,8 @@ class Poller:
 
     def _state(self, address: _Address, want: Want) -> ServerVerdict:
         state = address.states.get(want, _State())
-        silent_for = 0.0 if address.silent_since is None else self._clock.monotonic() - address.silent_since
+        now = self._clock.monotonic()
+        silent_for = max(now - since for since in (address.silent_since, state.absent_since, now) if since is not None)
         finding = confirmed(state.finding, len(state.looks))
         if finding.verdict is Verdict.UNASKED and silent_for > _LATE:
             finding = Finding(Verdict.UNREACHABLE, f"no answer for {silent_for:.0f} s")
@@ -184,10 +194,12 @@ class Poller:
             address.begun = begun = self._clock.monotonic()
             if address.silent_since is None:
                 address.silent_since = begun
-            for want, sight in (await self._look(address, tuple(self._wants))).items():
-                if want in self._wants:
-                    address.states.setdefault(want, _State()).note(judge(sight, want), begun, sight.ttl)
-            if not any(state.finding.verdict in ABSENT for state in address.states.values()):
+            sights = await self._look(address, tuple(self._wants))
+            findings = {want: judge(sight, want) for want, sight in sights.items()}
+            for want in findings.keys() & self._wants.keys():
+                address.states.setdefault(want, _State()).note(findings[want], begun, sights[want].ttl)
+            # A server may fail for one name alone; that makes it silent about no other.
+            if not findings or any(finding.verdict not in ABSENT for finding in findings.values()):
                 address.silent_since = None
             self._announce()
             await self._pause(address)
