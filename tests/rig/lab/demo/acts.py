@@ -137,10 +137,12 @@ class Stage:
         seen = watch.run([DNSBROKER, "--config", self.configuration, "issue", act.zone], live=live / "current")
         page.quoted(f"{line.at:5.2f}  {self._shown(line.text)}" for line in seen.lines)
         self._moments(act, seen)
-        page.text(act.after)
+        if seen.status == 0:
+            page.text(act.after)
         self._judge(seen)
-        self._judge_zone(act)
-        self._certificate(act, live)
+        self.judge_zone(act)
+        if seen.status == 0:
+            self._certificate(act, live)
 
     def _standing(self, act: Act) -> None:
         rows = [["name server", "make", "TXT at the challenge name", "serial"]]
@@ -173,7 +175,8 @@ class Stage:
         else:
             page.claim(False, "there is a new certificate", f"everywhere at {everywhere}, live at {live}")
 
-    def _judge_zone(self, act: Act) -> None:
+    def judge_zone(self, act: Act) -> None:
+        """Whether only what is not ours is left, on every server."""
         left = {member: self.lab.values(member, act.challenge) for member in self.lab.domain_of(act.challenge).members}
         wanted = dict.fromkeys(left, frozenset({FOREIGN}))
         self.page.claim(left == wanted, "no server has a value of ours, each has the other one", left)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from lab.demo.__main__ import show
+from lab.demo.acts import FOREIGN, POWERDNS, Stage
+from lab.demo.page import Page
+from lab.rig import Lab
+
+
+def test_the_demonstration_holds(lab: Lab) -> None:
+    """What `make demo` claims is so."""
+    page = Page()
+    show(Stage(lab, page))
+    assert page.claims > 20
+    assert page.failed == 0
+
+
+def test_fail_a_demonstration_without_a_certificate(lab: Lab) -> None:
+    """Twin: where nothing comes of it, the page says so, and is still a page."""
+    page = Page()
+    stage = Stage(lab, page)
+    stage.introduce()
+    untouchable = lab.config(
+        stage.state,
+        certificates={POWERDNS.zone: [POWERDNS.zone]},
+        overrides={"providers": {"powerdns": {"soa_edit_api": False}}},
+    )
+    stage.configuration.write_text(untouchable)
+    stage.play(POWERDNS)
+    assert page.failed >= 3
+
+
+def test_fail_a_demonstration_that_leaves_a_record(lab: Lab) -> None:
+    """Twin: one value too many on one server is one claim that does not hold."""
+    page = Page()
+    stage = Stage(lab, page)
+    lab.powerdns.set_soa_edit_api(POWERDNS.zone, "INCREASE")
+    lab.powerdns.replace(POWERDNS.zone, POWERDNS.challenge, [f'"{FOREIGN}"'])
+    lab.powerdns.notify(POWERDNS.zone)
+    lab.await_values(POWERDNS.challenge, [FOREIGN])
+    stage.judge_zone(POWERDNS)
+    assert page.failed == 0
+    lab.powerdns.replace(POWERDNS.zone, POWERDNS.challenge, [f'"{FOREIGN}"', '"left"'])
+    stage.judge_zone(POWERDNS)
+    assert page.failed == 1
