@@ -25,14 +25,17 @@ BODY_LIMIT = 8 * 1024 * 1024
 class HTTPFailed(Exception):
     """No usable reply. ``reached`` is true where the server may have read and acted on the request.
 
-    ``untrusted`` says that the server's certificate did not verify; ``proxy`` is the one that the request went through,
-    without its password, or empty.
+    ``is_late`` says that there was nothing but silence in the time it may take, ``untrusted`` that the server's
+    certificate did not verify; ``proxy`` is the one that the request went through, without its password, or empty.
     """
 
-    def __init__(self, reason: str, *, reached: bool, untrusted: bool = False, proxy: str = "") -> None:
+    def __init__(
+        self, reason: str, *, reached: bool, is_late: bool = False, untrusted: bool = False, proxy: str = ""
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.reached = reached
+        self.is_late = is_late
         self.untrusted = untrusted
         self.proxy = proxy
 
@@ -115,7 +118,7 @@ class Session:
                     return await self._reply(response)
         except TimeoutError:
             reason = f"no complete reply within {self._timeout:g} s"
-            raise HTTPFailed(reason, reached=True, proxy=_without_password(proxy)) from None
+            raise HTTPFailed(reason, reached=True, is_late=True, proxy=_without_password(proxy)) from None
         except _FAILURES as error:
             # What httpx says of a bad header shows its value, which may be a key: nothing of it is passed on.
             raise _translated(error, _without_password(proxy)) from None
@@ -242,6 +245,7 @@ def _translated(error: Exception, proxy: str) -> HTTPFailed:
     return HTTPFailed(
         _words(error, causes[-1]),
         reached=not isinstance(error, _UNSENT),
+        is_late=isinstance(error, httpx.TimeoutException),
         untrusted=any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes),
         proxy=proxy,
     )

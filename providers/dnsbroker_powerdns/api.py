@@ -29,6 +29,7 @@ _CLOSED = (
     "PowerDNS closes the connection of whoever is outside webserver-allow-from: add this host's address there; "
     "5.1 also does where too many connections are open"
 )
+_SLOW = "see what keeps PowerDNS busy (its log, its database), and whether anything on the way swallows packets"
 _UNREACHED = (
     "start PowerDNS with webserver=yes and api=yes, and compare url with webserver-address and webserver-port "
     "in its pdns.conf"
@@ -91,10 +92,12 @@ class API:
     def _unavailable(self, error: HTTPFailed, zone: str) -> ProviderUnavailable:
         if not error.reached:
             message, hint = f"{self._settings.url} cannot be reached: {error.reason}", _UNREACHED
-        elif isinstance(error.__cause__, TimeoutError):
-            message, hint = f"{self._settings.url}: {error.reason}", ""
+        elif error.is_late:
+            message, hint = f"{self._settings.url}: {error.reason}", _SLOW
         else:
             message, hint = f"{self._settings.url} gave no usable reply: {error.reason}", _CLOSED
+        if error.proxy:
+            hint = f"the way went through the proxy {error.proxy}: correct the provider's proxy, or the environment's"
         return ProviderUnavailable(message, provider=self._surroundings.provider, zone=zone, hint=hint)
 
     async def _open(self) -> Session:

@@ -48,7 +48,8 @@ def words(body: str) -> str:
         text = "; ".join(dict.fromkeys(str(item) for item in found if item))
     else:
         text = re.sub(r"<[^>]*>", " ", body)
-    return " ".join(text.split())[:_LONGEST]
+    # Control characters could rewrite what stands on a terminal.
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())[:_LONGEST]
 
 
 def refusal(status: int, headers: Mapping[str, str], body: str, asked: Asked) -> ProviderError:

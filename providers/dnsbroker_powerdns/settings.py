@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dnsbroker.settings import Secret, key
 from dnsbroker_powerdns.serial import KINDS
@@ -16,18 +16,32 @@ from dnsbroker_powerdns.serial import KINDS
 AUTO = "auto"
 
 
+def _parts(raw: object) -> SplitResult | None:
+    """An HTTP URL in parts; None where it is none. What Python says of a bad one may repeat a password in it."""
+    try:
+        parts = urlsplit(raw) if isinstance(raw, str) else None
+        return parts if parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
+
+
 def _url(raw: object) -> object:
     """The server's base URL without a slash or ``/api/v1`` at its end."""
-    if not isinstance(raw, str):
-        raise ValueError("it is a URL")
-    parts = urlsplit(raw)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+    parts = _parts(raw)
+    if parts is None:
         raise ValueError("it is a URL such as http://127.0.0.1:8081")
     if parts.username or parts.password:
         raise ValueError("it must not hold a password; the key belongs into api_key")
     if parts.query or parts.fragment:
         raise ValueError("it ends with the path, without '?' or '#'")
-    return raw.rstrip("/").removesuffix("/api/v1").rstrip("/")
+    return str(raw).rstrip("/").removesuffix("/api/v1").rstrip("/")
+
+
+def _proxy(raw: object) -> object:
+    """The URL of an HTTP proxy, or nothing."""
+    if raw == "" or _parts(raw):
+        return raw
+    raise ValueError("it is the URL of an HTTP proxy such as http://proxy.example.org:3128")
 
 
 def _soa_edit_api(raw: object) -> object:
@@ -64,4 +78,8 @@ class PowerDNSSettings:
         read=_soa_edit_api,
     )
     notify: bool = key(True, doc="Send NOTIFY after each change, rather than leave it to the server's own cycle.")
-    proxy: str = key("", doc="URL of an HTTP proxy to this server; the environment's are not used for near addresses.")
+    proxy: str = key(
+        "",
+        doc="URL of an HTTP proxy to this server; the environment's are not used for near addresses.",
+        read=_proxy,
+    )

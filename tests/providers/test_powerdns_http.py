@@ -238,6 +238,16 @@ def test_a_silent_server_is_given_up_in_time() -> None:
     server = refusing(SILENT)
     error = failed(ProviderUnavailable, server, Hasty)
     assert "no complete reply within 0.3 s" in str(error)
+    assert "webserver-allow-from" not in error.hint
+    assert "database" in error.hint
+
+
+def test_a_proxy_that_fails_is_named() -> None:
+    """The server is not to be looked for in vain; the proxy's password is in no message."""
+    with pytest.raises(ProviderUnavailable) as caught:
+        asyncio.run(adapter("http://127.0.0.1:9", proxy="http://user:secret@127.0.0.1:10").zones())
+    assert "127.0.0.1:10" in caught.value.hint
+    assert "secret" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_a_lost_reply_is_made_up_for_by_reading() -> None:
@@ -292,6 +302,7 @@ def test_a_redirect_is_not_followed() -> None:
         (text(400, "Bad Request"), "Bad Request"),
         (Response(405, (), b"<!html><title>Method Not Allowed</title>"), "Method Not Allowed"),
         (Response(422, (), b"\xff\xfe"), "\ufffd\ufffd"),
+        (refused("red \x1b[31m\r\u202eend"), "red [31m end"),
         (Response(422), ""),
     ],
 )

@@ -49,6 +49,7 @@ def test_a_path_before_the_api_is_kept() -> None:
         "http://",
         "http://h:99999",
         "http://user:secret@h",
+        "http://user:secret/2@h",
         "http://h/?x",
         "http://[::1",
         8081,
@@ -59,6 +60,22 @@ def test_a_wrong_url_is_refused(url: object) -> None:
     with pytest.raises(ConfigError) as caught:
         settings(url=url)
     assert "url" in caught.value.key
+    assert "secret" not in str(caught.value)
+
+
+def test_a_proxy_may_hold_a_password() -> None:
+    """For it is the proxy's own."""
+    assert settings(proxy="http://user:secret@h:3128").proxy == "http://user:secret@h:3128"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["h:3128", "socks5://h:1080", "http://", "http://user:secret@h:0", "http://user:secret/2@h:1", 3128]
+)
+def test_what_cannot_be_a_proxy_is_refused(proxy: object) -> None:
+    """Before anything is contacted, and without its password."""
+    with pytest.raises(ConfigError, match="HTTP proxy") as caught:
+        settings(proxy=proxy)
+    assert "proxy" in caught.value.key
     assert "secret" not in str(caught.value)
 
 
