@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dnsbroker.names import challenge_name
+from dnsbroker.names import challenge_name, shown
 from dnsbroker.transport import HTTPFailed
 
 THEIR_FAULT = "the fault is the CA's: try again later"
@@ -56,7 +56,7 @@ def invalid(kind: str, identifier: str, issuers: Sequence[str] = ()) -> str:
     """
     if kind == "caa":
         return _caa(identifier, issuers)
-    where = challenge_name(identifier)
+    where = shown(challenge_name(identifier))
     return {
         "dns": (
             f"the CA's resolvers could not look up {where}: is the delegation complete, is DNSSEC in order, and can "
