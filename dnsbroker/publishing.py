@@ -129,10 +129,7 @@ class Publisher:
         expectation = Expectation(
             item.place, "TXT", frozenset(lease.record.value for lease in leases), serials[-1] if serials else None
         )
-        outcome = await self._watcher.wait(expectation, deadline, settle=item.route.settle)
-        for warning in outcome.warnings:
-            self._emit("warning", message=warning, name=item.name)
-        return outcome
+        return await self._watcher.wait(expectation, deadline, settle=item.route.settle)
 
     async def outlast_caches(
         self,
@@ -158,7 +155,7 @@ class Publisher:
             return
         name = max(until, key=lambda name: until[name])
         if (until[name] - self._clock.now()).total_seconds() > deadline.left():
-            self._answers.never_asked([lease.id for group in leases.values() for lease in group])
+            self.never_asked([lease for group in leases.values() for lease in group])
         await self._hold(name, until[name], deadline)
 
     async def _hold(self, name: str, until: datetime, deadline: Deadline) -> None:
@@ -172,6 +169,10 @@ class Publisher:
             )
         self._emit("held", name=name, until=until.isoformat(timespec="milliseconds"), seconds=round(seconds, 1))
         await self._clock.sleep(seconds)
+
+    def never_asked(self, leases: Iterable[Lease]) -> None:
+        """The CA was not asked while ``leases`` stood, so nobody has to wait for its cache because of them."""
+        self._answers.never_asked([lease.id for lease in leases])
 
     def deny(self, item: Located) -> datetime:
         """The CA was told that the name does not exist: until when it may believe so (RFC 2308; at most an hour)."""

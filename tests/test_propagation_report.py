@@ -147,6 +147,12 @@ def test_the_gravest_one_is_cured_first() -> None:
     assert hint.startswith("ns3.example.org refreshes")
 
 
+def test_of_equals_the_primary_is_cured_first() -> None:
+    """What it lacks no secondary can have."""
+    states = [seen(number, Verdict.STALE, "has no TXT of ours, at serial 7, needs 8", 7) for number in (2, 1)]
+    assert failure(*states).hint().startswith("ns1.example.org is the zone's primary")
+
+
 def test_green_ones_are_told_where_they_are_what_is_left() -> None:
     """That take turns, that hang now, or that nobody had the time to look at twice."""
     wavering = failure(seen(1), seen(2, wavers=True))

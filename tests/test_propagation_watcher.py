@@ -218,6 +218,7 @@ class TestWhoIsIgnored:
             assert len(outcome.verdicts) == 1
             (warning,) = outcome.warnings
             assert warning.endswith(f"(127.0.0.22:{scene.names.port}) is ignored")
+            assert [event["message"] for event in scene.events if event["event"] == "warning"] == [warning]
             assert scene.told(2) == []
 
     def test_nothing_left_to_ask_is_said_at_once(self, two: Stage) -> None:
@@ -362,7 +363,7 @@ class TestTheEnd:
         begun = time.monotonic()
         error = two.failure("value", seconds=0)
         assert time.monotonic() - begun < 0.3
-        assert "is unasked" in error.message
+        assert "is unreachable: no answer for 0.0 s" in error.message
 
     def test_a_defect_in_a_look_is_not_taken_for_silence(self, two: Stage) -> None:
         """What nobody foresaw ends the wait as what it is."""

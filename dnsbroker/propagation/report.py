@@ -42,13 +42,13 @@ class Failure:
         return f"{what} after {show(round(self.waited))}: {told or 'their agreement was not confirmed in time'}"
 
     def hint(self) -> str:
-        """What to do about the gravest of those that disagree, with the numbers that belong to it."""
+        """What to do about the gravest of those that disagree, the primary first, with the numbers that belong to it."""
         if not self.states:
             return "leave at least one of its servers out of propagation.ignore and --ignore"
         wrong = self._wrong()
         if not wrong:
             return "set propagation.timeout to more"
-        state = min(wrong, key=lambda one: one.verdict.gravity)
+        state = min(wrong, key=lambda one: (one.verdict.gravity, one.server != self.zone.soa.primary))
         return self._cure(state) + self._way_out(state)
 
     def _wrong(self) -> list[ServerVerdict]:
@@ -65,7 +65,7 @@ class Failure:
 
     def _cure(self, state: ServerVerdict) -> str:
         server = shown(state.server)
-        if state.verdict in (Verdict.STALE, Verdict.PARTIAL, Verdict.UNASKED) and not state.wavers:
+        if state.verdict in (Verdict.STALE, Verdict.PARTIAL) and not state.wavers:
             return self._catch_up(state)
         cures = {
             Verdict.LOST: f"{server} serves another copy of the zone, or the record was overwritten: compare the two",
@@ -141,6 +141,8 @@ def _labelled(state: ServerVerdict) -> str:
 
 def _words(state: ServerVerdict) -> str:
     """The verdict, and what else is to be said of it."""
+    if state.verdict is Verdict.UNASKED:
+        return f"{Verdict.UNREACHABLE}: no answer for {state.silent_for:.1f} s"
     details = [state.finding.detail] if state.finding.detail else []
     if state.wavers:
         details.append("had the values and lost them again")

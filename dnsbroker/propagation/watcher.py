@@ -132,6 +132,7 @@ class Watcher:
                 decision = decide(counted, policy)
                 if decision.through:
                     warnings = report.warnings(states, counted, decision.tolerated)
+                    self._warn(zone, poller, warnings)
                     return Outcome(self._clock.now(), poller.ttl(want), tuple(counted), warnings)
                 if deadline.has_passed() or not counted:
                     raise self._not_propagated(place, zone, want, counted, begun)
@@ -174,6 +175,13 @@ class Watcher:
                 detail=state.finding.detail or None,
                 name=want.name if state.verdict is not Verdict.GREEN else None,
             )
+
+    def _warn(self, zone: Zone, poller: Poller, warnings: Sequence[str]) -> None:
+        """A warning for each that this poller's waits have not had yet."""
+        for warning in warnings:
+            if warning not in poller.warned:
+                poller.warned.add(warning)
+                self._emit("warning", message=warning, zone=zone.name)
 
     def _not_propagated(
         self, place: Place, zone: Zone, want: Want, states: Sequence[ServerVerdict], begun: float
