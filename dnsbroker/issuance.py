@@ -103,9 +103,13 @@ class Issuance:
             values[name] = values.get(name, frozenset()) | {_challenge(item).value}
         announcement.narrow({located[name].route.target for name in values})
         if values:
-            leases = await self._publisher.write(values, located, announcement)
-            outcomes = await self._publisher.watch(located, leases, deadline)
-            await self._publisher.outlast_caches(located, leases, outcomes, deadline, self._cache_limit)
+            try:
+                leases = await self._publisher.write(values, located, announcement)
+                outcomes = await self._publisher.watch(located, leases, deadline)
+                await self._publisher.outlast_caches(located, leases, outcomes, deadline, self._cache_limit)
+            except BaseException:
+                self._publisher.never_asked(announcement.leases)
+                raise
         patience = Deadline.after(self._clock, _CA_PATIENCE)
         await together(self._ask(item, patience, emit) for item in pending)
 

@@ -82,6 +82,18 @@ def test_apex_and_wildcard_every_time(lab: Lab, program: Configured, service: Se
     assert issued_in_a_row(lab, program(service.certificates, brief), service, times) == times
 
 
+def test_the_cas_cache_is_outlasted_only_where_the_ca_was_asked(lab: Lab, program: Configured) -> None:
+    """A run that ended before it asked holds up no other; one that asked holds up the next."""
+    names = {"cache": ["cache.example.test"]}
+    lab.freeze("nsd")
+    late = program(names, {"propagation": {"timeout": "2s"}})("--json", "issue", "cache").failed(3)
+    assert late.named("written")
+    lab.thaw("nsd")
+    dnsbroker = program(names)
+    assert not dnsbroker("--json", "issue", "cache").succeeded().named("held")
+    assert dnsbroker("--json", "issue", "--force", "cache").succeeded().named("held")
+
+
 @both_services
 def test_nobody_asks_for_the_name_before_every_server_has_it(lab: Lab, program: Configured, service: Service) -> None:
     """The resolver's log shows the CA's questions alone, the first of them after the last server followed."""
