@@ -42,7 +42,7 @@ class Failure:
         return f"{what} after {show(round(self.waited))}: {told or 'their agreement was not confirmed in time'}"
 
     def hint(self) -> str:
-        """What to do about the gravest of those that disagree, the primary first, with the numbers that belong to it."""
+        """What to do about the gravest that disagrees, the primary first, with the numbers that belong to it."""
         if not self.states:
             return "leave at least one of its servers out of propagation.ignore and --ignore"
         wrong = self._wrong()
