@@ -19,7 +19,8 @@ from dnsbroker.propagation.verdict import ABSENT, Finding, ServerVerdict, Sight,
 from dnsbroker.records import rfc1982_newer
 from dnsbroker.tasks import together
 
-_LONGEST_INTERVAL = 5.0
+#: However late a server is, the certificate is to follow within two seconds: one interval, a round more, the CA.
+_LONGEST_INTERVAL = 1.0
 _GROWTH = 0.08
 _MANY = 4
 #: Where the serial says that nothing can be there, every so many looks ask all the same: databases replicate without.
