@@ -102,6 +102,16 @@ def test_the_readme_s_timer_and_cron_line_use_the_path_that_it_installs() -> Non
     assert any("ExecStart=/usr/local/bin/dnsbroker -q renew" in unit for unit in pages.blocks(readme, "ini"))
 
 
+def test_getting_started_shows_what_is_tested_on_real_servers() -> None:
+    """BIND's policy is the manual's recipe, and PowerDNS is set up as it is in the lab."""
+    page = pages.text("docs/getting-started.md")
+    (policy,) = pages.blocks(page, "bind")
+    assert policy in pages.blocks(pages.text("docs/rfc2136.md"), "bind")
+    (settings,) = pages.blocks(page, "ini")
+    lab = pages.text("tests/rig/lab/powerdns.py")
+    assert [line for line in settings.splitlines() if f'"{line.partition("=")[0]}": ' not in lab] == []
+
+
 def test_every_make_target_named_exists() -> None:
     """In the README and for contributors."""
     targets = set(re.findall(r"^([a-z]+):", pages.text("Makefile"), re.MULTILINE))

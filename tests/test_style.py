@@ -111,7 +111,7 @@ def test_every_test_is_a_sentence(path: Path) -> None:
 
 def test_no_two_test_files_share_a_name() -> None:
     """The type checker would take one for the other."""
-    names = Counter(path.name for path in TESTS if path.name not in ("__init__.py", "conftest.py"))
+    names = Counter(path.name for path in TESTS if path.name not in ("__init__.py", "__main__.py", "conftest.py"))
     assert [name for name, count in names.items() if count > 1] == []
     assert not (ROOT / "tests" / "__init__.py").exists()
 
