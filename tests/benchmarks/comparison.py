@@ -32,18 +32,18 @@ class Entry:
 
 def entries(lab: Lab, runs: int) -> list[Entry]:
     """Every client in every scene that it is made for."""
-    few = min(runs, 2)
-    unwaiting = certbot(lab, 2, "certbot, told to wait 2 s")
-    guessed = certbot(lab, 8, "certbot, told to wait 8 s, which this lab needs")
-    default = certbot(lab, None, "certbot, its default wait (60 s)")
+    hasty = certbot(lab, 2, "certbot, told to wait 2 s")
+    patient = certbot(lab, 8, "certbot, told to wait 8 s")
+    default = certbot(lab, None, "certbot, its default wait of 60 s")
     return [
-        Entry(scenes.POWERDNS_UNSET, lego(lab, "pdns", "lego", seconds=150), 1),
-        Entry(scenes.POWERDNS, lego(lab, "pdns", "lego", seconds=150), runs),
+        Entry(scenes.POWERDNS_UNSET, lego(lab, "pdns", "lego", seconds=130), 1),
         Entry(scenes.POWERDNS, dnsbroker(lab), runs),
-        Entry(scenes.BIND, unwaiting, runs),
-        Entry(scenes.BIND, guessed, runs),
-        Entry(scenes.BIND, default, 1),
-        Entry(scenes.BIND, lego(lab, "rfc2136", "lego", seconds=300), few),
+        Entry(scenes.POWERDNS, lego(lab, "pdns", "lego", seconds=130), runs),
+        Entry(scenes.BIND, hasty, runs),
+        Entry(scenes.BIND, lego(lab, "rfc2136", "lego", seconds=300), 1),
+        Entry(scenes.BIND_BUSY, hasty, runs),
+        Entry(scenes.BIND_BUSY, patient, runs),
+        Entry(scenes.BIND_BUSY, default, 1),
     ]
 
 

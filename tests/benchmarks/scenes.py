@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from lab.misbehaving import Behaviour
 from lab.rig import Lab
 
-NOTIFY_DELAY = 5.0
-"""BIND's default: after a NOTIFY it sends the next one no sooner."""
+QUIET = 10.5
+"""Seconds after which BIND tells of a change at once: a NOTIFY comes no sooner than five seconds after another one, and
+the last change before may itself have been told five seconds late."""
 
 _runs = itertools.count(1)
 
@@ -49,7 +50,7 @@ def increase(lab: Lab) -> None:
 
 def quiet(lab: Lab) -> None:
     """So long after the last change that the next one is told at once."""
-    threading.Event().wait(NOTIFY_DELAY + 0.5)
+    threading.Event().wait(QUIET)
 
 
 def busy(lab: Lab) -> None:
