@@ -50,21 +50,35 @@ class Issuance:
 
         ``located`` holds the place of each challenge name.
 
-        Where the CA says that a name does not exist although every server has it, it was told so before: once the time
-        for which it may believe that has run out, a new order is made, if that is before the propagation time-out.
+        A validation that failed is tried once more with a new order where there is hope that the CA sees more then.
         """
         deadline = Deadline.after(self._clock, self._timeout)
         try:
             return await self._attempt(certificate, key_pem, located, deadline, emit)
         except OrderFailed as error:
-            denied = located.get(challenge_name(error.identifier)) if error.identifier else None
-            if denied is None or not _is_denial(error):
+            hope = self._hope(error, located, deadline)
+            if not hope:
                 raise
-            until = self._publisher.deny(denied)
-            if (until - self._clock.now()).total_seconds() > deadline.left():
-                raise
-            emit("warning", message=error.message, hint=f"the CA may have cached that until {until:%H:%M:%S} UTC")
+            emit("warning", message=error.message, hint=hope)
             return await self._attempt(certificate, key_pem, located, deadline, emit)
+
+    def _hope(self, error: OrderFailed, located: Mapping[str, Located], deadline: Deadline) -> str:
+        """Why the CA may see at a second attempt what it did not see at the first; empty where it will not.
+
+        Where it says that a name does not exist although every server has it, it was told so before, and may believe it
+        for a time that has to run out before the propagation time-out. A time-out of its own is not kept by any cache.
+        """
+        item = located.get(challenge_name(error.identifier)) if error.identifier else None
+        if item is None:
+            return ""
+        if _is_timeout(error):
+            return "the CA waited in vain for a name server: it is asked once more"
+        if not _is_denial(error):
+            return ""
+        until = self._publisher.deny(item)
+        if (until - self._clock.now()).total_seconds() > deadline.left():
+            return ""
+        return f"the CA may have cached that until {until:%H:%M:%S} UTC: it is asked once more after that"
 
     async def _attempt(
         self,
@@ -151,6 +165,12 @@ def _challenge(authorization: Authorization) -> Dns01:
     """The dns-01 challenge of a pending authorization, which the client has checked to have one."""
     assert authorization.challenge is not None  # noqa: S101 - for the type checker
     return authorization.challenge
+
+
+def _is_timeout(error: OrderFailed) -> bool:
+    """Whether the CA says that a name server did not answer it in time; CAs have no problem type for that alone."""
+    words = error.detail.lower()
+    return "timeout" in words or "timed out" in words
 
 
 def _is_denial(error: OrderFailed) -> bool:

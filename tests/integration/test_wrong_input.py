@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lab.misbehaving import Behaviour
 from lab.pebble import Pebble
 from lab.rig import Lab
 from lab.topology import PLACES, RESOLVER
@@ -237,3 +238,17 @@ def test_a_failed_validation_is_told_in_the_cas_words(
     assert error["identifier"] in CERTIFICATES["bind.test"]
     assert "_acme-challenge.bind.test" in error["hint"]
     lab.await_values(CHALLENGES[0], [])
+
+
+def test_a_ca_that_waited_in_vain_is_asked_once_more(
+    lab: Lab, program: Configured, other_ca: Callable[..., Overrides]
+) -> None:
+    """Its resolver may have tried a dead server first; the second refusal is final, and its words reach the user."""
+    lab.misbehaving.behave(Behaviour(silent=True))
+    acme = other_ca(resolver=f"{PLACES['misbehaving'].address}:53")
+    dnsbroker = program(CERTIFICATES, {"acme": acme, "providers": {"powerdns": {"ttl": "1s"}}})
+    ran = dnsbroker("--json", "issue", "example.test").failed(1)
+    assert len(ran.named("order")) == len(ran.named("asked")) == 2
+    assert "timeout" in ran.result["error"]["message"]
+    assert ran.named("warning")[-1]["hint"].endswith("it is asked once more")
+    lab.await_values(CHALLENGES[1], [])
