@@ -25,27 +25,22 @@ async def remove(desk: Desk, leases: Collection[Lease]) -> dict[Lease, BrokerErr
     groups: dict[Target, list[Lease]] = {}
     for lease in leases:
         groups.setdefault(Target(lease.provider, lease.zone), []).append(lease)
-    errors = await all_through(_remove_from(desk, target, group) for target, group in groups.items())
-    return {
-        lease: error
-        for group, error in zip(groups.values(), errors, strict=True)
-        if error is not None
-        for lease in group
-    }
+    parts = await all_through(_remove_from(desk, target, group) for target, group in groups.items())
+    return {lease: error for part in parts for lease, error in part.items()}
 
 
-async def _remove_from(desk: Desk, target: Target, leases: Sequence[Lease]) -> BrokerError | None:
+async def _remove_from(desk: Desk, target: Target, leases: Sequence[Lease]) -> dict[Lease, BrokerError]:
     try:
         lock = await desk.locked(target)
     except (ProviderError, StoreError) as error:
-        return error
+        return dict.fromkeys(leases, error)
     try:
         changes = [Remove(lease.record) for lease in leases if desk.leases.is_to_go(lease)]
         if changes:
             adapter, deadline = desk.adapter(target.provider), Deadline.after(desk.clock, desk.timeout)
             await retrying(lambda: adapter.apply(target.zone, changes), attempts=_ATTEMPTS, deadline=deadline)
     except (ProviderError, ConfigError, StoreError) as error:
-        return error
+        return dict.fromkeys(leases, error)
     finally:
         lock.release()
-    return None
+    return {}
