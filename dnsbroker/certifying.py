@@ -88,7 +88,7 @@ class Certifying:
     async def _alone(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
         lock = FileLock(self._run.config.state_dir / "locks" / f"certificate-{certificate.name}")
         if not lock.try_acquire():
-            reason = f"another dnsbroker (pid {lock.holder()}) has it: left to it"
+            reason = f"left to another dnsbroker, pid {lock.holder()}"
             return Outcome(certificate.name, "busy", reason, self._run.store.load(certificate.name))
         try:
             return await self._decide(certificate, emit)

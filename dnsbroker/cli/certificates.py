@@ -194,7 +194,7 @@ def _told(outcome: Outcome) -> list[str]:
     if outcome.error is not None:
         return []
     if outcome.certificate is None:
-        return [f"{shown(outcome.name)}: {outcome.status}: {outcome.reason}"]
+        return [f"{shown(outcome.name)}: {outcome.status} ({outcome.reason})"]
     where = f"valid until {outcome.certificate.not_after:%Y-%m-%d}, in {outcome.certificate.path}"
     how = "kept" if outcome.status == "kept" else f"{outcome.status} ({outcome.reason})"
     return [f"{shown(outcome.name)}: {how}, {where}"]

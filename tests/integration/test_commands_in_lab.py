@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import stat
@@ -199,11 +200,11 @@ def test_what_another_process_works_on_is_left_to_it(lab: Lab, program: Configur
     assert lock.try_acquire()
     try:
         ran = dnsbroker("--json", "issue", "example.test").succeeded()
+        told = dnsbroker("issue", "example.test").succeeded().stdout
     finally:
         lock.release()
-    status, reason = statuses(ran)["example.test"]
-    assert status == "busy"
-    assert "left to it" in reason
+    assert statuses(ran)["example.test"] == ("busy", f"left to another dnsbroker, pid {os.getpid()}")
+    assert told == f"example.test: busy (left to another dnsbroker, pid {os.getpid()})\n"
     assert not ran.named("order")
 
 

@@ -142,7 +142,6 @@ def test_foreign_and_disabled_records_survive_in_powerdns(lab: Lab, program: Con
 def test_foreign_records_survive_in_bind(lab: Lab, program: Configured) -> None:
     """With the TTL they had, on every server."""
     lab.bind.update(BIND.zone, add={(BIND.challenge, "TXT"): ['"one"', '"two words"']}, ttl=1800)
-    lab.await_values(BIND.challenge, ["one", "two words"])
     with lab.observer(BIND.challenge) as observer:
         program(BIND.certificates)("issue", BIND.zone).succeeded()
     assert observer.everywhere(lambda values: len(values) == 4) is not None

@@ -55,11 +55,9 @@ STUCK = [
 """Such ones as well; a TXT value is enough for them."""
 
 WORKING = [
-    Setting(2026112001, "DEFAULT"),
     Setting(4294967295, "INCREASE"),
     Setting(NOW, "EPOCH"),
     Setting(10, "SOA-EDIT", "INCREMENT-WEEKS"),
-    Setting(10, "SOA-EDIT-INCREASE", "INCEPTION-INCREMENT"),
 ]
 """Each moves it as it should be."""
 
