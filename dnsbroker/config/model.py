@@ -95,13 +95,13 @@ class PropagationConfig:
     require: Require = key(
         "all-reachable",
         doc='Who must agree. "all-reachable": every server that answers for the zone; an address that is silent for '
-        '10 s, or lame, is named and tolerated while another server of the zone answers. "all": such an address fails '
-        'the wait. "resolvers": only dns.resolvers, first asked after settle. "none": nobody, only settle is waited. '
+        '10 s, or lame, is reported, and does not count as long as the zone has another that answers. "all": it does '
+        'count. "resolvers": only dns.resolvers, first asked after settle. "none": nobody, only settle is waited. '
         "The last two need a settle above zero.",
     )
     ignore: tuple[str, ...] = key(
         (),
-        doc="Server names or addresses that are left out of the verdict, with a warning each time.",
+        doc="Servers, by name or address, whose answers do not count; a warning says so in every run.",
         example='["ns3.example.net", "192.0.2.3"]',
         read=values.read_ignored,
     )

@@ -1,8 +1,9 @@
 """The walk down the tree: which zone holds a name.
 
-The rule: a resolver is asked only for the NS of ancestors, from the top down, and only as long as no zone has been
-found whose servers answer this host; below that one every question, also about the servers' own addresses, goes to the
-zones themselves, without recursion. For aggressive NSEC caching may stretch any denial over a name about to be written.
+The rule: resolvers hear one kind of question, who serves a zone above the name, downwards from the root, and none once
+a zone has been found whose servers answer this host; below that one every question, also about the servers' own
+addresses, goes to the zones themselves, without recursion. For aggressive NSEC caching may stretch any denial over a
+name about to be written.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class RFC2136:
             import dns.tsig
 
             # Revealing may read a file or run a command.
-            octets = await asyncio.to_thread(secret_octets, self._settings.tsig_secret)
+            octets = await asyncio.to_thread(secret_octets, self._settings.tsig_secret, self._surroundings.provider)
             self._key = dns.tsig.Key(self._settings.tsig_name, octets, ALGORITHMS[self._settings.tsig_algorithm])
         return self._key
 

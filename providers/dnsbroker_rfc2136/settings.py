@@ -109,8 +109,11 @@ class RFC2136Settings:
             object.__setattr__(self, name, read(getattr(self, name)))
 
 
-def secret_octets(secret: Secret) -> bytes:
-    """The TSIG secret, decoded. May block, as revealing does; raises ConfigError, which never shows any of it."""
+def secret_octets(secret: Secret, provider: str) -> bytes:
+    """The TSIG secret of ``provider``, decoded. May block, as revealing does.
+
+    Raises ConfigError, which never shows any of it.
+    """
     text = "".join(secret.reveal().split())
     try:
         octets = base64.b64decode(text, validate=True)
@@ -122,7 +125,7 @@ def secret_octets(secret: Secret) -> bytes:
     whole = ", not the whole statement" if "{" in text or '"' in text else ""
     raise ConfigError(
         f"the TSIG secret from {secret.source} {wrong}",
-        key="tsig_secret",
+        key=f"providers.{provider}.tsig_secret",
         hint=f"give what stands between the quotes after 'secret' in the server's key statement{whole}; "
         "`tsig-keygen -a hmac-sha256 acme-key` makes a new key",
     )

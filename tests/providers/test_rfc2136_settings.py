@@ -95,16 +95,16 @@ def test_what_cannot_work_is_refused_in_words(changed: dict[str, object], told: 
 
 def test_a_secret_may_end_in_a_line_break() -> None:
     """As files do."""
-    assert secret_octets(secret(" c2Vj\ncmV0\n")) == b"secret"
+    assert secret_octets(secret(" c2Vj\ncmV0\n"), "dyn") == b"secret"
 
 
 @pytest.mark.parametrize("text", ["hunter2!", "c2VjcmV", 'key "acme" { secret "c2VjcmV0"; };', "", "  \n"])
 def test_a_secret_that_is_no_base64_is_not_shown(text: str) -> None:
     """The error says where it came from, and what belongs there."""
     with pytest.raises(ConfigError) as caught:
-        secret_octets(secret(text))
+        secret_octets(secret(text), "dyn")
     error = caught.value
-    assert error.key == "tsig_secret"
+    assert error.key == "providers.dyn.tsig_secret"
     assert "/etc/tsig.key" in str(error)
     assert "tsig-keygen" in error.hint
     told = f"{error} {error.hint} {error!r} {error.fields()} {error.__cause__} {error.__context__}"
@@ -114,7 +114,7 @@ def test_a_secret_that_is_no_base64_is_not_shown(text: str) -> None:
 def test_a_whole_key_statement_is_recognised() -> None:
     """People paste what tsig-keygen prints."""
     with pytest.raises(ConfigError) as caught:
-        secret_octets(secret('key "acme" { algorithm hmac-sha256; secret "c2VjcmV0"; };'))
+        secret_octets(secret('key "acme" { algorithm hmac-sha256; secret "c2VjcmV0"; };'), "dyn")
     assert "not the whole statement" in caught.value.hint
 
 
