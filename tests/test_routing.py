@@ -14,6 +14,7 @@ from dnsbroker.errors import ConfigError, NoProvider, ProviderUnavailable
 from dnsbroker.events import Emitter, Event
 from dnsbroker.lookup.zone import Hop, Place, Zone
 from dnsbroker.routing import Route, Routing, Target
+from dnsbroker.settings import Duration
 from dnsbroker.testing import MemoryProvider, MemoryService, surroundings
 from dnsbroker.testing.memory import MemorySettings
 from fake_zone import zone
@@ -70,7 +71,16 @@ def provider(
 ) -> Mapping[str, ProviderConfig]:
     """One provider as a keyword: it holds the zones ``holds`` and is limited to ``zones``."""
     settings = MemorySettings(MemoryService(*holds))
-    return {name: ProviderConfig(name=name, adapter=adapter, settings=settings, type="memory", zones=zones, ttl=ttl)}
+    return {
+        name: ProviderConfig(
+            name=name,
+            adapter=adapter,
+            settings=settings,
+            type="memory",
+            zones=zones,
+            ttl=None if ttl is None else Duration(ttl),
+        )
+    }
 
 
 def test_the_one_that_holds_the_zone_is_taken() -> None:
