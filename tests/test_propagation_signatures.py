@@ -12,6 +12,8 @@ import dns.rrset
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from dnsbroker.clock import Deadline
+from dnsbroker.propagation import Outcome
 from dnsbroker.testing.nameserver import Zone
 from watching import NAME, ORIGIN, Stage, stage
 
@@ -93,6 +95,37 @@ def test_n26_a_signature_that_is_over_within_the_hour_is_bogus(signed: Stage, si
     """The CA looks later than we do."""
     add(signed, signer.signature("_acme-challenge", "TXT", "value", until=NOW + timedelta(minutes=50)))
     assert "is bogus: its signature is over at" in signed.failure("value", serial=None).message
+
+
+def test_n26_what_was_right_is_looked_at_again_when_its_time_comes(signed: Stage, signer: Signer) -> None:
+    """A signature that ends while somebody waits was green, and is bogus."""
+    proof = signer.signature("brief", "TXT", "value", until=NOW + timedelta(minutes=65))
+    signed.copy(1).add("brief TXT value", proof)
+
+    def later() -> None:
+        signed.clock.later = timedelta(minutes=10)
+
+    error = signed.failure("value", name=f"brief.{ORIGIN}", seconds=0.8, serial=None, meanwhile=later)
+    assert "ns1.example.test" in error.message
+    assert signed.told(1) == ["green", "bogus"]
+
+
+def test_n26_a_signature_proves_its_own_name_only(signed: Stage, signer: Signer) -> None:
+    """The same value at another name, with the signature copied there: once right is not right everywhere."""
+    proof = signer.signature("_acme-challenge", "TXT", "value")
+    add(signed, proof)
+    for copy in signed.copies:
+        copy.add("_acme-copied TXT value", proof.replace("_acme-challenge", "_acme-copied", 1))
+
+    async def story() -> list[Outcome | BaseException]:
+        names = (NAME, f"_acme-copied.{ORIGIN}")
+        expected = [await signed.expectation("value", name=name, serial=None) for name in names]
+        watcher, deadline = signed.watcher(), Deadline.after(signed.clock, 1.0)
+        return await asyncio.gather(*(watcher.wait(one, deadline) for one in expected), return_exceptions=True)
+
+    right, copied = asyncio.run(story())
+    assert isinstance(right, Outcome)
+    assert "is bogus" in str(copied)
 
 
 def test_n26_a_signature_from_the_future_is_bogus(signed: Stage, signer: Signer) -> None:

@@ -365,6 +365,17 @@ class TestTheEnd:
         assert time.monotonic() - begun < 0.3
         assert "is unreachable: no answer for 0.0 s" in error.message
 
+    def test_the_deadline_is_kept_where_everybody_hangs(self, two: Stage) -> None:
+        """No look comes to an end that could wake the wait; it ends in time."""
+        asyncio.run(two.finder.find(NAME))
+        two.exchange = Exchange(5.0, 5.0)
+        for server in two.servers:
+            server.behaviour.silent = True
+        begun = time.monotonic()
+        error = two.failure("value", seconds=0.6)
+        assert 0.6 <= time.monotonic() - begun < 0.8
+        assert "is unreachable: no answer for 0.6 s" in error.message
+
     def test_a_defect_in_a_look_is_not_taken_for_silence(self, two: Stage) -> None:
         """What nobody foresaw ends the wait as what it is."""
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from dnsbroker.clock import Deadline, SystemClock
 from dnsbroker.config.model import PropagationConfig
@@ -34,6 +35,22 @@ def _records(ips: Sequence[str]) -> list[str]:
     return [*(f"@ NS {name}" for name in names), *glue]
 
 
+class LeapingClock(SystemClock):
+    """The machine's clocks, moved forward at will: the monotonic one by ``leapt`` seconds, the wall's by ``later``."""
+
+    def __init__(self) -> None:
+        self.leapt = 0.0
+        self.later = timedelta()
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return super().now() + self.later
+
+    def monotonic(self) -> float:
+        """The monotonic clock."""
+        return super().monotonic() + self.leapt
+
+
 class Stage:
     """The zone ``example.test.`` at serial 1 on every server, and what was told of the waits."""
 
@@ -49,7 +66,7 @@ class Stage:
                 f"example NS {data}.example" if type == "NS" else f"{owner}.example {type} {data}",
             )
         self.events: list[Event] = []
-        self.clock = SystemClock()
+        self.clock = LeapingClock()
         self.exchange = Exchange(PATIENCE / 6, PATIENCE / 6)
         self.finder = Finder(self.tree.config(), self.exchange, self.clock)
 
