@@ -127,8 +127,8 @@ class Broker:
         known = self._config.certificates.get(certificate.name)
         if (known and not known.remembered) or certificate.name in self._config.broken:
             raise ConfigError(
-                f"certificate {certificate.name!r} is configured",
-                key=f"certificates.{certificate.name}",
+                f"certificate {certificate.name!r} is configured already",
+                path=str(self._config.path or ""),
                 hint=f"`dnsbroker issue {certificate.name}` obtains it; --name gives this one another name",
             )
         (outcome,) = await self._bring([certificate], wishes)

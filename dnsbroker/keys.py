@@ -93,7 +93,9 @@ def read_key(path: Path) -> str:
     try:
         return _text(_private_key(path.read_bytes().decode("ascii", "replace")))
     except OSError as error:
-        raise ConfigError(f"cannot be read: {(error.strerror or str(error)).lower()}", path=str(path)) from error
+        words = (error.strerror or str(error)).lower()
+        hint = f"name a file with a private key in PEM; ls -l {path} shows who may read it"
+        raise ConfigError(f"cannot be read: {words}", path=str(path), hint=hint) from error
     except PemInvalid as error:
         raise ConfigError(error.message, path=str(path), hint=error.hint) from error
 

@@ -89,6 +89,9 @@ def test_a_key_of_the_wrong_kind_is_refused(lab: Lab, program: Configured, tmp_p
     error, hint = program({})("issue", "-d", "key.example.test", "--key", own).failed(2).error
     assert "the key is rsa2048, but key.example.test is to have ecdsa-p256" in error
     assert "--key-type rsa2048" in hint
+    error, hint = program({})("issue", "-d", "key.example.test", "--key", tmp_path / "missing.pem").failed(2).error
+    assert error == f"{tmp_path}/missing.pem: cannot be read: no such file or directory"
+    assert "a private key in PEM" in hint
     assert not lab.unbound.queries()
 
 
@@ -221,6 +224,13 @@ def test_an_ad_hoc_certificate_is_remembered_and_renewed(lab: Lab, program: Conf
     shutil.rmtree(dnsbroker.live("web.example.test"))
     assert statuses(dnsbroker("--json", "renew").succeeded())["web.example.test"] == ("issued", "not there")
     assert "RSA" in run(["openssl", "x509", "-noout", "-text", "-in", dnsbroker.live("web.example.test") / "cert.pem"])
+
+
+def test_a_configured_name_is_not_taken_for_an_ad_hoc_certificate(lab: Lab, program: Configured) -> None:
+    """The configuration is what counts; the hint says how to have either."""
+    error, hint = program(APEX)("issue", "-d", "example.test").failed(2).error
+    assert error.endswith("/dnsbroker.toml: certificate 'example.test' is configured already")
+    assert "`dnsbroker issue example.test` obtains it" in hint
 
 
 def test_a_failed_ad_hoc_certificate_is_not_remembered(lab: Lab, program: Configured) -> None:
