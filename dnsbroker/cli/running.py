@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import click
 
@@ -41,7 +45,24 @@ def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> in
     if stopped and result.status:
         result.status = 128 + stopped[0]
     output.end(result)
+    if stopped:
+        _leave(result.status)
     return result.status
+
+
+def _leave(status: int) -> None:
+    """End the process now where a thread would hold up its end: the system may look for a host for half a minute."""
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads that nobody waits for at the end."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
 
 
 def _hush(options: Options) -> None:
@@ -84,6 +105,7 @@ async def _interruptible(work: Awaitable[Result], stopped: list[int], output: Ou
         stopped.append(number)
         task.cancel()
 
+    loop.set_default_executor(_Threads())
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
     return await task

@@ -170,3 +170,17 @@ def test_a_second_signal_leaves_the_rest_to_gc(lab: Lab, configure: Callable[...
     with Underway(configuration, "gc") as gc:
         assert gc.end() == 0, gc.events
     assert_clean(lab, tmp_path / "state", "one.example.test")
+
+
+def test_a_signal_while_a_host_is_looked_for_ends_the_run(
+    lab: Lab, configure: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The system's own resolver cannot be cancelled: the process goes without it."""
+    configuration = configure({"one": ["one.example.test"]}, {"acme": {"directory": "https://acme.flaky.test/dir"}})
+    with Underway(configuration, "issue", "one") as run:
+        run.await_event("place")
+        lab.freeze("unbound")
+        status, seconds = run.stop(signal.SIGINT)
+    lab.thaw("unbound")
+    assert status == 130 and seconds < SOON
+    assert_clean(lab, tmp_path / "state", "one.example.test")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -33,12 +35,15 @@ def fill(disk: Path) -> Path:
     waste = disk / "waste"
     with waste.open("wb", buffering=0) as file:
         for size in (65536, 4096, 1):
-            try:
-                while file.write(b"\0" * size):
-                    continue
-            except OSError:
-                continue
+            write_until_full(file, size)
     return waste
+
+
+def write_until_full(file: FileIO, size: int) -> None:
+    """Write pieces of ``size`` octets for as long as there is room for one."""
+    with contextlib.suppress(OSError):
+        while file.write(b"\0" * size):
+            continue
 
 
 @pytest.mark.parametrize("name", BOTH)
