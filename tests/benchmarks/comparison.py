@@ -18,7 +18,8 @@ from propagation import measure
 from scenes import Scene
 from tables import Table, seconds
 
-WORDS = ("error", "detail", "could not", "limit", "timeout")
+WORDS = ("detail:", "error", "could not", "limit", "timeout")
+"""What such a line has in it, the most telling first."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def report(lab: Lab, runs: int, ours: Mapping[str, Sequence[Watched]]) -> None:
     for title, clients in found.items():
         if len(clients) > 1:
             _fill(table, title, clients)
-    table.print("Other clients on the same lab (medians, seconds)")
+    table.print("Other clients on the same lab (medians of those that succeeded, seconds)")
     _print_last_words(found)
 
 
@@ -68,7 +69,7 @@ def _fill(table: Table, title: str, clients: Mapping[str, Sequence[Watched]]) ->
     for client in sorted(clients, key="dnsbroker".__ne__):
         seen = clients[client]
         succeeded = sum(one.status == 0 for one in seen)
-        ended = median(one.ended for one in seen)
+        ended = median(one.ended for one in seen if one.status == 0 or not succeeded)
         cut = " (ended by us)" if any(one.status is None for one in seen) else ""
         ratio = f"{ended / ours:.1f}" if succeeded else "-"
         table.row(f"  {client}{cut}", f"{succeeded} of {len(seen)}", seconds(ended), ratio)
@@ -79,7 +80,11 @@ def _print_last_words(found: Mapping[str, Mapping[str, Sequence[Watched]]]) -> N
         for client, seen in clients.items():
             failed = [one for one in seen if one.status != 0]
             if failed:
-                lines = [
-                    line.text.strip() for line in failed[0].lines if any(word in line.text.lower() for word in WORDS)
-                ]
-                print(f"{title}: {client} says:\n  {(lines or ['nothing'])[-1][:300]}")
+                print(f"{title}: {client} says:\n  {_last_words(failed[0])}")
+
+
+def _last_words(seen: Watched) -> str:
+    """The line that tells most: what the CA said, else the last that speaks of a failure."""
+    lines = [line.text.strip() for line in seen.lines]
+    told = [line for word in WORDS for line in reversed(lines) if word in line.lower()]
+    return (told or ["nothing"])[0][:300]

@@ -22,7 +22,7 @@ class Table:
         print(f"\n{title}\n")
         for number, row in enumerate(self._rows):
             first, *others = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            print("  ".join([first, *(cell.strip().rjust(len(cell)) for cell in others)]))
+            print("  ".join([first, *(cell.strip().rjust(len(cell)) for cell in others)]).rstrip())
             if number == 0:
                 print("  ".join("-" * width for width in widths))
         print(flush=True)
