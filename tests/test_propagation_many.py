@@ -193,7 +193,7 @@ class TestTogether:
             loops.append(time.monotonic())
 
         play(two, story)
-        assert loops[1] - loops[0] < 1.2
+        assert loops[1] - loops[0] < 0.9
 
     def test_two_who_want_the_same_share_every_look(self, two: Stage) -> None:
         """The same name twice costs no question more."""

@@ -66,7 +66,7 @@ def test_a_resolver_without_it_fails_the_wait(scene: Stage, kind: str, words: st
         wanted = ["value"]
         scene.tree.resolver.behaviour.silent = kind == "silent"
         scene.tree.resolver.behaviour.rcode = "" if kind == "silent" else kind
-    error = scene.failure(*wanted, seconds=0.9, require="resolvers", settle=SETTLE)
+    error = scene.failure(*wanted, seconds=0.9, require="resolvers", settle=SETTLE, interval=5.0)
     port = scene.names.port
     assert error.message.startswith(f"_acme-challenge.example.test is not at every resolver: 127.0.0.53:{port} ")
     assert words in error.message

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from dnsbroker.clock import Deadline
 from dnsbroker.lookup.exchange import Address, Answer, Exchange, Untestable
 from watching import NAME, ORIGIN, PATIENCE, Stage, stage
 
@@ -334,77 +333,3 @@ class TestTheWayThere:
             "ns2.example.test.",
             "ns.other.test.",
         ]
-
-
-class TestTheEnd:
-    """Deadlines, cancellation, defects."""
-
-    def test_n31_a_cancelled_wait_ends_at_once_and_leaves_nothing(self, two: Stage) -> None:
-        """Not even where every server hangs."""
-        asyncio.run(two.finder.find(NAME))
-        for server in two.servers:
-            server.behaviour.silent = True
-
-        async def story() -> float:
-            expectation = await two.expectation("value")
-            task = asyncio.create_task(two.watcher().wait(expectation, Deadline.after(two.clock, 30)))
-            await two.clock.sleep(0.3)
-            begun = time.monotonic()
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            assert len(asyncio.all_tasks()) == 1
-            return time.monotonic() - begun
-
-        assert asyncio.run(story()) < 0.2
-
-    def test_a_deadline_that_has_passed_is_no_wait(self, two: Stage) -> None:
-        """The error comes at once, before anybody could answer."""
-        begun = time.monotonic()
-        error = two.failure("value", seconds=0)
-        assert time.monotonic() - begun < 0.3
-        assert "is unreachable: no answer for 0.0 s" in error.message
-
-    def test_the_deadline_is_kept_where_everybody_hangs(self, two: Stage) -> None:
-        """No look comes to an end that could wake the wait; it ends in time."""
-        asyncio.run(two.finder.find(NAME))
-        two.exchange = Exchange(5.0, 5.0)
-        for server in two.servers:
-            server.behaviour.silent = True
-        begun = time.monotonic()
-        error = two.failure("value", seconds=0.6)
-        assert 0.6 <= time.monotonic() - begun < 0.8
-        assert "is unreachable: no answer for 0.6 s" in error.message
-
-    def test_a_defect_in_a_look_is_not_taken_for_silence(self, two: Stage) -> None:
-        """What nobody foresaw ends the wait as what it is."""
-
-        class Defective:
-            async def ask(self, *_: object, **__: object) -> object:
-                raise ZeroDivisionError
-
-        two.publish("value")
-        asyncio.run(two.finder.find(NAME))
-        two.exchange = Defective()  # type: ignore[assignment]
-        begun = time.monotonic()
-        with pytest.raises(ZeroDivisionError):
-            two.wait("value", seconds=10)
-        assert time.monotonic() - begun < 1
-
-    def test_rounds_and_interval_are_kept(self, two: Stage) -> None:
-        """Five rounds at 300 ms take 1.2 s, and no more questions than that."""
-        two.publish("value")
-        asyncio.run(two.finder.find(NAME))
-        two.names.log.clear()
-        begun = time.monotonic()
-        two.wait("value", rounds=5, interval=0.3, seconds=4)
-        assert 1.2 <= time.monotonic() - begun < 1.8
-        assert 20 <= len(two.names.log) <= 26
-
-    def test_settling_comes_after_the_verdict(self, two: Stage) -> None:
-        """On top of it, also beyond the deadline; V is the verdict's moment."""
-        two.publish("value")
-        begun = two.clock.now()
-        outcome = two.wait("value", seconds=0.6, settle=0.7)
-        assert (two.clock.now() - begun).total_seconds() >= 0.9
-        assert (outcome.at - begun).total_seconds() < 0.7
