@@ -20,9 +20,11 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 #: The events of a run in their order; at the first of each the signal is sent.
 MOMENTS = ("place", "key", "order", "written", "server", "propagated", "asked", "validated", "withdrawn")
 
-#: One for each moment, so that none has to outlast what the CA may have kept of the one before.
+#: One for each moment, so that none has to outlast what the CA may have kept of the one before. BIND tells its
+#: secondary of a second change five seconds late, so it takes part where nobody waits for that.
 CERTIFICATES = {
-    moment: [f"{moment}.example.test", f"*.{moment}.example.test", f"{moment}.flaky.test", f"{moment}.bind.test"]
+    moment: [f"{moment}.example.test", f"*.{moment}.example.test", f"{moment}.flaky.test"]
+    + ([f"{moment}.bind.test"] if moment in MOMENTS[:5] else [])
     for moment in (*MOMENTS, "one")
 }
 ONE = "_acme-challenge.one.example.test"
