@@ -81,7 +81,22 @@ class Run:
     ) -> None:
         try:
             await self.writer.aclose(_PATIENCE_AT_END if kind is None else 0.0)
+            self._tell_left()
             await asyncio.gather(self.routing.aclose(), self.account.aclose(), return_exceptions=True)
         finally:
             self.journal.close()
             self.lock.__exit__(kind, error, trace)
+
+    def _tell_left(self) -> None:
+        """Tell what this run leaves in the journal, cut off or in doubt, and has not told of yet."""
+        told = {lease.id for lease in self.publisher.left}
+        for lease in self.leases.open():
+            if lease.run == self.lock.id and lease.expires is None and lease.id not in told:
+                self.emit(
+                    "left",
+                    name=lease.record.name,
+                    type=lease.record.type,
+                    provider=lease.provider,
+                    zone=lease.zone,
+                    message="the run ended before its withdrawal was certain; `dnsbroker gc` sees to it",
+                )

@@ -47,6 +47,13 @@ def test_subproblems_name_their_identifiers() -> None:
     assert "because; a.test: forbidden (caa); also" in str(refused)
 
 
+@pytest.mark.parametrize(("status", "kind"), [(429, "rateLimited"), (403, "rateLimited"), (429, "malformed")])
+def test_a_limit_without_an_end_is_not_tried_against(status: int, kind: str) -> None:
+    """Asking again at once would only count against the limit."""
+    assert not _refusal(status, _document(kind)).transient
+    assert _refusal(503, _document("serverInternal")).transient
+
+
 @pytest.mark.parametrize(
     ("field", "seconds"), [("3600", 3600.0), ("Fri, 20 Nov 2026 13:00:00 GMT", 3600.0), ("99999999999999", 86_400.0)]
 )

@@ -17,8 +17,7 @@ from dnsbroker.errors import Problem
 from dnsbroker.transport import Reply
 
 URN = "urn:ietf:params:acme:error:"
-_TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
-_TRANSIENT_TYPE = frozenset({"rateLimited", "serverInternal"})
+_TRANSIENT_STATUS = frozenset({408, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,15 @@ def refusal(reply: Reply, *, what: str, host: str, now: datetime) -> Problem:
         retry_after=wait,
         subproblems=told.subproblems,
         hint=_when(wait, now) or hints.refused(told.type, told.instance),
-        transient=reply.status in _TRANSIENT_STATUS or told.type in _TRANSIENT_TYPE,
+        transient=_is_transient(reply.status, told.type, wait),
     )
+
+
+def _is_transient(status: int, type: str, wait: float | None) -> bool:
+    """Whether asking again may help; a limit of which the CA does not say when it ends is not tried against."""
+    if type == "rateLimited" or status == 429:
+        return wait is not None
+    return status in _TRANSIENT_STATUS or type == "serverInternal"
 
 
 def _told(reply: Reply) -> Document:

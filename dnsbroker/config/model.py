@@ -69,7 +69,8 @@ class DNSConfig:
     )
     trust_ad: bool | None = key(
         None,
-        doc="Whether to believe these resolvers' AD bit, by default only where every one is a loopback address.",
+        doc="Whether to believe these resolvers' AD bit, by default only where every one is a loopback address; "
+        "no command relies on it yet.",
         example="false",
     )
     nameserver_port: int = key(

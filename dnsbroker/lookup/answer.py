@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
@@ -121,11 +120,6 @@ class Answer:
     def is_signed(self, name: str, type: str) -> bool:
         """Whether signatures over the RRset at ``name`` came with it; whether they are right is not looked at."""
         return bool(_find(self.message.answer, name, "RRSIG", covers=type))
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether records are missing because they did not fit."""
-        return bool(self.message.flags & dns.flags.TC)
 
 
 def _find(section: Iterable[dns.rrset.RRset], name: str, type: str, covers: str = "NONE") -> dns.rrset.RRset | None:

@@ -146,6 +146,7 @@ def test_a_provider_that_hangs_is_left_to_gc(lab: Lab, configure: Callable[..., 
         look_until(lambda: bool(open_leases(tmp_path / "state")), "a lease")
         status, seconds = run.stop(signal.SIGINT)
     assert status == 130 and 4 < seconds < 6.5, (status, seconds)
+    assert [event["name"] for event in run.events if event["event"] == "left"] == [f"{ONE}."]
     assert open_leases(tmp_path / "state")
     lab.thaw("powerdns")
     with Underway(configuration, "gc") as gc:  # which looks again when nothing can come any more; we need not wait
