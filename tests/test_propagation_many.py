@@ -192,7 +192,7 @@ class TestTogether:
             await task
             loops.append(time.monotonic())
 
-        play(two, story)
+        play(two, story, require="all")  # or the leap would be taken for silence
         assert loops[1] - loops[0] < 0.9
 
     def test_two_who_want_the_same_share_every_look(self, two: Stage) -> None:
