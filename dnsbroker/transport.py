@@ -14,10 +14,18 @@ import os
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import httpx
+# httpx imports its own command line where it can, and rich and click with it: a sixth of a short run, for nothing. A
+# module that is None cannot be imported (importlib), and httpx goes on without; afterwards all is as it was.
+_COMMAND_LINE = "httpx._main"
+_is_ours = sys.modules.setdefault(_COMMAND_LINE, None) is None  # type: ignore[arg-type]
+import httpx  # noqa: E402 - see above
+
+if _is_ours:
+    del sys.modules[_COMMAND_LINE]
 
 BODY_LIMIT = 8 * 1024 * 1024
 

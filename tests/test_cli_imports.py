@@ -60,3 +60,10 @@ def test_what_needs_no_network_imports_no_heavy_library(code: str) -> None:
 def test_what_is_imported_is_seen() -> None:
     """The twin: with a name of the library, all of it is there."""
     assert imported("from dnsbroker import Broker") >= {"acme", "httpx", "cryptography", "dns", "asyncio"}
+
+
+def test_a_run_imports_no_live_table() -> None:
+    """httpx would bring rich and click along for a command line of its own; nothing of that is left behind either."""
+    there = imported("from dnsbroker import Broker")
+    assert there.isdisjoint({"rich", "click", "httpx._main"})
+    assert "httpx._main" in imported("import httpx\nfrom dnsbroker import Broker")
