@@ -10,7 +10,7 @@ An adapter speaks records, not challenges. Of a zone with a TXT value ``foreign`
 
 What every adapter promises, and ``dnsbroker.testing.AdapterContract`` checks:
 
-* It MUST preserve foreign values, their TTL, disabled records and comments; it never widens a change.
+* What it was not asked to change MUST stay as it is: other values and their TTL, records that are disabled, comments.
 * All changes of one ``apply`` for one RRset MUST appear in one write; where the service can, all of a zone do.
 * Each change is idempotent: what is so already is success, and makes no write. A Swap whose RRset is not ``expected``
   raises Conflict, unless the RRset is ``desired`` already; an error in any change means that none of an atomic write

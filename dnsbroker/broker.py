@@ -18,7 +18,7 @@ from dnsbroker.clock import Clock, SystemClock
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.config.certificates import ad_hoc
 from dnsbroker.config.values import read_ignored
-from dnsbroker.errors import BrokerError, ConfigError, NotWithdrawn
+from dnsbroker.errors import BrokerError, ConfigError, NotWithdrawn, StoreError
 from dnsbroker.events import Emitter, Listener
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
@@ -54,11 +54,14 @@ class Broker:
         clock: Clock | None = None,
     ) -> None:
         self._config = _ignoring(config, tuple(ignore))
-        self._on_event = on_event
         clock = clock or SystemClock()
-        self._run = Run(self._config, clock, Emitter(clock, on_event))
-        #: Whether anything on disk or in DNS differs from before.
-        self.changed = False
+        self._emit = Emitter(clock, on_event)
+        self._run = Run(self._config, clock, self._emit)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything on disk or in DNS is different now."""
+        return self._run.changed
 
     async def __aenter__(self) -> Broker:
         await self._run.__aenter__()
@@ -165,13 +168,21 @@ class Broker:
         certifying.check(certificates)
         if wishes.dry_run:
             return await certifying.bring(certificates)
-        sweeping = asyncio.ensure_future(sweep(self._run))
+        sweeping = asyncio.ensure_future(self._sweep())
         try:
             outcomes = await certifying.bring(certificates)
         finally:
-            self._run.publisher.report(await sweeping)
-        self.changed = self.changed or any(outcome.status == "issued" for outcome in outcomes)
+            await sweeping
+        if any(outcome.status == "issued" for outcome in outcomes):
+            self._run.changed = True
         return outcomes
+
+    async def _sweep(self) -> None:
+        """Clean up after dead runs; where the journal fails, no certificate is worse for it."""
+        try:
+            self._run.publisher.report(await sweep(self._run))
+        except StoreError as error:
+            self._emit("warning", message=error.message, hint=error.hint)
 
     def certificates(self) -> tuple[Certificate, ...]:
         """Those that are there, whoever configured them. Raises StoreError."""
@@ -198,7 +209,8 @@ class Broker:
         """Withdraw what dead or expired runs left in DNS; how many records there were. Raises NotWithdrawn."""
         found = len(self._run.leases.sweepable(self._run.runs.is_alive))
         self._run.publisher.report(await sweep_out(self._run))
-        self.changed = self.changed or found > len(self._run.publisher.left)
+        if found > len(self._run.publisher.left):
+            self._run.changed = True
         self.check_withdrawn()
         return found
 

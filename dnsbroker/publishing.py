@@ -1,8 +1,8 @@
 """Published TXT values: their places found, written together, seen on every server, and taken back.
 
-Everything of one call is written before any of it is waited for. A name counts as published when every server of the
-zone where its record really stands agrees, and when the CA can no longer hold an older answer. Nothing here knows about
-orders.
+A call first writes all that it was given, and only then begins to wait. A name counts as published when every server
+of the zone where its record really stands agrees, and when the CA can no longer hold an older answer. Nothing here
+knows about orders.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ class Run:
         self.config = config
         self.clock = clock
         self.emit = emit
+        #: Whether anything on disk or in DNS is different now, by what this run did.
+        self.changed = False
         self.store = Store(config.state_dir)
         self.connections = Connections(config.environment)
         self.exchange = Exchange()

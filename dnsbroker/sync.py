@@ -26,7 +26,11 @@ class SyncBroker:
         self._loop = asyncio.new_event_loop()
 
     def __enter__(self) -> SyncBroker:
-        self._await(self._broker.__aenter__())
+        try:
+            self._await(self._broker.__aenter__())
+        except BaseException:
+            self._loop.close()
+            raise
         return self
 
     def __exit__(

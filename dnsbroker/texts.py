@@ -42,6 +42,8 @@ class Texts:
         with self._publisher.announced(located.values()) as announcement:
             try:
                 leases = await self._publisher.write(wanted, located, announcement, expires=until)
+                changed = any(not lease.foreign for group in leases.values() for lease in group)
+                self._run.changed = self._run.changed or changed
                 if wait:
                     await self._everywhere(located, leases, deadline)
             except (NotPropagated, Held):
@@ -50,7 +52,7 @@ class Texts:
                 announcement.settle()
                 await uninterrupted(self._publisher.withdraw(announcement.leases))
                 raise
-        return any(not lease.foreign for group in leases.values() for lease in group)
+        return changed
 
     async def cleanup(self, values: Values) -> bool:
         """Withdraw ``values``, presented here or, where the journal has no word of them, wherever; whether any stood.

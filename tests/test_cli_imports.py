@@ -63,7 +63,7 @@ def test_what_is_imported_is_seen() -> None:
 
 
 def test_a_run_imports_no_live_table() -> None:
-    """httpx would bring rich and click along for a command line of its own; nothing of that is left behind either."""
+    """Rich and click would come along with httpx, for a command line of its own; nothing of that is left behind."""
     there = imported("from dnsbroker import Broker")
     assert there.isdisjoint({"rich", "click", "httpx._main"})
     assert "httpx._main" in imported("import httpx\nfrom dnsbroker import Broker")

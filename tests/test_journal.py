@@ -219,6 +219,33 @@ def test_a_damaged_journal_is_an_error_that_names_it(tmp_path: Path) -> None:
         Journal(tmp_path)
 
 
+def test_a_moment_that_a_wrong_clock_wrote_down_is_not_waited_for(tmp_path: Path, clock: FakeClock) -> None:
+    """The clock was a day ahead and has been set right: no request and no denial lasts that long."""
+    journal = Journal(tmp_path)
+    leases, answers = Leases(journal, "run-1", clock), Answers(journal)
+    (lease,) = leases.want("corp", ZONE, [record("a")], ttl=5)
+    tomorrow = clock.now() + timedelta(days=1)
+    leases.sent(leases.take("corp", ZONE, is_alive=alive), tomorrow.timestamp())
+    answers.deny(NAME, tomorrow)
+    leases.prune()
+    suspect_until = leases.by_id([lease.id])[0].suspect_until
+    assert suspect_until == (clock.now() + timedelta(minutes=2)).timestamp()
+    assert answers.denied_until(NAME) == clock.now() + timedelta(hours=1)
+
+
+def test_a_moment_that_can_be_right_is_left_as_it_is(tmp_path: Path, clock: FakeClock) -> None:
+    """The negative twin: a request under way and a fresh denial are still outlasted."""
+    journal = Journal(tmp_path)
+    leases, answers = Leases(journal, "run-1", clock), Answers(journal)
+    (lease,) = leases.want("corp", ZONE, [record("a")], ttl=5)
+    soon = clock.now() + timedelta(seconds=30)
+    leases.sent(leases.take("corp", ZONE, is_alive=alive), soon.timestamp())
+    answers.deny(NAME, soon)
+    leases.prune()
+    assert leases.by_id([lease.id])[0].suspect_until == soon.timestamp()
+    assert answers.denied_until(NAME) == soon
+
+
 class TestAnswers:
     """What the CA may still hold."""
 

@@ -63,7 +63,7 @@ def questions(scene: Stage, server: int) -> Counter[str]:
 
 
 class TestManyNames:
-    """The SOA alone until the new serial has arrived, then every value."""
+    """First only the SOA; with the new serial, every value."""
 
     def test_only_the_serial_is_asked_until_it_arrives(self, two: Stage) -> None:
         """A lagging secondary is spared; an agreeing one is not asked again before it has followed."""

@@ -70,7 +70,7 @@ def test_a_resolver_without_it_fails_the_wait(scene: Stage, kind: str, words: st
     port = scene.names.port
     assert error.message.startswith(f"_acme-challenge.example.test is not at every resolver: 127.0.0.53:{port} ")
     assert words in error.message
-    assert error.hint == "raise propagation.settle: a resolver that asked too early stays wrong for up to 60 s"
+    assert error.hint == "raise propagation.settle: what a resolver learnt before that it keeps for up to 60 s"
 
 
 def test_none_asks_nobody(scene: Stage) -> None:

@@ -160,7 +160,7 @@ class TestWhoIsTolerated:
         assert error.hint.endswith("--ignore ns2.example.test")
 
     def test_tlsa_is_strict_whatever_is_configured(self, two: Stage) -> None:
-        """A silent secondary would come back with the old set: neither tolerated nor ignored."""
+        """Whoever is silent now may answer with old TLSA records later: neither tolerated nor ignored."""
         for copy in two.copies:
             copy.add("_443._tcp.www TLSA 3 1 1 " + "ab" * 32)
         wanted: dict[str, Any] = {"name": "_443._tcp.www.example.test.", "type": "TLSA", "serial": None}

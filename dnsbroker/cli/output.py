@@ -1,7 +1,8 @@
 """What the user sees: stdout carries the result, stderr the story; with --json, stdout carries both as objects.
 
-Lower case, no full stop; ``error:`` says what failed and who said so, ``hint:`` what to do next. With -q nothing is
-printed where the status is 0. Live progress appears on a terminal only. A run goes on where nobody can read it.
+Words begin small and end without a stop. After ``error:`` comes what failed and whose words those are, after ``hint:``
+the way out. With -q nothing is printed where the status is 0. Live progress appears on a terminal only. A run goes on
+where nobody can read it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What this broker has, or may have, in DNS: written down before it is sent, closed when its withdrawal is confirmed.
+"""The memory of everything we put into DNS, kept from before the first request until the last trace is gone.
 
 The journal is one SQLite file below ``state_dir``, shared by every process on this host. It is also the writer's queue.
 A network file system is not supported.

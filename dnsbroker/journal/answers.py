@@ -1,8 +1,8 @@
 """What the CA's resolver may still have cached about a challenge name, kept by final owner name across processes.
 
 When all servers have our values (the moment V), the CA may yet hold an older RRset of that name, without them: if other
-values of ours stood there before ours were written, or left within one TTL before V, it is asked only at V plus that
-TTL. After a denial it is asked again when the negative TTL has run out. Nothing waits here: this says until when.
+values of ours stood there before ours were written, or left within one TTL before V, it has to wait until V plus
+that TTL. After a denial it is asked again when the negative TTL has run out. Nothing waits here: this says until when.
 """
 
 from __future__ import annotations

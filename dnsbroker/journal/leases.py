@@ -27,6 +27,9 @@ from dnsbroker.journal.database import Journal
 from dnsbroker.records import Record
 
 _HISTORY = timedelta(days=400).total_seconds()
+# What lies further ahead was written by a clock that was wrong, and would be waited for as long as that was.
+_LONGEST_REQUEST = timedelta(minutes=2).total_seconds()
+_LONGEST_DENIAL = timedelta(hours=1).total_seconds()
 
 
 class State(StrEnum):
@@ -278,8 +281,9 @@ class Leases:
         return not lives(lease.run) if lease.expires is None else lease.expires <= now
 
     def prune(self) -> None:
-        """Forget closed leases and writes of long ago."""
-        before = self._now() - _HISTORY
+        """Forget closed leases and writes of long ago, and do not believe in a future that cannot be."""
+        now = self._now()
+        before = now - _HISTORY
         with self._journal.transaction() as database:
             database.execute("DELETE FROM lease WHERE state = 'closed' AND closed < ?", (before,))
             database.execute(
@@ -287,6 +291,11 @@ class Leases:
                 (before,),
             )
             database.execute("DELETE FROM denial WHERE until < ?", (before,))
+            database.execute(
+                "UPDATE lease SET suspect_until = ?1 WHERE suspect_until > ?1 AND state <> 'closed'",
+                (now + _LONGEST_REQUEST,),
+            )
+            database.execute("UPDATE denial SET until = ?1 WHERE until > ?1", (now + _LONGEST_DENIAL,))
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

@@ -1,8 +1,9 @@
 """One poller for each zone looks at every address of its servers, for all who wait on that zone.
 
-Each address is looked at by a task of its own, so that one that hangs holds up nobody: SOA and values in the same look,
-or, for many names, the SOA alone until the new serial has arrived. The interval starts short and grows with the time
-waited; who begins to wait, or has a first round to confirm, makes it short again. Nothing is decided here.
+Each address is looked at by a task of its own, so that one that hangs holds up nobody: SOA and values in the same look;
+where there are many names, the SOA first, and the values once it is new enough. The interval starts short and grows
+with the time waited; who begins to wait, or has a first round to confirm, makes it short again. Nothing is decided
+here.
 """
 
 from __future__ import annotations

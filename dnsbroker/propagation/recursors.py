@@ -52,7 +52,7 @@ class Recursors:
             expected=sorted(values),
             seen_by_server=seen,
             waited=round(self._clock.monotonic() - begun, 1),
-            hint=f"raise propagation.settle: a resolver that asked too early stays wrong for up to "
+            hint=f"raise propagation.settle: what a resolver learnt before that it keeps for up to "
             f"{place.zone.soa.negative_ttl} s",
         )
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment end a run within two seconds; nothing stays in DNS, nothing open in the journal."""
+"""Whenever Ctrl-C or SIGTERM comes, the run is over in two seconds; DNS and journal hold nothing of it."""
 
 from __future__ import annotations
 

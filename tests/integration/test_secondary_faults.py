@@ -110,7 +110,7 @@ def test_a_silent_secondary_is_tolerated_after_ten_seconds(lab: Lab, program: Pr
 
 
 def test_a_lagging_secondary_is_waited_for(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
-    """It answers, eight seconds late: no validation is asked for before it follows, seen by an observer of our own."""
+    """It answers, eight seconds late: the CA is not asked until it has followed, as an observer of our own sees."""
     lab.misbehaving.behave(Behaviour(lag=8))
     with lab.observer(NAME) as observer, Underway(configure(CERTIFICATES), "issue", "one") as run:
         run.await_event("asked", seconds=40)
