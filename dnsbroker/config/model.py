@@ -96,9 +96,9 @@ class PropagationConfig:
     require: Require = key(
         "all-reachable",
         doc='Who must agree. "all-reachable": every server that answers for the zone; an address that is silent for '
-        '10 s, or lame, is reported, and does not count as long as the zone has another that answers. "all": it does '
-        'count. "resolvers": only dns.resolvers, first asked after settle. "none": nobody, only settle is waited. '
-        "The last two need a settle above zero.",
+        '10 s, or lame, is reported, and does not count as long as the zone has another that answers. "all": it '
+        'fails the wait like one that disagrees. "resolvers": only dns.resolvers, first asked after settle. "none": '
+        "nobody, only settle is waited. The last two need a settle above zero.",
     )
     ignore: tuple[str, ...] = key(
         (),
