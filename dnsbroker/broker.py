@@ -171,6 +171,9 @@ class Broker:
         sweeping = asyncio.ensure_future(self._sweep())
         try:
             outcomes = await certifying.bring(certificates)
+        except asyncio.CancelledError:
+            sweeping.cancel()  # our own records are gone by now; a dead run's can wait for the next one
+            raise
         finally:
             await sweeping
         if any(outcome.status == "issued" for outcome in outcomes):

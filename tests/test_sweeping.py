@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import socket
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dnsbroker.broker import Broker
 from dnsbroker.config import Config, ProviderConfig
 from dnsbroker.errors import BrokerError, ProviderUnavailable, StoreError
 from dnsbroker.events import Emitter, Event
 from dnsbroker.journal import Journal, Lease, Leases
 from dnsbroker.journal import Run as RunLock
-from dnsbroker.records import Record
+from dnsbroker.records import Change, Receipt, Record
 from dnsbroker.routing import Target
 from dnsbroker.run import Run
 from dnsbroker.sweeping import sweep, sweep_out
@@ -281,3 +283,38 @@ def broken(journal: Journal) -> None:
     journal.rows("PRAGMA query_only = ON")
     with pytest.raises(StoreError), journal.transaction() as database:
         database.execute("DELETE FROM lease")
+
+
+def test_a_cancelled_run_does_not_wait_for_a_service_that_hangs_over_a_dead_runs_record(bench: Bench) -> None:
+    """What the dead run left stays in the journal for the next one."""
+    bench.leave("a")
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    class Hanging(MemoryProvider):
+        async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
+            asked.set()
+            await answered.wait()
+            return await super().apply(zone, changes)
+
+    async def play(config: Config) -> bool:
+        async with Broker(config) as broker:
+            running = asyncio.ensure_future(broker.renew_all())
+            await asked.wait()
+            running.cancel()
+            ended, _ = await asyncio.wait({running}, timeout=2)
+            answered.set()
+            await asyncio.wait({running})
+            return bool(ended)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        config = Config.from_dict(
+            {
+                "state_dir": str(bench.config.state_dir),
+                "dns": {"resolvers": [f"127.0.0.1:{silent.getsockname()[1]}"]},
+                "acme": {"directory": "https://localhost:1/dir", "agree_tos": True},
+                "certificates": {"example.org": {}},
+            }
+        )
+        providers = {"corp": ProviderConfig("corp", Hanging, MemorySettings(bench.service), "memory")}
+        assert asyncio.run(play(replace(config, providers=providers)))
