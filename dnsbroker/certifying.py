@@ -14,6 +14,7 @@ from typing import Literal
 from dnsbroker import due, keys
 from dnsbroker.acme import Client
 from dnsbroker.config import CertificateConfig
+from dnsbroker.config.toml import written_key
 from dnsbroker.errors import BrokerError, ConfigError, Problem, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.issuance import Issuance
@@ -119,8 +120,9 @@ class Certifying:
             return None
 
     async def _obtain(self, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter) -> Lineage:
-        access = Access(certificate.owner, certificate.group, certificate.mode)
-        access.numbers()  # an unknown owner is found before anything is ordered
+        table = f"[certificates.{written_key(certificate.name)}]"
+        access = Access(certificate.owner, certificate.group, certificate.mode, table)
+        self._run.store.check(access)
         key_pem, provenance = await self._key(certificate, lineage, emit)
         # A name without a zone, or a provider without its secret, is found before the CA hears of us.
         located = await self._run.publisher.locate(challenge_name(name) for name in certificate.names)

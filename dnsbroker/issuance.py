@@ -169,11 +169,16 @@ def _challenge(authorization: Authorization) -> Dns01:
 
 def _is_timeout(error: OrderFailed) -> bool:
     """Whether the CA says that a name server did not answer it in time; CAs have no problem type for that alone."""
-    words = error.detail.lower()
+    words = _words(error)
     return "timeout" in words or "timed out" in words
 
 
 def _is_denial(error: OrderFailed) -> bool:
     """Whether the CA says that it found no record at all (Let's Encrypt: ``dns``; others say so in words)."""
-    words = error.detail.lower()
+    words = _words(error)
     return error.problem_type == "dns" or "nxdomain" in words or "no txt record" in words
+
+
+def _words(error: OrderFailed) -> str:
+    """What the CA says, in lower case, less the name that it says it of."""
+    return error.detail.lower().replace(error.identifier.removeprefix("*."), "")

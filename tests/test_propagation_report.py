@@ -173,3 +173,12 @@ def test_what_is_said_although_it_is_through() -> None:
         "ns3.example.org (192.0.2.3) is lame: answers REFUSED; it was not waited for",
         "ns1.example.org (192.0.2.1) answers by TCP only: a CA needs UDP too",
     )
+
+
+def test_who_had_no_time_to_answer_is_not_called_dead() -> None:
+    """A time-out shorter than an answer takes is to be mended itself, and is told as short as it was."""
+    silent = seen(2, Verdict.UNREACHABLE, "no answer", None)
+    hasty = failure(seen(1), silent, waited=0.02, timeout=0.02)
+    assert "after 20ms" in hasty.message()
+    assert hasty.hint().startswith("set propagation.timeout to more")
+    assert failure(seen(1), silent).hint().startswith("let ns2.example.org answer")

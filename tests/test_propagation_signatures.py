@@ -105,7 +105,7 @@ def test_n26_what_was_right_is_looked_at_again_when_its_time_comes(signed: Stage
     def later() -> None:
         signed.clock.later = timedelta(minutes=10)
 
-    error = signed.failure("value", name=f"brief.{ORIGIN}", seconds=0.8, serial=None, meanwhile=later)
+    error = signed.failure("value", name=f"brief.{ORIGIN}", seconds=2.5, serial=None, meanwhile=later, after=1.5)
     assert "ns1.example.test" in error.message
     assert signed.told(1) == ["green", "bogus"]
 

@@ -198,6 +198,39 @@ def test_a_full_disk_is_an_error_and_what_was_live_still_is(tmp_path: Path) -> N
     assert int(result.stdout) >= 3
 
 
+FORBIDDEN = """
+import sys
+from pathlib import Path
+from dnsbroker.errors import ConfigError, StoreError
+from dnsbroker.store import Access, Store
+
+store = Store(Path(sys.argv[1]) / "state")
+store.prepare()
+store.check(Access(table='[certificates."a.test"]'))
+try:
+    store.check(Access(group="1", table='[certificates."a.test"]'))
+except ConfigError as error:
+    print(error.key, "|", error.message, "|", error.hint)
+print(*(path.name for path in store.state_dir.iterdir()))
+"""
+
+
+def test_what_may_not_be_given_away_is_found_before_an_order(tmp_path: Path) -> None:
+    """A user who is not in the group would be refused only when the certificate is there, again and again."""
+    result = subprocess.run(
+        ["unshare", "--map-root-user", sys.executable, "-c", FORBIDDEN, tmp_path],
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    refused, left = result.stdout.split("\n")[:2]
+    assert refused.startswith('[certificates."a.test"] group | ')
+    assert "may not give files to 1" in refused and "member of the group" not in refused.split("|")[1]
+    assert left == ""
+
+
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """Where a file stands in its place, even root cannot."""
     (tmp_path / "state").write_text("")

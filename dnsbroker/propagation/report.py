@@ -39,7 +39,8 @@ class Failure:
             return f"no server of {shown(self.zone.name)} is left to ask"
         told = "; ".join(f"{_labelled(state)} is {_words(state)}" for state in self._wrong())
         what = f"{shown(self.want.name)} is not right on every server of {shown(self.zone.name)}"
-        return f"{what} after {show(round(self.waited))}: {told or 'their agreement was not confirmed in time'}"
+        waited = show(round(self.waited, 0 if self.waited >= 1 else 2))
+        return f"{what} after {waited}: {told or 'their agreement was not confirmed in time'}"
 
     def hint(self) -> str:
         """What to do about the gravest that disagrees, the primary first, with the numbers that belong to it."""
@@ -67,6 +68,8 @@ class Failure:
         server = shown(state.server)
         if state.verdict in (Verdict.STALE, Verdict.PARTIAL) and not state.wavers:
             return self._catch_up(state)
+        if state.verdict is Verdict.UNREACHABLE and self.waited < _NOTABLE_SILENCE:
+            return f"set propagation.timeout to more: {server} had hardly time to answer"
         cures = {
             Verdict.LOST: f"{server} serves another copy of the zone, or the record was overwritten: compare the two",
             Verdict.LAME: f"load the zone on {server}, or take it out of the NS records",

@@ -74,6 +74,11 @@ class Store:
                     archive.make_live(live, serial)
                 return read_archive(live, directory / serial, self._provenances(name))
 
+    def check(self, access: Access) -> None:
+        """Find out, before a certificate is ordered, whether it could be stored so. Raises ConfigError, StoreError."""
+        with explained(self.state_dir):
+            access.probe(self.state_dir)
+
     def remember(self, name: str, toml_text: str) -> None:
         """Keep what would stand in ``[certificates.NAME]`` for a certificate in no configuration file.
 
