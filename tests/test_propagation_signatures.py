@@ -99,7 +99,7 @@ def test_n26_a_signature_that_is_over_within_the_hour_is_bogus(signed: Stage, si
 
 def test_n26_what_was_right_is_looked_at_again_when_its_time_comes(signed: Stage, signer: Signer) -> None:
     """A signature that ends while somebody waits was green, and is bogus."""
-    proof = signer.signature("brief", "TXT", "value", until=NOW + timedelta(minutes=65))
+    proof = signer.signature("brief", "TXT", "value", until=datetime.now(UTC) + timedelta(minutes=65))
     signed.copy(1).add("brief TXT value", proof)
 
     def later() -> None:
