@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab import wire
-from lab.processes import Server, run
+from lab.processes import run
+from lab.secondary import Secondary
 
 
-class NSD(Server):
+class NSD(Secondary):
     """An NSD that is a secondary for ``zones``: name (no trailing dot) to the primary's address."""
+
+    reread = "reconfig"
 
     def __init__(
         self,
@@ -25,9 +28,7 @@ class NSD(Server):
         zones: Mapping[str, str] | None = None,
         name: str = "nsd",
     ) -> None:
-        super().__init__(name, directory, address=address, port=port)
-        self.also_addresses = tuple(also_addresses)
-        self.zones = dict(zones or {})
+        super().__init__(name, directory, address=address, port=port, also_addresses=also_addresses, zones=zones)
 
     def write_files(self) -> None:
         """The configuration."""
@@ -75,22 +76,6 @@ zone:
         """What ``nsd-control ARGUMENTS`` prints; LabError if it fails."""
         return run(["nsd-control", "-c", self.directory / "nsd.conf", *arguments])
 
-    def follow(self, zone: str, primary: str) -> None:
-        """Become a secondary for one more zone."""
-        self.zones[zone] = primary
-        self._reconfigure()
-
-    def unfollow(self, zone: str) -> None:
-        """Serve a zone no longer."""
-        del self.zones[zone]
-        self._reconfigure()
-
     def refresh(self, zone: str) -> None:
         """Ask the primary now."""
         self.control("transfer", zone)
-
-    def _reconfigure(self) -> None:
-        if self.directory.exists():
-            self.write_files()
-        if self.is_running:
-            self.control("reconfig")
