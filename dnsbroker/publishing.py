@@ -16,7 +16,7 @@ from dnsbroker.errors import BrokerError, Held
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answers, Lease
 from dnsbroker.lookup.place import Finder
-from dnsbroker.lookup.zone import Place
+from dnsbroker.lookup.zone import Place, Zone
 from dnsbroker.names import shown
 from dnsbroker.propagation import Expectation, Outcome, Watcher
 from dnsbroker.records import Record
@@ -54,6 +54,7 @@ class Publisher:
         self._answers = answers
         self._clock = clock
         self._emit = emit
+        self._warned: set[tuple[str, str]] = set()
         #: What this run could not withdraw, with the reason.
         self.left: dict[Lease, BrokerError] = {}
 
@@ -65,11 +66,17 @@ class Publisher:
         wanted = tuple(dict.fromkeys(names))
         return dict(zip(wanted, await together(self._locate(name) for name in wanted), strict=True))
 
+    def _warn(self, zone: Zone) -> None:
+        """Tell what is odd about a zone, once in a run, however many names stand in it."""
+        for warning in zone.warnings:
+            if (zone.name, warning) not in self._warned:
+                self._warned.add((zone.name, warning))
+                self._emit("warning", message=warning, zone=zone.name)
+
     async def _locate(self, name: str) -> Located:
         place = await self._finder.find(name)
         route = await self._routing.route(place)
-        for warning in place.zone.warnings:
-            self._emit("warning", message=warning, zone=place.zone.name)
+        self._warn(place.zone)
         self._emit(
             "place",
             name=name,

@@ -11,7 +11,7 @@ import pytest
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.clock import Deadline
-from dnsbroker.config.model import PropagationConfig
+from dnsbroker.config.model import PropagationConfig, ProviderConfig
 from dnsbroker.errors import Held, ProviderUnavailable
 from dnsbroker.events import Emitter, Event
 from dnsbroker.journal import Answers, Journal, Lease, Leases, Runs
@@ -44,10 +44,10 @@ def located(host: str = "www") -> Located:
 class Bench:
     """A publisher over a service in memory, and a clock that a test turns."""
 
-    def __init__(self, state_dir: Path, tree: Tree) -> None:
+    def __init__(self, state_dir: Path, tree: Tree, held: str = ZONE.name) -> None:
         self.clock = FakeClock()
         self.told: list[Event] = []
-        self.service = MemoryService(ZONE.name)
+        self.service = MemoryService(held)
         emit = Emitter(self.clock, self.told.append)
         self.adapter: Adapter = MemoryProvider(MemorySettings(self.service), surroundings("corp"))
         journal = Journal(state_dir)
@@ -57,7 +57,7 @@ class Bench:
         finder = Finder(tree.config(), exchange, self.clock)
         self.publisher = Publisher(
             finder,
-            Routing({}, lambda provider: self.adapter, emit),
+            Routing({"corp": self.provider()}, lambda provider: self.adapter, emit),
             self.writer,
             Watcher(exchange, finder.resolvers, self.clock, emit, PropagationConfig()),
             Answers(journal),
@@ -67,6 +67,9 @@ class Bench:
 
     def find(self, provider: str) -> Adapter:
         return self.adapter
+
+    def provider(self) -> ProviderConfig:
+        return ProviderConfig("corp", MemoryProvider, MemorySettings(self.service), "memory")
 
     async def write(self, item: Located, *values: str) -> tuple[Lease, ...]:
         with self.publisher.announced([item]) as announcement:
@@ -253,3 +256,17 @@ def test_two_hundred_certificates_cost_a_handful_of_writes(bench: Bench) -> None
     assert len(bench.service.seen) <= 6
     assert bench.leases.open() == ()
     assert not bench.service.rrsets(ZONE.name)
+
+
+def test_what_is_odd_about_a_zone_is_told_once(tmp_path: Path) -> None:
+    """Forty names in one zone are no reason to say forty times that one of its servers has no address."""
+    with NameServers() as servers:
+        tree = Tree(servers)
+        tree.delegate("example NS ns1.example", "ns1.example A 127.0.0.12")
+        tree.zone("example.test.", "@ NS ns1\n@ NS gone\nns1 A 127.0.0.12", "127.0.0.12")
+        bench = Bench(tmp_path, tree, "example.test.")
+        names = [f"_acme-challenge.host{number}.example.test." for number in range(40)]
+        assert list(asyncio.run(bench.publisher.locate(names))) == names
+    told = [event["message"] for event in bench.told if event["event"] == "warning"]
+    assert len(told) == len(set(told))
+    assert "the name server gone.example.test has no address" in told
