@@ -111,7 +111,7 @@ def test_the_configuration_wins_over_what_is_remembered(tmp_path: Path) -> None:
 
 
 BROKEN = [
-    ('[certificates."e.example"]\nmood = 1', "e.example", "nearest known key is mode", "names, key_type"),
+    ('[certificates."e.example"]\nmood = 1', "e.example", "nearest known key is mode", "names, account"),
     ('[certificates."e.example"]\nnames = []', "e.example", "holds no name", "leave the key out"),
     ('[certificates."e.example"]\nnames = "e.example"', "e.example", "array of strings", '["e.example"]'),
     ('[certificates."e.example"]\nnames = ["a b.example"]', "e.example", "bad label", "correct the name"),
@@ -122,7 +122,16 @@ BROKEN = [
     ('[certificates."e.example"]\nkey_type = "rsa"', "e.example", '"rsa2048"', "the nearest is"),
     ('[certificates."e.example"]\nmode = 600', "e.example", "octal digits", '"0640"'),
     ('[certificates."e.example"]\nzones = []', "e.example", "it belongs in [providers.NAME]", "zones"),
-    ('[certificates."e.example"]\nprofile = ""', "e.example", "unknown key", "names, key_type"),
+    ('[certificates."e.example"]\naccount = "x"', "e.example", "no account 'x'", "[accounts.x]"),
+    ('[certificates."e.example"]\nprofile = "a"\npreferred_profile = "b"', "e.example", "beside profile", "keep one"),
+    ('[certificates."e.example"]\nreload = ["rm -rf"]', "e.example", "no name of a unit", "deploy_hooks"),
+    ('[certificates."e.example"]\nhook_timeout = 0', "e.example", "above zero", "10m"),
+    ('[certificates."e.example"]\nverify = ["gopher://e.example"]', "e.example", "gopher", "https"),
+    ('[certificates."e.example"]\ncopies = [1]', "e.example", "should be a table", "keys below"),
+    ('[certificates."e.example"]\ncopies = "x"', "e.example", "should be tables", "[["),
+    ('[certificates."e.example"]\ncopies = [{ owner = "x" }]', "e.example", "not where to", "for example to"),
+    ('[certificates."e.example"]\ncopies = [{ to = "a", key = "b" }]', "e.example", "beside key", "not both"),
+    ('[certificates."e.example"]\ncopies = [{ too = "a" }]', "e.example", "nearest known key is to", "fullchain"),
     ('[certificates]\n"e.example" = 5', "e.example", "should be a table", '[certificates."e.example"]'),
     ("[certificates.c17]", "c17", "only one label", "names = ["),
     ("[certificates.e.example]", "e", "unknown table", '[certificates."e.example"]'),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dnsbroker.config import CertificateConfig, Config, ProviderConfig
+from dnsbroker.config import CertificateConfig, Config, CopyConfig, ProviderConfig
 from dnsbroker.config.adapters import Adapters
 from dnsbroker.config.directories import KNOWN_DIRECTORIES
 from dnsbroker.config.load import SECTIONS
@@ -28,6 +28,7 @@ TABLES: dict[str, type[Any]] = {
     "## [providers.NAME]": ProviderConfig,
     **{f'### type = "{type_}"': adapter_settings(type_) for type_ in Adapters()},
     "## [certificates.NAME]": CertificateConfig,
+    "## [[certificates.NAME.copies]]": CopyConfig,
 }
 
 
@@ -49,7 +50,9 @@ def test_the_reference_has_every_key_and_no_other(header: str) -> None:
 def test_the_reference_has_no_other_table() -> None:
     """A table that the program does not know must not be promised."""
     headers = re.findall(r"^##+ (?:\[.*|type = .*)$", PAGE, re.MULTILINE)
-    assert sorted(headers) == sorted([*(each for each in TABLES if "top" not in each), "## [defaults]"])
+    assert sorted(headers) == sorted(
+        [*(each for each in TABLES if "top" not in each), "## [accounts.NAME]", "## [defaults]"]
+    )
 
 
 def test_the_reference_has_every_ca_that_is_known_by_name() -> None:

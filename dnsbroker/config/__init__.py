@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dnsbroker.config.certificate import CertificateConfig, CopyConfig
 from dnsbroker.config.model import (
     AcmeConfig,
-    CertificateConfig,
     Config,
     DNSConfig,
     PropagationConfig,
     ProviderConfig,
 )
 
-__all__ = ["AcmeConfig", "CertificateConfig", "Config", "DNSConfig", "PropagationConfig", "ProviderConfig"]
+__all__ = [
+    "AcmeConfig",
+    "CertificateConfig",
+    "Config",
+    "CopyConfig",
+    "DNSConfig",
+    "PropagationConfig",
+    "ProviderConfig",
+]

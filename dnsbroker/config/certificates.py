@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dnsbroker import names
+from dnsbroker.config.certificate import CertificateConfig
 from dnsbroker.config.files import read_file
-from dnsbroker.config.model import CertificateConfig, Config
+from dnsbroker.config.model import Config
 from dnsbroker.config.tables import Document, Table, key_names
 from dnsbroker.config.toml import written, written_key
 from dnsbroker.errors import ConfigError, NameInvalid
@@ -45,8 +46,10 @@ class Gathered:
     broken: dict[str, ConfigError] = field(default_factory=dict)
 
 
-def gather(main: Table, directory: Path | None, remembered: Path, defaults: Mapping[str, object]) -> Gathered:
-    """Every certificate of the table ``main`` and of the files in the two directories.
+def gather(
+    main: Table, directory: Path | None, remembered: Path, defaults: Mapping[str, object], accounts: Sequence[str]
+) -> Gathered:
+    """Every certificate of the table ``main`` and of the files in the two directories; ``accounts`` are those known.
 
     Raises ConfigError where a directory cannot be listed.
     """
@@ -60,7 +63,7 @@ def gather(main: Table, directory: Path | None, remembered: Path, defaults: Mapp
     for path in _files(remembered):
         source = _Source(path.stem, replace(main.document, path=str(path)), remembered=True)
         sources.setdefault(_folded(path.stem), [source])
-    return _sorted_out(sources.values(), defaults)
+    return _sorted_out(sources.values(), defaults, accounts)
 
 
 def _folded(name: str) -> str:
@@ -84,13 +87,15 @@ def _files(directory: Path | None) -> list[Path]:
         raise ConfigError(f"cannot be listed: {words}", path=str(directory), hint=hint) from error
 
 
-def _sorted_out(groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object]) -> Gathered:
+def _sorted_out(
+    groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object], accounts: Sequence[str]
+) -> Gathered:
     found = Gathered()
     for source, others in _with_others(groups):
         try:
             if others:
                 raise _twice(source, others[0])
-            found.certificates[source.name] = _certificate(source, defaults)
+            found.certificates[source.name] = _certificate(source, defaults, accounts)
         except ConfigError as error:
             found.broken[source.name] = error
     return found
@@ -112,10 +117,10 @@ def _twice(source: _Source, other: _Source) -> ConfigError:
     )
 
 
-def _certificate(source: _Source, defaults: Mapping[str, object]) -> CertificateConfig:
+def _certificate(source: _Source, defaults: Mapping[str, object], accounts: Sequence[str]) -> CertificateConfig:
     raw = source.raw if source.table else read_file(Path(source.document.path)).tables
     table = Table.of(source.document, source.table, raw)
-    if reason := _unusable(source.name):
+    if reason := unusable(source.name):
         raise ConfigError(reason, path=source.document.path, key=source.table and f"[{source.table}]", hint=_NAMED)
     if not source.table and "certificates" in table.raw:
         hint = "write the keys alone: the file's name says which certificate it is"
@@ -123,18 +128,21 @@ def _certificate(source: _Source, defaults: Mapping[str, object]) -> Certificate
     table.check_keys(key_names(CertificateConfig))
     whole = replace(table, raw={**defaults, **table.raw})
     certificate = whole.build(CertificateConfig, name=source.name, remembered=source.remembered)
+    if certificate.account not in accounts:
+        hint = f"known are {', '.join(accounts)}; another one is made by a table [accounts.{certificate.account}]"
+        raise table.error("account", f"there is no account {certificate.account!r}", hint)
     return certificate if certificate.names else replace(certificate, names=_own_name(source.name, table))
 
 
-def _unusable(name: str) -> str:
+def unusable(name: str, kind: str = "a certificate") -> str:
     """Why ``name`` cannot be a directory's name that people type; empty where it can."""
     if name in ("", ".", ".."):
-        return f"{name!r} is no name for a certificate"
+        return f"{name!r} is no name for {kind}"
     if "*" in name:
-        return f"{name!r} is no name for a certificate: a wildcard stands in names, not in NAME"
+        return f"{name!r} is no name for {kind}: a wildcard stands in names, not in NAME"
     if name[0] in "-." or any(char in "/\\" or not char.isprintable() or char.isspace() for char in name):
-        return f"{name!r} is no name for a certificate: it begins with - or a dot, or holds a slash or a space"
-    return f"{name[:20]!r}… is too long for a certificate's name" if len(name.encode()) > _LONGEST else ""
+        return f"{name!r} is no name for {kind}: it begins with - or a dot, or holds a slash or a space"
+    return f"{name[:20]!r}… is too long for the name of {kind}" if len(name.encode()) > _LONGEST else ""
 
 
 def _own_name(name: str, table: Table) -> tuple[str, ...]:
@@ -156,7 +164,8 @@ def ad_hoc(
     raw: dict[str, object] = {"names": list(wanted), **(settings or {})}
     document = Document("", Path())
     own = name or _first(wanted)
-    certificate = _certificate(_Source(own, document, f"certificates.{written_key(own)}", raw, True), config.defaults)
+    source = _Source(own, document, f"certificates.{written_key(own)}", raw, True)
+    certificate = _certificate(source, config.defaults, tuple(config.known_accounts))
     lines = [f"{key} = {written(value)}\n" for key, value in {**raw, "names": certificate.names}.items()]
     return certificate, "".join(lines)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from dnsbroker.config.model import CertificateConfig, Config, ProviderConfig
+from dnsbroker.config.certificate import CertificateConfig
+from dnsbroker.config.model import AcmeConfig, Config
 from dnsbroker.config.permissions import group_id, user_id
 from dnsbroker.config.toml import written_key
 from dnsbroker.errors import ConfigError
@@ -19,9 +21,11 @@ def check(config: Config) -> list[ConfigError]:
     """
     errors = list(config.broken.values())
     errors += _accounts(config, "", "secrets_group", config.secrets_group, group_id)
-    errors += _trust(config)
+    for account in config.known_accounts.values():
+        errors += _trust(config, account)
+        errors += _binding(config, account)
     for provider in config.providers.values():
-        errors += _secrets(provider)
+        errors += _secrets(provider.settings)
     for certificate in config.certificates.values():
         errors += _ownership(config, certificate)
     return errors
@@ -37,22 +41,28 @@ def _accounts(
         yield ConfigError(f"there is no {kind} {account}", path=str(config.path or ""), key=key, hint=hint)
 
 
-def _trust(config: Config) -> Iterator[ConfigError]:
-    if not config.acme.ca_bundle:
+def _binding(config: Config, account: AcmeConfig) -> Iterator[ConfigError]:
+    """The key of an external account binding is needed once: after that its file may be gone."""
+    if not (config.state_dir / "accounts" / account.name / "account.json").exists():
+        yield from _secrets(account)
+
+
+def _trust(config: Config, account: AcmeConfig) -> Iterator[ConfigError]:
+    if not account.ca_bundle:
         return
     import ssl
 
     try:
-        ssl.create_default_context(cafile=config.acme.ca_bundle)
+        ssl.create_default_context(cafile=account.ca_bundle)
     except (ssl.SSLError, OSError) as error:
-        message = f"{config.acme.ca_bundle} holds no certificates: {error}"
+        message = f"{account.ca_bundle} holds no certificates: {error}"
         hint = "it should hold certificates in PEM, -----BEGIN CERTIFICATE-----"
-        yield ConfigError(message, path=str(config.path or ""), key="[acme] ca_bundle", hint=hint)
+        yield ConfigError(message, path=str(config.path or ""), key=f"{account.table} ca_bundle", hint=hint)
 
 
-def _secrets(provider: ProviderConfig) -> Iterator[ConfigError]:
-    for each in dataclasses.fields(provider.settings):
-        value = getattr(provider.settings, each.name)
+def _secrets(settings: Any) -> Iterator[ConfigError]:
+    for each in dataclasses.fields(settings):
+        value = getattr(settings, each.name)
         if isinstance(value, Secret):
             try:
                 value.reveal()
@@ -64,3 +74,6 @@ def _ownership(config: Config, certificate: CertificateConfig) -> Iterator[Confi
     table = f"certificates.{written_key(certificate.name)}"
     yield from _accounts(config, table, "owner", certificate.owner, user_id)
     yield from _accounts(config, table, "group", certificate.group, group_id)
+    for copy in certificate.copies:
+        yield from _accounts(config, f"{table}.copies", "owner", copy.owner, user_id)
+        yield from _accounts(config, f"{table}.copies", "group", copy.group, group_id)

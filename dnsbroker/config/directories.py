@@ -21,6 +21,21 @@ KNOWN_DIRECTORIES = {
     "sectigo-ev": "https://acme.sectigo.com/v2/EV",
 }
 
+_STAGING = {"letsencrypt": "letsencrypt-staging", "google": "google-staging"}
+
+
+def staging_of(directory: str) -> str:
+    """The URL at which the CA with this ``directory`` (URL) lets people rehearse; empty where none is known."""
+    named = next((name for name, url in KNOWN_DIRECTORIES.items() if url == directory), "")
+    if named in _STAGING.values():
+        return directory
+    return KNOWN_DIRECTORIES[_STAGING[named]] if named in _STAGING else ""
+
+
+def read_staging(value: object) -> str:
+    """As ``read_directory``, or empty for none."""
+    return "" if value == "" else read_directory(value)
+
 
 def read_directory(value: object) -> str:
     """The directory's URL, from a known name or a URL. Raises Rejected."""

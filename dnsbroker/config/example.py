@@ -13,9 +13,10 @@ from typing import Any
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.config.adapters import Adapters
+from dnsbroker.config.certificate import CertificateConfig
 from dnsbroker.config.kinds import nearest
 from dnsbroker.config.load import SECTIONS
-from dnsbroker.config.model import CertificateConfig, Config, ProviderConfig
+from dnsbroker.config.model import Config, ProviderConfig
 from dnsbroker.config.reference import Entry, entries
 from dnsbroker.config.tables import clause
 from dnsbroker.config.toml import written, written_key
@@ -26,6 +27,7 @@ _FIRST = "powerdns"
 _NAME = "example.org"
 #: What works without being said, but not as anybody wants it.
 _NEEDED = ("contact", "agree_tos", "names")
+_NOTES = {"acme": "A further account has a table of its own, [accounts.NAME], with the same keys."}
 _SHORT_HEAD = "# The shortest configuration that works; `dnsbroker config example --all` shows every key.\n"
 _WHOLE_HEAD = """\
 # Every key of the configuration. What stands behind a # is the default, or an example where
@@ -65,7 +67,7 @@ def example(
 def _parts(providers: Mapping[str, type[Adapter]]) -> Iterable[_Part]:
     yield _Part("", entries(Config))
     for name, cls in SECTIONS.items():
-        yield _Part(name, entries(cls))
+        yield _Part(name, entries(cls), _NOTES.get(name, ""))
     for type_, adapter in providers.items():
         settings_class: type[Any] = adapter.Settings
         common = [

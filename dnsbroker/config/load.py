@@ -13,11 +13,11 @@ from typing import Any
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.config.adapters import Adapters
-from dnsbroker.config.certificates import gather
+from dnsbroker.config.certificate import CertificateConfig, CopyConfig
+from dnsbroker.config.certificates import gather, unusable
 from dnsbroker.config.files import configuration_path, read_configuration, state_directory
 from dnsbroker.config.model import (
     AcmeConfig,
-    CertificateConfig,
     Config,
     DNSConfig,
     PropagationConfig,
@@ -30,7 +30,7 @@ from dnsbroker.environment import variables
 
 #: The tables whose keys are the same in every configuration, in the order of the reference.
 SECTIONS: Mapping[str, type[Any]] = {"acme": AcmeConfig, "dns": DNSConfig, "propagation": PropagationConfig}
-TABLES = (*SECTIONS, "providers", "defaults", "certificates")
+TABLES = (*SECTIONS, "accounts", "providers", "defaults", "certificates")
 
 
 def from_file(
@@ -61,6 +61,7 @@ def _homes() -> dict[str, str]:
     """Where each key of the core belongs, in words that follow a verb."""
     homes = dict.fromkeys(key_names(CertificateConfig), "in [certificates.NAME] or [defaults]")
     homes["names"] = "in [certificates.NAME]"
+    homes |= {name: "in [[certificates.NAME.copies]]" for name in key_names(CopyConfig) if name not in homes}
     homes |= dict.fromkeys(key_names(ProviderConfig), "in [providers.NAME]")
     for section, cls in SECTIONS.items():
         homes |= dict.fromkeys(key_names(cls), f"in [{section}]")
@@ -83,6 +84,7 @@ def _config(
     config = Config(
         **values,
         **{name: _section(Table.of(document, name, tables.get(name, {})), cls) for name, cls in SECTIONS.items()},
+        accounts=_accounts(Table.of(document, "accounts", tables.get("accounts", {}))),
         providers=_providers(Table.of(document, "providers", tables.get("providers", {})), adapters),
         defaults=_defaults(Table.of(document, "defaults", tables.get("defaults", {}))),
         path=path,
@@ -94,6 +96,20 @@ def _config(
 def _section(table: Table, cls: type[Any]) -> Any:
     table.check_keys(key_names(cls))
     return table.build(cls)
+
+
+def _accounts(table: Table) -> dict[str, AcmeConfig]:
+    """The accounts beside ``[acme]``; their names are those of directories too."""
+    found = {}
+    for name, raw in table.raw.items():
+        if name == "default":
+            raise table.error(name, "the account default is [acme]", "write its keys into [acme]")
+        if reason := unusable(name, "an account"):
+            raise table.error(name, reason, "choose another name, for example [accounts.tcs]")
+        own = Table.of(table.document, f"accounts.{written_key(name)}", raw)
+        own.check_keys(key_names(AcmeConfig))
+        found[name] = own.build(AcmeConfig, name=name)
+    return found
 
 
 def _providers(table: Table, adapters: Mapping[str, type[Adapter]]) -> dict[str, ProviderConfig]:
@@ -111,5 +127,5 @@ def _defaults(table: Table) -> Mapping[str, object]:
 
 def _with_certificates(config: Config, table: Table) -> Config:
     directory = config.path.parent / "certificates.d" if config.path else None
-    found = gather(table, directory, config.state_dir / "certificates", config.defaults)
+    found = gather(table, directory, config.state_dir / "certificates", config.defaults, tuple(config.known_accounts))
     return replace(config, certificates=found.certificates, broken=found.broken)

@@ -13,24 +13,34 @@ from typing import Any, Literal
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.config import values
-from dnsbroker.config.directories import KNOWN_DIRECTORIES, read_directory
-from dnsbroker.config.tables import Mode, ReadableFile
+from dnsbroker.config.certificate import CertificateConfig
+from dnsbroker.config.directories import KNOWN_DIRECTORIES, read_directory, read_staging, staging_of
+from dnsbroker.config.tables import ReadableFile
+from dnsbroker.config.toml import written_key
 from dnsbroker.errors import ConfigError
-from dnsbroker.settings import Duration, Rejected, key
+from dnsbroker.settings import Duration, Rejected, Secret, key
 
-KeyType = Literal["ecdsa-p256", "ecdsa-p384", "rsa2048", "rsa3072", "rsa4096"]
 Require = Literal["all-reachable", "all", "resolvers", "none"]
 
 
 @dataclass(frozen=True)
 class AcmeConfig:
-    """``[acme]``: the CA, and what it is told. ``directory`` is a URL, ``contact`` holds URLs (``mailto:…``)."""
+    """``[acme]`` or ``[accounts.NAME]``: one account at a CA, and what the CA is told.
+
+    ``directory`` is a URL, ``contact`` holds URLs (``mailto:…``); the account in ``[acme]`` is called ``default``.
+    """
 
     directory: str = key(
         KNOWN_DIRECTORIES["letsencrypt"],
         doc=f"The CA: {', '.join(KNOWN_DIRECTORIES)}, or the URL of a directory.",
         example='"letsencrypt"',
         read=read_directory,
+    )
+    staging: str = key(
+        "",
+        doc="The URL of the CA's directory for --rehearse; known for letsencrypt and google.",
+        example='"https://staging.ca.example/directory"',
+        read=read_staging,
     )
     contact: tuple[str, ...] = key(
         (),
@@ -48,6 +58,19 @@ class AcmeConfig:
         doc="A PEM file with the certificates to trust for the CA's own TLS, instead of the system's.",
         example='"/etc/dnsbroker/ca.pem"',
     )
+    eab_kid: str = key(
+        "",
+        doc="The key identifier that the CA gave out for external account binding.",
+        example='"kid-1"',
+    )
+    eab_hmac_key: Secret | None = key(
+        None,
+        doc="The key that belongs to eab_kid, in base64url; it is read to register the account, and not kept.",
+        example='{ file = "/etc/dnsbroker/eab.key" }',
+    )
+    eab_algorithm: Literal["HS256", "HS384", "HS512"] = key(
+        "HS256", doc="The algorithm of eab_hmac_key: HS256, HS384 or HS512."
+    )
     proxy: str = key(
         "",
         doc="The HTTP proxy on the way to the CA, by default the environment's. Loopback, private and link-local "
@@ -55,6 +78,26 @@ class AcmeConfig:
         example='"http://proxy.example.org:3128"',
         read=values.read_proxy,
     )
+    name: str = "default"
+
+    def __post_init__(self) -> None:
+        if bool(self.eab_kid) != (self.eab_hmac_key is not None):
+            missing = "eab_hmac_key" if self.eab_kid else "eab_kid"
+            raise Rejected(
+                f"external account binding needs {missing} too",
+                key=missing,
+                hint="the CA gives out both, eab_kid and eab_hmac_key, for one account",
+            )
+
+    @property
+    def table(self) -> str:
+        """The table where it stands, for messages: ``[acme]`` or ``[accounts.NAME]``."""
+        return "[acme]" if self.name == "default" else f"[accounts.{written_key(self.name)}]"
+
+    @property
+    def rehearsal_directory(self) -> str:
+        """The URL of the CA's directory for a rehearsal, empty where none is known."""
+        return self.staging or staging_of(self.directory)
 
 
 @dataclass(frozen=True)
@@ -148,42 +191,10 @@ class ProviderConfig:
 
 
 @dataclass(frozen=True)
-class CertificateConfig:
-    """``[certificates.NAME]``: one certificate. ``names`` are identifiers; ``key_rotation`` in seconds if a duration.
-
-    ``remembered`` is true for one that stands in no configuration file, but was issued before by its names.
-    """
-
-    name: str
-    names: tuple[str, ...] = key(
-        (),
-        doc="The names in the certificate, by default the table's own NAME.",
-        example='["example.org", "*.example.org"]',
-        read=values.read_identifiers,
-    )
-    key_type: KeyType = key(
-        "ecdsa-p256", doc="The kind of private key: ecdsa-p256, ecdsa-p384, rsa2048, rsa3072 or rsa4096."
-    )
-    key_rotation: Literal["renewal", "never"] | Duration = key(
-        "renewal",
-        doc='When to make a new private key: at each "renewal", "never", or once the key is as old as a duration.',
-        example='"180d"',
-        read=values.read_key_rotation,
-    )
-    owner: str = key(
-        "",
-        doc="The user who owns privkey.pem and combined.pem, by default the one who runs dnsbroker.",
-        example='"root"',
-    )
-    group: str = key("", doc="The group of privkey.pem and combined.pem.", example='"ssl-cert"')
-    mode: Mode = key(0o600, doc="The mode of privkey.pem and combined.pem, in octal.", read=values.read_mode)
-    remembered: bool = False
-
-
-@dataclass(frozen=True)
 class Config:
     """A whole configuration. ``broken`` holds the error of each certificate that cannot be used; the others can.
 
+    ``accounts`` are those beside the one in ``[acme]``.
     ``environment`` is where proxies and ``{ env = … }`` come from; empty where the program gave the configuration.
     ``defaults`` is the table ``[defaults]`` as it was written, already found to be right.
     """
@@ -200,7 +211,25 @@ class Config:
         doc="How many requests to the CA may be under way at once; the certificates are all worked on together.",
         read=values.read_count,
     )
+    metrics: Path | None = key(
+        None,
+        doc="A file for Prometheus (textfile collector), rewritten whole after every run.",
+        example='"/var/lib/prometheus/node-exporter/dnsbroker.prom"',
+    )
+    alert_hooks: tuple[str, ...] = key(
+        (),
+        doc="Commands to run when something begins to need a person, then daily, and once when it is over; the story "
+        "comes on standard input, a line of it in DNSBROKER_SUMMARY.",
+        example='["mail -s dnsbroker hostmaster@example.org"]',
+    )
+    alert_after: Duration = key(
+        259_200.0,
+        doc="How long a certificate may fail before that needs a person; at once where a third of its remaining "
+        "lifetime is gone.",
+        read=values.read_positive_duration,
+    )
     acme: AcmeConfig = field(default_factory=AcmeConfig)
+    accounts: Mapping[str, AcmeConfig] = field(default_factory=dict)
     dns: DNSConfig = field(default_factory=DNSConfig)
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
     providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
@@ -209,6 +238,11 @@ class Config:
     defaults: Mapping[str, object] = field(default_factory=dict)
     path: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def known_accounts(self) -> Mapping[str, AcmeConfig]:
+        """Every CA account by name; the one in ``[acme]`` is ``default``."""
+        return {self.acme.name: self.acme, **self.accounts}
 
     @classmethod
     def load(

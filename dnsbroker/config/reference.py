@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from dnsbroker.config.directories import KNOWN_DIRECTORIES
 from dnsbroker.config.durations import show
-from dnsbroker.config.tables import Mode, ReadableFile, keys
+from dnsbroker.config.tables import Mode, ReadableFile, keys, row_class
 from dnsbroker.config.toml import written
 from dnsbroker.settings import Duration, Secret, described
 
@@ -89,6 +89,8 @@ def _default(default: object, hint: object) -> str:
 
 
 def _type(hint: object) -> str:
+    if row_class(hint) is not None:
+        return "array of tables"
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return " or ".join(_type(each) for each in typing.get_args(hint) if each is not types.NoneType)
     if typing.get_origin(hint) is Literal:

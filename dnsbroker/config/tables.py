@@ -131,6 +131,8 @@ class Table:
             return self._path(raw)
         if wanted == ReadableFile:
             return self._readable(raw)
+        if (row := row_class(wanted)) is not None:
+            return self._rows(name, raw, row)
         if wanted not in _PLAIN:
             raise TypeError(f"{name}: {wanted} needs a read function of its own")
         return _PLAIN[wanted](raw)
@@ -151,6 +153,20 @@ class Table:
         if not text or "\0" in text:
             raise Rejected("should be a path", hint='for example "/var/lib/dnsbroker"')
         return self.document.base / text
+
+    def _rows(self, name: str, raw: object, cls: type[Any]) -> tuple[Any, ...]:
+        """An array of tables, each of the shape ``cls``."""
+        if not isinstance(raw, list | tuple):
+            raise Rejected(f"should be tables, not {kinds.described(raw)}", hint=f"write [[{self._header(name)}]]")
+        found = []
+        for item in raw:
+            table = Table.of(self.document, self._header(name), item)
+            table.check_keys(key_names(cls))
+            found.append(table.build(cls))
+        return tuple(found)
+
+    def _header(self, name: str) -> str:
+        return f"{self.name}.{name}" if self.name else name
 
     def _readable(self, raw: object) -> str:
         if raw == "":
@@ -173,6 +189,12 @@ class Table:
             if name:
                 raise self.error(name, str(error), cure) from error
             raise ConfigError(str(error), path=self.document.path, key=f"[{self.name}]", hint=cure) from error
+
+
+def row_class(hint: object) -> type[Any] | None:
+    """The dataclass of which ``hint`` is a tuple, for an array of tables; None for any other type."""
+    inner = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else None
+    return inner if isinstance(inner, type) and dataclasses.is_dataclass(inner) else None
 
 
 def keys(cls: type[Any]) -> tuple[dataclasses.Field[Any], ...]:

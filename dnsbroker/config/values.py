@@ -23,6 +23,11 @@ def read_count(value: object) -> int:
     return read_integer(value, 1)
 
 
+def read_number(value: object) -> int:
+    """An integer, nought or more."""
+    return read_integer(value, 0)
+
+
 def read_port(value: object) -> int:
     """A port number."""
     return read_integer(value, 1, 65535)
@@ -154,3 +159,23 @@ def read_proxy(value: object) -> str:
     if text and not is_usable:
         raise Rejected("is not the URL of an HTTP proxy", hint='for example "http://proxy.example.org:3128"')
     return text
+
+
+_UNIT_LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.@\\-")
+
+
+def read_units(value: object) -> tuple[str, ...]:
+    """Names of systemd units (systemd.unit(5)), a service's with or without its ending."""
+    units = read_strings(value)
+    for unit in units:
+        if not unit or unit.startswith("-") or not set(unit) <= _UNIT_LETTERS:
+            hint = 'for example reload = ["nginx"]; a command of its own belongs in deploy_hooks'
+            raise Rejected(f"{unit!r} is no name of a unit", hint=hint)
+    return units
+
+
+def read_endpoints(value: object) -> tuple[str, ...]:
+    """Endpoints such as ``https://www.example.org``, each in its shortest form."""
+    from dnsbroker.endpoints import parse
+
+    return _each(read_strings(value), lambda text: str(parse(text)))
