@@ -107,6 +107,8 @@ def _host(host: str, text: str) -> str:
         canonical = names.owner(host).rstrip(".")
     except NameInvalid as error:
         raise Rejected(f"{text!r} is no endpoint: {error.message}", hint=_NAMED) from None
+    if "_" in canonical:  # RFC 6698 section 3 and every certificate
+        raise Rejected(f"{text!r} is no endpoint: a host name has no underscore", hint=_NAMED)
     if not canonical:
         raise Rejected(f"{text!r} is no endpoint: it has no host", hint=_SCHEMES)
     if _is_address(canonical):

@@ -25,6 +25,7 @@
     │   ├── OrderUnfinished [waited, retry_after]
     │   └── OrderFailed [problem_type, detail, identifier, subproblems]
     ├── PemInvalid [what, reason]
+    ├── ServiceUnreachable [endpoint, address, reason, untested]
     └── StoreError [path]
 
 ``transient`` is all that a retry asks. No field holds a secret. Exit statuses follow from the class, in one table
@@ -372,6 +373,19 @@ class PemInvalid(BrokerError):
         super().__init__(f"{what}: {reason}", hint=hint)
         self.what = what
         self.reason = reason
+
+
+class ServiceUnreachable(BrokerError):
+    """What ``endpoint`` serves at ``address`` cannot be seen; ``untested``: this host lacks a way there at all."""
+
+    kind = "service"
+
+    def __init__(self, endpoint: str, address: str, reason: str, *, untested: bool = False, hint: str = "") -> None:
+        super().__init__(f"{endpoint} at {address}: {reason}", hint=hint, transient=True)
+        self.endpoint = endpoint
+        self.address = address
+        self.reason = reason
+        self.untested = untested
 
 
 class StoreError(BrokerError):

@@ -94,6 +94,7 @@ def test_people_see_internationalised_names_as_they_write_them() -> None:
         ("https://192.0.2.1", "an address for a host"),
         ("https://[2001:db8::1]:443", "an address for a host"),
         ("https://2001:db8::1", "an address for a host"),
+        ("smtp://_25._tcp.mail.example.org", "a host name has no underscore"),
         ("https://www..example.org", "empty label"),
         ("https://www example.org", "bad label"),
         ("https://www.example.org\n", "bad label"),
