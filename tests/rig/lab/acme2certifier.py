@@ -15,8 +15,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.private_ca import write_authority
 from lab.pebble import fetch, write_listener_certificate
+from lab.private_ca import write_authority
 from lab.processes import Server, with_environment
 
 RIG = Path(__file__).parent.parent
