@@ -105,7 +105,7 @@ def test_types_that_the_acme_library_does_not_know_are_kept(kind: str) -> None:
 
 
 HINTED = {
-    "externalAccountRequired": "external account binding, which this version does not offer",
+    "externalAccountRequired": "set eab_kid and eab_hmac_key",
     "accountDoesNotExist": "state_dir/accounts",
     "rejectedIdentifier": "names",
     "caa": "CAA",

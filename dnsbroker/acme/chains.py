@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urljoin
 
+from dnsbroker import keys
 from dnsbroker.acme import hints
 from dnsbroker.errors import PemInvalid
 
@@ -30,6 +31,37 @@ def checked(text: str, host: str) -> str:
     if not blocks or _BLOCK.sub("", text).strip():
         raise _unusable(host, "it is not certificates in PEM alone")
     return "".join(_pem(block, host) for block in blocks)
+
+
+def leaf_der(pem: str) -> bytes:
+    """The first certificate in ``pem``, in DER. Raises PemInvalid."""
+    found = _BLOCK.search(pem)
+    try:
+        return base64.b64decode("".join(found[1].split()), validate=True) if found else _refuse_leaf()
+    except binascii.Error:
+        return _refuse_leaf()
+
+
+def _refuse_leaf() -> bytes:
+    raise PemInvalid("certificate", "there is none in PEM form", hint="it begins with -----BEGIN CERTIFICATE-----")
+
+
+def preferred(chains: Sequence[str], issuer: str) -> str | None:
+    """The chain whose topmost certificate was issued by the CA called ``issuer``; None where none was.
+
+    A name that is the same to the letter goes before one that differs in case. What cannot be read is passed over.
+    """
+    tops = [(chain, _top_issuer(chain)) for chain in chains]
+    exact = (chain for chain, top in tops if top == issuer)
+    similar = (chain for chain, top in tops if top.casefold() == issuer.casefold())
+    return next(exact, None) or next(similar, None)
+
+
+def _top_issuer(chain: str) -> str:
+    try:
+        return keys.top_issuer(chain)
+    except PemInvalid:
+        return ""
 
 
 def _pem(block: str, host: str) -> str:

@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from dnsbroker.acme import hints, problem
+from dnsbroker.acme import hints, problem, readable
 from dnsbroker.errors import DirectoryUnreachable
 from dnsbroker.transport import HTTPFailed, Reply
 
 
 @dataclass(frozen=True)
 class Directory:
-    """URLs exactly as the CA gave them; ``caa_identities`` are its names in CAA records."""
+    """URLs exactly as the CA gave them, empty where it does not offer the resource.
+
+    ``caa_identities`` are its names in CAA records, ``profiles`` what it says of each of its profiles;
+    ``external_account_required`` that an account here is bound to one that was opened elsewhere (section 7.3.4).
+    """
 
     new_nonce: str
     new_account: str
     new_order: str
+    revoke_cert: str = ""
+    key_change: str = ""
+    renewal_info: str = ""
     terms_of_service: str = ""
+    website: str = ""
     caa_identities: tuple[str, ...] = ()
+    profiles: Mapping[str, str] = field(default_factory=dict)
+    external_account_required: bool = False
 
 
 def read_directory(url: str, reply: Reply, now: datetime) -> Directory:
@@ -42,13 +52,12 @@ def read_directory(url: str, reply: Reply, now: datetime) -> Directory:
         found = json.loads(reply.body)
     except (ValueError, RecursionError):
         found = None
-    urls = _urls(found) if isinstance(found, Mapping) else None
-    if urls is None:
-        reason = "it names no newNonce, newAccount and newOrder" if isinstance(found, Mapping) else "it is not JSON"
+    needed = [_text(found, key) for key in ("newNonce", "newAccount", "newOrder")] if isinstance(found, dict) else []
+    if not needed or not all(needed):
+        reason = "it names no newNonce, newAccount and newOrder" if needed else "it is not JSON"
         hint = "acme.directory is to be the URL of an RFC 8555 directory, as the CA's documentation gives it"
         raise DirectoryUnreachable(f"{url} is no ACME directory: {reason}", url=url, hint=hint, transient=False)
-    meta = found.get("meta")
-    return Directory(*urls, *(_told(meta) if isinstance(meta, Mapping) else ()))
+    return _directory(found)
 
 
 def unread(url: str, failed: HTTPFailed) -> DirectoryUnreachable:
@@ -61,18 +70,32 @@ def unread(url: str, failed: HTTPFailed) -> DirectoryUnreachable:
     )
 
 
-def _urls(found: Mapping[str, object]) -> tuple[str, str, str] | None:
-    urls = tuple(found.get(key) for key in ("newNonce", "newAccount", "newOrder"))
-    match urls:
-        case (str(nonce), str(account), str(order)) if nonce and account and order:
-            return nonce, account, order
-    return None
+def _directory(found: Mapping[str, object]) -> Directory:
+    given = found.get("meta")
+    meta = given if isinstance(given, Mapping) else {}
+    identities, profiles = meta.get("caaIdentities"), meta.get("profiles")
+    return Directory(
+        new_nonce=_text(found, "newNonce"),
+        new_account=_text(found, "newAccount"),
+        new_order=_text(found, "newOrder"),
+        revoke_cert=_text(found, "revokeCert"),
+        key_change=_text(found, "keyChange"),
+        renewal_info=_text(found, "renewalInfo"),
+        terms_of_service=_text(meta, "termsOfService"),
+        website=_text(meta, "website"),
+        caa_identities=tuple(name for name in identities if isinstance(name, str))
+        if isinstance(identities, list)
+        else (),
+        profiles={name: readable.line(str(told)) for name, told in profiles.items()}
+        if isinstance(profiles, Mapping)
+        else {},
+        external_account_required=meta.get("externalAccountRequired") is True,
+    )
 
 
-def _told(meta: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
-    terms, identities = meta.get("termsOfService"), meta.get("caaIdentities")
-    listed = identities if isinstance(identities, list) else []
-    return terms if isinstance(terms, str) else "", tuple(name for name in listed if isinstance(name, str))
+def _text(found: Mapping[str, object], key: str) -> str:
+    value = found.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _redirect_hint(reply: Reply) -> str:

@@ -6,27 +6,41 @@ Pure words. A refusal of a request and a failed validation are different tables:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dnsbroker.names import challenge_name, shown
 from dnsbroker.transport import HTTPFailed
 
 THEIR_FAULT = "the fault is the CA's: try again later"
+BINDING_WANTED = (
+    "set eab_kid and eab_hmac_key to what the CA gave you (its site calls it external account binding, or EAB), "
+    "and run the command again"
+)
+BINDING_REFUSED = (
+    "compare eab_kid, eab_hmac_key and eab_algorithm with what the CA gave you; many CAs let a key bind one account "
+    "only, or for a few days: get a new one there"
+)
 _ACCOUNT_KEY = "the CA does not accept the account's key: move its directory below state_dir/accounts away"
+#: How a CA that pauses an account for failing too often says where to end that.
+_UNPAUSE = re.compile(r"https://[^\s<>\"]*unpause[^\s<>\"]*")
 _REFUSED = {
     "accountDoesNotExist": (
         "the account below state_dir/accounts belongs to another CA or was deleted there: move its directory away, "
         "and the next run registers a new one"
     ),
+    "alreadyReplaced": "another certificate has replaced this one at the CA: order without saying what is replaced",
+    "alreadyRevoked": "nothing is left to do: the certificate is revoked",
     "badCSR": "choose another key_type, or a new key with --new-key: the CA does not accept this one",
     "badNonce": "the CA keeps refusing its own nonces: try again later",
     "badPublicKey": _ACCOUNT_KEY,
+    "badRevocationReason": "choose another --reason: the CA does not take this one",
     "badSignatureAlgorithm": _ACCOUNT_KEY,
     "caa": "publish a CAA record that names this CA, or remove those that exclude it",
-    "externalAccountRequired": (
-        "this CA wants external account binding, which this version does not offer: choose another acme.directory"
-    ),
+    "externalAccountRequired": BINDING_WANTED,
+    "conflict": "the key belongs to another account: take another one",
     "invalidContact": "correct acme.contact: mail addresses, or an empty list",
+    "invalidProfile": "choose another profile, of those that the CA's directory names, or none",
     "malformed": "the CA did not understand the request: compare acme.directory with the CA's documentation",
     "rateLimited": "wait an hour or more before the next attempt: the CA's words name the limit",
     "rejectedIdentifier": "the CA does not issue for this name: correct names, or choose another acme.directory",
@@ -38,15 +52,27 @@ _REFUSED = {
 }
 
 
-def refused(kind: str, instance: str = "") -> str:
+def refused(kind: str, instance: str = "", detail: str = "") -> str:
     """What to do after the CA refused a request with a problem of type ``kind``; empty if nobody knows.
 
-    ``instance`` is the URL that the problem gave for a person (RFC 8555 section 7.3.3), or empty.
+    ``instance`` is the URL that came with it for a person (RFC 8555 section 7.3.3), or empty; ``detail`` its words.
     """
+    paused = _UNPAUSE.search(detail) if kind == "rateLimited" else None
+    if paused:
+        return f"the CA issues nothing for these names until you say that the cause is gone: open {paused[0]}"
     hint = _REFUSED.get(kind, "")
     if not instance:
         return hint
     return f"{hint}: open {instance}" if hint else f"open {instance}"
+
+
+def unrevoked(kind: str, *, by_own_key: bool) -> str:
+    """What to do after a revocation was refused with a problem of type ``kind``; empty if the usual hint will do."""
+    if kind not in ("unauthorized", "malformed"):
+        return ""
+    if by_own_key:
+        return "the CA does not know the certificate, or the key is not the certificate's: was it issued by this CA"
+    return "the certificate was ordered by another account, or at another CA: revoke it with its own private key"
 
 
 def invalid(kind: str, identifier: str, issuers: Sequence[str] = ()) -> str:

@@ -58,7 +58,10 @@ class Authorization:
 
 @dataclass(frozen=True)
 class Order:
-    """An order: its ``url`` resumes it until it ``expires``; ``certificate`` is a URL once it is ``valid``."""
+    """An order: its ``url`` resumes it until it ``expires``; ``certificate`` is a URL once it is ``valid``.
+
+    ``profile`` is the one that the CA says it follows, empty where it says none.
+    """
 
     url: str
     status: str
@@ -68,6 +71,7 @@ class Order:
     certificate: str
     expires: datetime | None
     problem: problem.Document
+    profile: str = ""
 
 
 def read_order(url: str, found: Mapping[str, object]) -> Order:
@@ -83,6 +87,7 @@ def read_order(url: str, found: Mapping[str, object]) -> Order:
         certificate=_text(found, "certificate"),
         expires=_moment(_text(found, "expires")),
         problem=problem.read(found.get("error")),
+        profile=_text(found, "profile"),
     )
 
 

@@ -7,6 +7,7 @@ absent, and unknown types stay as they are.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,9 @@ from dnsbroker.errors import Problem
 from dnsbroker.transport import Reply
 
 URN = "urn:ietf:params:acme:error:"
+#: Long enough for the link in it by which a CA lets a paused account go on.
+_LONGEST_DETAIL = 2000
+_TERMS = re.compile(r"<(https?://[^<>]*)>\s*;[^,]*\brel\s*=\s*\"?terms-of-service\b", re.IGNORECASE)
 _TRANSIENT_STATUS = frozenset({408, 500, 502, 503, 504})
 
 
@@ -71,7 +75,7 @@ def _type(value: Mapping[str, object]) -> str:
 
 def _text(value: Mapping[str, object], key: str) -> str:
     text = value.get(key)
-    return readable.line(text) if isinstance(text, str) else ""
+    return readable.line(text, _LONGEST_DETAIL) if isinstance(text, str) else ""
 
 
 def refusal(reply: Reply, *, what: str, host: str, now: datetime) -> Problem:
@@ -86,9 +90,17 @@ def refusal(reply: Reply, *, what: str, host: str, now: datetime) -> Problem:
         status=reply.status,
         retry_after=wait,
         subproblems=told.subproblems,
-        hint=_when(wait, now) or hints.refused(told.type, told.instance),
+        hint=_when(wait, now) or hints.refused(told.type, told.instance or _terms(told.type, reply), told.detail),
         transient=_is_transient(reply.status, told.type, wait),
     )
+
+
+def _terms(kind: str, reply: Reply) -> str:
+    """Where the new terms are, if that is what is to be agreed to (RFC 8555 section 7.3.3)."""
+    if kind != "userActionRequired":
+        return ""
+    found = (_TERMS.search(field) for field in reply.links)
+    return next((readable.line(match[1]) for match in found if match), "")
 
 
 def _is_transient(status: int, type: str, wait: float | None) -> bool:

@@ -25,13 +25,16 @@ from dnsbroker.transport import HTTPFailed, Reply, Session
 NONCE_ATTEMPTS = 20
 ATTEMPTS = 4
 PATIENCE = 30.0
+#: The payload of a POST-as-GET (RFC 8555 section 6.3).
+READ = b""
 _HEADERS = {"user-agent": f"dnsbroker/{__version__}", "accept-language": "en"}
 
 
 class Wire:
     """Requests to the CA whose directory is at ``directory_url``, at most as many at once as ``parallel`` lets through.
 
-    ``account_url`` is the ``kid`` of what is signed; empty until the account is known. Safe for concurrent use.
+    ``key`` signs; ``account_url`` is the ``kid`` of what is signed, empty until the account is known. Safe for
+    concurrent use.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class Wire:
         self.account_url = ""
         self.host = urlsplit(directory_url).netloc.rpartition("@")[2] or directory_url
         self._directory_url = directory_url
-        self._key = key
+        self.key = key
         self._session = session
         self._clock = clock
         self._parallel = parallel
@@ -62,29 +65,41 @@ class Wire:
         *,
         what: str,
         accept: str = "application/json",
-        by_key: bool = False,
+        key: AccountKey | None = None,
         deadline: Deadline | None = None,
     ) -> Reply:
         """The CA's reply to a signed POST, if it is a success; an empty payload is a POST-as-GET.
 
-        ``what`` names the request in errors; ``by_key`` signs with the key itself instead of the account's URL.
+        ``what`` names the request in errors. With a ``key`` that one signs and goes along, instead of the account's,
+        which is named by its URL.
         What is repeated is repeated within ``deadline``, or for half a minute.
         Raises Problem, AcmeError and DirectoryUnreachable.
         """
-        if not by_key and not self.account_url:
+        if key is None and not self.account_url:
             raise AcmeError(f"there is no account at {self.host} yet", hint="register first")
-        kid = "" if by_key else self.account_url
 
         async def attempt() -> Reply:
-            return await self._signed(url, payload, what, accept, kid)
+            return await self._signed(url, payload, what, accept, key)
 
         return await retrying(attempt, attempts=ATTEMPTS, deadline=deadline or self._patience())
 
-    async def _signed(self, url: str, payload: bytes, what: str, accept: str, kid: str) -> Reply:
+    async def get(self, url: str, *, what: str) -> Reply:
+        """The CA's reply to a plain GET of a public resource, if it is a success; tried once.
+
+        Raises Problem and AcmeError.
+        """
+        reply = await self._exchange("GET", url, what, {"accept": "application/json"})
+        self._nonces.keep(reply)
+        if refused := self._refusal(reply, what):
+            raise refused
+        return reply
+
+    async def _signed(self, url: str, payload: bytes, what: str, accept: str, key: AccountKey | None) -> Reply:
         """One request that counts: refused nonces are replaced on the way."""
+        signer, kid = (key, "") if key else (self.key, self.account_url)
         nonce = self._nonces.take() or await self._new_nonce()
         for left in reversed(range(NONCE_ATTEMPTS)):
-            body = self._key.sign(payload, url=url, nonce=nonce, kid=kid)
+            body = signer.sign(payload, url=url, nonce=nonce, kid=kid)
             headers = {"content-type": "application/jose+json", "accept": accept}
             reply = await self._exchange("POST", url, what, headers, body)
             refused = self._refusal(reply, what)
@@ -144,3 +159,15 @@ class Wire:
         if not isinstance(found, dict):
             raise AcmeError(f"{self.host} answered {what} with no JSON object", hint=hints.THEIR_FAULT)
         return found
+
+    def location(self, reply: Reply, what: str) -> str:
+        """Where the CA put ``what`` (in words). Raises AcmeError if it does not say."""
+        url = reply.headers.get("location", "")
+        if not url:
+            raise AcmeError(f"{self.host} did not say where {what} is", hint=hints.THEIR_FAULT)
+        return url
+
+
+def payload(members: Mapping[str, object]) -> bytes:
+    """The members as a request carries them."""
+    return json.dumps(members, indent=2).encode()

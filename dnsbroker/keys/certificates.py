@@ -1,33 +1,23 @@
-"""Keys, requests and certificates as PEM text: the one door to ``cryptography``.
+"""Certificates and their chains as PEM text, leaf first: what they say, and whether they belong together.
 
-A private key goes in and out as unencrypted PKCS#8, a chain leaf first. Nothing here touches the store or the network;
-only ``read_key`` opens a file. No error holds key material.
+A chain in the wrong order, cut off or of two issuers is refused: a daemon would start with it, its clients would not.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from dnsbroker.errors import ConfigError, PemInvalid
-
-_CURVES: dict[str, ec.EllipticCurve] = {"ecdsa-p256": ec.SECP256R1(), "ecdsa-p384": ec.SECP384R1()}
-_RSA_BITS = {"rsa2048": 2048, "rsa3072": 3072, "rsa4096": 4096}
-
-KEY_TYPES = (*_CURVES, *_RSA_BITS)
-
-_PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+from dnsbroker.errors import PemInvalid
+from dnsbroker.keys.private import kind_of, load
 
 
 @dataclass(frozen=True)
@@ -48,82 +38,9 @@ class Leaf:
     spki_sha256: str
 
 
-def generate(key_type: str) -> str:
-    """A new private key of ``key_type`` (one of KEY_TYPES); ValueError for another."""
-    if key_type in _CURVES:
-        return _text(ec.generate_private_key(_CURVES[key_type]))
-    if key_type in _RSA_BITS:
-        return _text(rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS[key_type]))
-    raise ValueError(f"no key type {key_type!r}")
-
-
-def _text(key: _PrivateKey) -> str:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-
-def csr(key_pem: str, names: Sequence[str]) -> bytes:
-    """A certificate signing request in DER (RFC 2986) for the identifiers ``names``, in their order.
-
-    They stand in the subject alternative name alone: a subject could only repeat one of them, and not a long one.
-    Raises PemInvalid where the key cannot be used.
-    """
-    key = _private_key(key_pem)
-    wanted = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-    request = x509.CertificateSigningRequestBuilder(x509.Name([])).add_extension(wanted, critical=False)
-    # RFC 5480 section 4: a digest no weaker than the curve
-    digest = hashes.SHA384() if _key_type(key.public_key()) == "ecdsa-p384" else hashes.SHA256()
-    return request.sign(key, digest).public_bytes(Encoding.DER)
-
-
-def key_type_of(key_pem: str) -> str:
-    """Which of KEY_TYPES the private key is. Raises PemInvalid where it is none of them."""
-    return _key_type(_private_key(key_pem).public_key())
-
-
 def matches(key_pem: str, certificate_pem: str) -> bool:
     """Whether the first certificate in ``certificate_pem`` certifies this private key. Raises PemInvalid."""
-    return _private_key(key_pem).public_key() == _public_key(_certificates(certificate_pem)[0])
-
-
-def read_key(path: Path) -> str:
-    """The private key in the PEM file ``path`` (PKCS#8, SEC1 or PKCS#1; certificates beside it do no harm).
-
-    Raises ConfigError where it cannot be read, is encrypted, or is none of KEY_TYPES.
-    """
-    try:
-        return _text(_private_key(path.read_bytes().decode("ascii", "replace")))
-    except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        hint = f"name a file with a private key in PEM; ls -l {path} shows who may read it"
-        raise ConfigError(f"cannot be read: {words}", path=str(path), hint=hint) from error
-    except PemInvalid as error:
-        raise ConfigError(error.message, path=str(path), hint=error.hint) from error
-
-
-def _private_key(pem: str) -> _PrivateKey:
-    """The key in ``pem``, if it is one that CAs accept."""
-    key_types = ", ".join(KEY_TYPES)
-    try:
-        key = load_pem_private_key(pem.encode(), password=None)
-    except TypeError as error:  # how the library says that it lacks a password
-        hint = "no command asks for a passphrase: decrypt a copy with `openssl pkey -in FILE -out COPY`"
-        raise PemInvalid("private key", "it is encrypted", hint=hint) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        hint = "a PEM file begins with -----BEGIN PRIVATE KEY-----; `openssl pkey -in FILE` writes one"
-        raise PemInvalid("private key", "there is none in PEM form that can be read", hint=hint) from error
-    if not isinstance(key, _PrivateKey) or _key_type(key.public_key()) not in KEY_TYPES:
-        kind = _key_type(key.public_key())
-        raise PemInvalid("private key", f"{kind} is not a key type to use here", hint=f"use one of {key_types}")
-    return key
-
-
-def _key_type(key: object) -> str:
-    if isinstance(key, rsa.RSAPublicKey):
-        return f"rsa{key.key_size}"
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        names = {curve.name: key_type for key_type, curve in _CURVES.items()}
-        return names.get(key.curve.name, f"ecdsa-{key.curve.name}")
-    return type(key).__name__.removesuffix("PublicKey").lower()
+    return load(key_pem).public_key() == public_key(loaded(certificate_pem)[0])
 
 
 def read_chain(pem: str) -> tuple[str, ...]:
@@ -131,7 +48,7 @@ def read_chain(pem: str) -> tuple[str, ...]:
 
     Raises PemInvalid where there is none, the leaf does not stand first, or one is not issued by the next.
     """
-    chain = _certificates(pem)
+    chain = loaded(pem)
     if len(chain) > 1 and _is_authority(chain[0]):
         raise PemInvalid("certificate chain", f"the first, {_called(chain[0])!r}, is a CA's, not the leaf")
     for issued, issuer in pairwise(chain):
@@ -143,19 +60,47 @@ def read_chain(pem: str) -> tuple[str, ...]:
 
 def describe(pem: str) -> Leaf:
     """The facts of the first certificate in ``pem``. Raises PemInvalid."""
-    leaf = _certificates(pem)[0]
+    leaf = loaded(pem)[0]
     return Leaf(
         names=_dns_names(leaf),
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
         serial=leaf.serial_number,
         issuer=_name(leaf.issuer),
-        key_type=_key_type(_public_key(leaf)),
+        key_type=kind_of(public_key(leaf)),
         spki_sha256=hashlib.sha256(_spki(leaf)).hexdigest(),
     )
 
 
-def _certificates(pem: str) -> list[x509.Certificate]:
+def top_issuer(chain_pem: str) -> str:
+    """Who issued the last certificate of the chain: its common name, or its whole name where it has none.
+
+    Raises PemInvalid.
+    """
+    return _name(loaded(chain_pem)[-1].issuer)
+
+
+def renewal_id(pem: str) -> str | None:
+    """By which name the CA knows the first certificate in ``pem`` (RFC 9773 section 4.1).
+
+    None where it does not say which key issued it. Raises PemInvalid.
+    """
+    leaf = loaded(pem)[0]
+    try:
+        issuer = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+    # DER is two's complement: a serial number whose first bit is set gets an octet before it.
+    serial = leaf.serial_number.to_bytes(leaf.serial_number.bit_length() // 8 + 1, signed=True)
+    return f"{_base64url(issuer)}.{_base64url(serial)}" if issuer else None
+
+
+def _base64url(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).decode().rstrip("=")
+
+
+def loaded(pem: str) -> list[x509.Certificate]:
+    """The certificates in ``pem``, at least one. Raises PemInvalid."""
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
@@ -165,7 +110,8 @@ def _certificates(pem: str) -> list[x509.Certificate]:
     return found
 
 
-def _public_key(certificate: x509.Certificate) -> CertificatePublicKeyTypes:
+def public_key(certificate: x509.Certificate) -> CertificatePublicKeyTypes:
+    """The certificate's public key. Raises PemInvalid."""
     try:
         return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -1,0 +1,31 @@
+"""Keys, requests and certificates as PEM text: the one door to ``cryptography``.
+
+A private key goes in and out as unencrypted PKCS#8, a chain leaf first. Nothing here touches the store or the network;
+only what is called ``read_key`` and ``read_request`` opens a file. No error holds key material.
+"""
+
+from dnsbroker.keys.certificates import Leaf, describe, matches, read_chain, renewal_id, top_issuer
+from dnsbroker.keys.private import KEY_TYPES, generate, key_type_of, pkcs8, read_key, spki_sha256_of
+from dnsbroker.keys.requests import Request, csr, read_request, request_matches
+from dnsbroker.keys.revocation import crl_urls, revoked_at
+
+__all__ = [
+    "KEY_TYPES",
+    "Leaf",
+    "Request",
+    "crl_urls",
+    "csr",
+    "describe",
+    "generate",
+    "key_type_of",
+    "matches",
+    "pkcs8",
+    "read_chain",
+    "read_key",
+    "read_request",
+    "renewal_id",
+    "request_matches",
+    "revoked_at",
+    "spki_sha256_of",
+    "top_issuer",
+]
