@@ -38,7 +38,7 @@ def _uris(names: list[x509.GeneralName] | None) -> Iterator[str]:
     return (name.value for name in names or () if isinstance(name, x509.UniformResourceIdentifier))
 
 
-def revoked_at(crl: bytes, chain_pem: str, *, now: datetime) -> datetime | None:
+def revoked_at(crl: bytes, chain_pem: str, now: datetime) -> datetime | None:
     """When the leaf of ``chain_pem`` was revoked, by the list ``crl`` in DER or PEM; None if it is not on it.
 
     The moment is aware, in UTC; ``now`` (aware) is for the list's own dates. Raises PemInvalid where the list cannot be
