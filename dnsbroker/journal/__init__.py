@@ -1,14 +1,45 @@
 """The memory of everything we put into DNS, kept from before the first request until the last trace is gone.
 
-The journal is one SQLite file below ``state_dir``, shared by every process on this host. It is also the writer's queue.
+And of what has to outlive a run: failures and demands, plans of deployments, renewal advice, barred keys, history. The
+journal is one SQLite file below ``state_dir``, shared by every process on this host. It is also the writer's queue.
 A network file system is not supported.
 """
 
 from __future__ import annotations
 
 from dnsbroker.journal.answers import Answers
+from dnsbroker.journal.attempts import Attempt, Attempts, spacing
+from dnsbroker.journal.backoffs import Backoff, Backoffs
+from dnsbroker.journal.barred import Barred
 from dnsbroker.journal.database import Journal
+from dnsbroker.journal.deployments import Deployments, Step
+from dnsbroker.journal.history import Entry, History
 from dnsbroker.journal.leases import Lease, Leases, State
+from dnsbroker.journal.observations import Observations, Observed
+from dnsbroker.journal.renewal_answers import Answer, RenewalAnswers
 from dnsbroker.journal.runs import FileLock, Run, Runs
 
-__all__ = ["Answers", "FileLock", "Journal", "Lease", "Leases", "Run", "Runs", "State"]
+__all__ = [
+    "Answer",
+    "Answers",
+    "Attempt",
+    "Attempts",
+    "Backoff",
+    "Backoffs",
+    "Barred",
+    "Deployments",
+    "Entry",
+    "FileLock",
+    "History",
+    "Journal",
+    "Lease",
+    "Leases",
+    "Observations",
+    "Observed",
+    "RenewalAnswers",
+    "Run",
+    "Runs",
+    "State",
+    "Step",
+    "spacing",
+]

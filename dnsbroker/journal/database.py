@@ -13,36 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dnsbroker.errors import StoreError
+from dnsbroker.journal.layouts import STEPS
 
-_LAYOUT = 1
 _BUSY_SECONDS = 10.0
-_SCHEMA = """
-CREATE TABLE lease (
-    id INTEGER PRIMARY KEY,
-    run TEXT NOT NULL,
-    provider TEXT NOT NULL,
-    zone TEXT NOT NULL,
-    name TEXT NOT NULL,
-    type TEXT NOT NULL,
-    value TEXT NOT NULL,
-    ttl INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('wanted', 'sending', 'present', 'unwanted', 'closed')),
-    foreign_value INTEGER NOT NULL DEFAULT 0,
-    unasked INTEGER NOT NULL DEFAULT 0,
-    created REAL NOT NULL,
-    expires REAL,
-    suspect_until REAL,
-    write INTEGER,
-    serial INTEGER,
-    closed REAL,
-    withdrawer TEXT,
-    trouble TEXT
-);
-CREATE INDEX lease_open ON lease (zone, state) WHERE state <> 'closed';
-CREATE INDEX lease_name ON lease (name, type);
-CREATE TABLE write (id INTEGER PRIMARY KEY, zone TEXT NOT NULL, at REAL NOT NULL);
-CREATE TABLE denial (name TEXT PRIMARY KEY, until REAL NOT NULL);
-"""
 
 
 class Journal:
@@ -71,18 +44,23 @@ class Journal:
         self._lay_out()
 
     def _lay_out(self) -> None:
+        """Bring the file to the present layout, in one transaction; one that has it already is only looked at."""
+        if self._layout() == len(STEPS):
+            return
         with self.transaction() as database:
-            layout = int(database.execute("PRAGMA user_version").fetchone()[0])
-            if layout > _LAYOUT:
+            layout = self._layout()
+            if layout > len(STEPS):
                 raise StoreError(
                     f"{self.path}: written by a newer dnsbroker (layout {layout})",
                     path=str(self.path),
                     hint="use the newer program, or another state_dir",
                 )
-            if layout == 0:
-                for statement in _SCHEMA.split(";"):
-                    database.execute(statement)
-                database.execute(f"PRAGMA user_version = {_LAYOUT}")
+            for statement in "".join(STEPS[layout:]).split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+    def _layout(self) -> int:
+        return int(self.rows("PRAGMA user_version")[0][0])
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -1,0 +1,142 @@
+"""How often in a row a certificate has failed, and when it is tried again by itself; across processes.
+
+After the n-th failure it waits 1 minute, 10 minutes, 100 minutes, and a day from then on, each up to a tenth shorter or
+longer, so that no two hosts come back together. Failed validations are counted by name and CA as well: a run of them
+stops before the CA's own limit. Whether anybody abides by this is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dnsbroker.clock import Clock
+from dnsbroker.errors import BrokerError
+from dnsbroker.journal.database import Journal
+from dnsbroker.journal.moments import CLOCK_SLACK, at
+
+_SPACING = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=100), timedelta(days=1))
+_JITTER = 0.1
+# Let's Encrypt allows five for each name, account and hour; the last one is left to a person.
+_VALIDATIONS = 4
+_WINDOW = timedelta(hours=1).total_seconds()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A series of ``failures`` with no success between them, and the error of the last. Moments are aware, UTC."""
+
+    certificate: str
+    failures: int
+    since: datetime
+    last: datetime
+    next_try: datetime
+    kind: str
+    message: str
+    hint: str
+
+
+def spacing(failures: int, share: float) -> timedelta:
+    """How long to wait after so many failures in a row; ``share``, from 0 to 1, chooses within the jitter."""
+    step = _SPACING[min(max(failures, 1), len(_SPACING)) - 1]
+    return step * (1 - _JITTER + 2 * _JITTER * share)
+
+
+class Attempts:
+    """The failures in a journal. ``share`` gives a number from 0 to 1 for the jitter. Each method raises StoreError."""
+
+    def __init__(self, journal: Journal, clock: Clock, share: Callable[[], float] = random.random) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._share = share
+
+    def failed(self, certificate: str, error: BrokerError) -> Attempt:
+        """Write down that ``certificate`` has failed with ``error``; what is known about it then."""
+        now = self._now()
+        with self._journal.transaction() as database:
+            before = self._read(database, certificate)
+            failures = before["failures"] + 1 if before else 1
+            database.execute(
+                "INSERT OR REPLACE INTO attempt (certificate, failures, since, last, next_try, kind, message, hint)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(certificate, failures, before["since"] if before else now, now),
+                    now + spacing(failures, self._share()).total_seconds(),
+                    *(error.kind, error.message, error.hint),
+                ),
+            )
+            return _attempt(self._read(database, certificate))
+
+    def succeeded(self, certificate: str) -> None:
+        """Forget its failures: the series is over."""
+        self.forget(certificate)
+
+    def of(self, certificate: str) -> Attempt | None:
+        """The present series of failures; None where the last attempt succeeded, or none was made."""
+        rows = self._journal.rows("SELECT * FROM attempt WHERE certificate = ?", (certificate,))
+        if rows and rows[0]["last"] > self._now() + CLOCK_SLACK:
+            with self._journal.transaction() as database:
+                rows = [self._read(database, certificate)]
+        return _attempt(rows[0]) if rows else None
+
+    def forget(self, certificate: str) -> None:
+        """Forget what is known about ``certificate``."""
+        with self._journal.transaction() as database:
+            database.execute("DELETE FROM attempt WHERE certificate = ?", (certificate,))
+
+    def validation_failed(self, directory_url: str, identifiers: Iterable[str]) -> None:
+        """Write down that the CA at ``directory_url`` tried to validate ``identifiers``, in vain."""
+        now = self._now()
+        with self._journal.transaction() as database:
+            database.execute(
+                "DELETE FROM failed_validation WHERE at <= ? OR at > ?", (now - _WINDOW, now + CLOCK_SLACK)
+            )
+            database.executemany(
+                "INSERT INTO failed_validation (directory, identifier, at) VALUES (?, ?, ?)",
+                [(directory_url, identifier, now) for identifier in set(identifiers)],
+            )
+
+    def validations_free_at(self, directory_url: str, identifiers: Iterable[str]) -> datetime | None:
+        """When all of ``identifiers`` may be validated again by the CA; None where they may be now."""
+        moments = (self._free_at(directory_url, identifier) for identifier in set(identifiers))
+        latest = max((moment for moment in moments if moment is not None), default=None)
+        return None if latest is None else at(latest)
+
+    def _free_at(self, directory: str, identifier: str) -> float | None:
+        now = self._now()
+        rows = self._journal.rows(
+            "SELECT at FROM failed_validation WHERE directory = ? AND identifier = ? AND at > ? AND at <= ?"
+            " ORDER BY at DESC LIMIT ?",
+            (directory, identifier, now - _WINDOW, now + CLOCK_SLACK, _VALIDATIONS),
+        )
+        return rows[-1]["at"] + _WINDOW if len(rows) == _VALIDATIONS else None
+
+    def _read(self, database: sqlite3.Connection, certificate: str) -> sqlite3.Row:
+        """The row as it is, its moments moved back first where the clock was ahead when it was written."""
+        now = self._now()
+        database.execute(
+            "UPDATE attempt SET since = min(since, ?1), next_try = next_try - (last - ?1), last = ?1"
+            " WHERE certificate = ?2 AND last > ?3",
+            (now, certificate, now + CLOCK_SLACK),
+        )
+        row: sqlite3.Row = database.execute("SELECT * FROM attempt WHERE certificate = ?", (certificate,)).fetchone()
+        return row
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def _attempt(row: sqlite3.Row) -> Attempt:
+    return Attempt(
+        certificate=row["certificate"],
+        failures=row["failures"],
+        since=at(row["since"]),
+        last=at(row["last"]),
+        next_try=at(row["next_try"]),
+        kind=row["kind"],
+        message=row["message"],
+        hint=row["hint"],
+    )

@@ -1,0 +1,175 @@
+"""What was written, withdrawn, asked, answered and deployed, and by which run: kept for half a year, then forgotten.
+
+Events come in as they are told and are put on disk at most once a second, so that a story costs no time. What a killed
+run did not get to write here is told by its leases, which are on disk before anything is sent. Listening never fails:
+an event that cannot be written waits for the next time. An unknown kind of event is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dnsbroker.errors import StoreError
+from dnsbroker.journal.database import Journal
+from dnsbroker.journal.moments import at
+from dnsbroker.names import challenge_name
+
+_ASKED = ("account", "held", "order", "resumed", "asked", "validated", "place")
+_ANSWERED = ("failed", "issued", "key", "not_replacing", "revoked", "guarded", "deleted", "imported")
+_WRITTEN = ("written", "withdrawn", "left", "swept")
+_DEPLOYED = ("copied", "hook", "reloaded", "verified", "deploy_failed")
+#: The kinds of events that are kept.
+KINDS = frozenset((*_ASKED, *_ANSWERED, *_WRITTEN, *_DEPLOYED))
+
+# By this row a run says that it came to write down all it had to tell.
+_ENDED = "ended"
+_KEPT = timedelta(days=180).total_seconds()
+_MOST_ROWS = 50_000
+_MOST_WAITING = 5_000
+_PERIOD = 1.0
+_LONGEST_TEXT = 2_000
+_LONGEST_LIST = 100
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event of the past: its ``time`` (aware, UTC), the ``run`` that told it, and the event's own fields."""
+
+    time: datetime
+    run: str
+    command: str
+    event: str
+    certificate: str
+    fields: Mapping[str, object]
+
+
+class History:
+    """The past in a journal, to which the run ``run_id``, called as ``command``, adds its events."""
+
+    def __init__(self, journal: Journal, run_id: str, command: str = "") -> None:
+        self._journal = journal
+        self._run = run_id
+        self._command = command
+        self._waiting: list[tuple[object, ...]] = []
+        self._flushed = 0.0
+        self._has_rows = False
+
+    def note(self, event: Mapping[str, object]) -> None:
+        """Keep ``event`` where its kind is one that is kept. Raises nothing."""
+        kind = str(event.get("event", ""))
+        if kind not in KINDS or len(self._waiting) >= _MOST_WAITING:
+            return
+        moment = datetime.fromisoformat(str(event["time"])).timestamp()
+        self._waiting.append(self._row(moment, kind, event))
+        if not 0 <= moment - self._flushed < _PERIOD:
+            self._flushed = moment
+            try:
+                self.flush()
+            except StoreError:
+                return  # whoever cannot write the journal hears of it where that matters
+
+    def _row(self, moment: float, kind: str, event: Mapping[str, object]) -> tuple[object, ...]:
+        fields = {key: _short(value) for key, value in event.items() if key not in ("event", "time", "certificate")}
+        certificate = str(event.get("certificate", ""))
+        return moment, self._run, self._command, kind, certificate, json.dumps(fields, default=str)
+
+    def flush(self) -> None:
+        """Put on disk what waits for it. Raises StoreError, and what waits goes on waiting."""
+        if not self._waiting:
+            return
+        newest = float(str(self._waiting[-1][0]))
+        with self._journal.transaction() as database:
+            _insert(database, self._waiting)
+            database.execute("DELETE FROM event WHERE at < ?", (newest - _KEPT,))
+            database.execute("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (_MOST_ROWS,))
+        self._waiting.clear()
+        self._has_rows = True
+
+    def close(self) -> None:
+        """Put on disk what waits, and that nothing is missing. May be called more than once. Raises StoreError."""
+        self.flush()
+        if self._has_rows:
+            with self._journal.transaction() as database:
+                _insert(database, [(self._flushed, self._run, self._command, _ENDED, "", "{}")])
+            self._has_rows = False
+
+    def entries(self, certificate: str = "", since: datetime | None = None) -> tuple[Entry, ...]:
+        """What happened, oldest first: all of it, or what concerns ``certificate``, or ``since`` a moment (aware).
+
+        An event that names no certificate concerns one if it is about an owner name at which that one is validated.
+        Raises StoreError.
+        """
+        rows = self._journal.rows("SELECT * FROM event WHERE event <> ? ORDER BY at, id", (_ENDED,))
+        told = [_entry(row) for row in rows]
+        found = sorted([*told, *self._untold(told)], key=lambda entry: entry.time)
+        if certificate:
+            owners = _owners(certificate, told)
+            found = [entry for entry in found if _is_about(entry, certificate, owners)]
+        return tuple(entry for entry in found if since is None or entry.time >= since)
+
+    def _untold(self, told: Sequence[Entry]) -> list[Entry]:
+        """What the leases know of runs that were killed, or that kept no history, and that those did not tell."""
+        rows = self._journal.rows(
+            "SELECT lease.*, write.at AS written FROM lease JOIN write ON write.id = lease.write"
+            " WHERE NOT lease.foreign_value AND lease.state <> 'wanted' ORDER BY lease.id"
+        )
+        ended = {row["run"] for row in self._journal.rows("SELECT run FROM event WHERE event = ?", (_ENDED,))}
+        known = {(entry.run, entry.event, name) for entry in told for name in _listed(entry.fields.get("names"))}
+        found = [entry for row in rows for entry in _lease_entries(row) if entry.run not in ended]
+        return [entry for entry in found if (entry.run, entry.event, str(entry.fields["name"])) not in known]
+
+
+def _insert(database: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    database.executemany(
+        "INSERT INTO event (at, run, command, event, certificate, fields) VALUES (?, ?, ?, ?, ?, ?)", rows
+    )
+
+
+def _short(value: object) -> object:
+    """``value`` with its texts and lists cut to what a history needs of them."""
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT - 1] + "…"
+    if isinstance(value, Mapping):
+        return {str(key): _short(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(item) for item in value[:_LONGEST_LIST]]
+    return value
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(at(row["at"]), row["run"], row["command"], row["event"], row["certificate"], json.loads(row["fields"]))
+
+
+def _lease_entries(row: sqlite3.Row) -> list[Entry]:
+    fields = {"provider": row["provider"], "zone": row["zone"], "name": row["name"], "names": [row["name"]]}
+    written = Entry(at(row["written"]), row["run"], "", "written", "", {**fields, "serial": row["serial"]})
+    if row["closed"] is None:
+        return [written]
+    return [written, Entry(at(row["closed"]), row["withdrawer"] or row["run"], "", "withdrawn", "", fields)]
+
+
+def _owners(certificate: str, told: Sequence[Entry]) -> frozenset[str]:
+    """The owner names at which the CA looked for records of ``certificate``, as far as the history tells."""
+    about = [entry.fields for entry in told if entry.certificate == certificate]
+    names = {name for fields in about for name in (*_listed(fields.get("names")), *_listed(fields.get("identifier")))}
+    challenges = {challenge_name(name) for name in names}
+    places = [entry.fields for entry in told if entry.event == "place"]
+    return frozenset((*challenges, *(str(place["owner"]) for place in places if place.get("name") in challenges)))
+
+
+def _is_about(entry: Entry, certificate: str, owners: frozenset[str]) -> bool:
+    if entry.certificate:
+        return entry.certificate == certificate
+    named = {name for key in ("name", "names", "owner") for name in _listed(entry.fields.get(key))}
+    return not named.isdisjoint(owners)
+
+
+def _listed(value: object) -> list[str]:
+    """The names in a field, which holds one, several or none."""
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return [value] if isinstance(value, str) else []
