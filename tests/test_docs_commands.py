@@ -76,7 +76,7 @@ def test_the_table_of_exit_statuses_is_the_program_s() -> None:
         int(status) for row in pages.rows(pages.section(PAGE, "## Exit status")) for status in row[0].split(",")
     }
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BrokerError)]
-    assert statuses == {exit_status.of(kind.__new__(kind)) for kind in kinds} | {exit_status.DONE, 130, 143}
+    assert statuses == {exit_status.of(kind.__new__(kind)) for kind in kinds} | {exit_status.DONE, exit_status.CHECK, 130, 143}
 
 
 def test_the_order_of_exit_statuses_is_the_program_s() -> None:
