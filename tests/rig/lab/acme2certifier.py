@@ -1,15 +1,17 @@
 """acme2certifier, the lab's second ACME server: another code base than Pebble's, with what Pebble 2.4 lacks.
 
-Rule: it validates for real, through the resolver it is given, and it issues below a root and an intermediate of the
-lab's own. Refused: anything beyond loopback, and writing anywhere but in its directory.
+Rule: it validates for real, through the resolver it is given, unless it is told to trust; it issues below a root and an
+intermediate of the lab's own. Refused: anything beyond loopback, and writing anywhere but in its directory.
 """
 
 from __future__ import annotations
 
 import configparser
+import contextlib
 import datetime
 import json
 import re
+import sqlite3
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
@@ -31,6 +33,7 @@ class SecondCA(Server):
 
     Attributes:
         resolver: an IP address; the port is always 53.
+        trusting: whether it finds every challenge proved, unseen.
         binding_keys: keys for external account binding by kid, base64url; given, it demands one.
         profiles: what it advertises, by name; at least two, since with one alone it takes any name for that one.
         lifetime: of certificates.
@@ -48,10 +51,12 @@ class SecondCA(Server):
         port: int = 14600,
         binding_keys: Mapping[str, str] | None = None,
         profiles: Mapping[str, str] | None = None,
+        trusting: bool = False,
         name: str = "second-ca",
     ) -> None:
         super().__init__(name, directory, address=address, port=port)
         self.resolver = resolver
+        self.trusting = trusting
         self.binding_keys = dict(binding_keys or {})
         self.profiles = dict(profiles or {})
         self.lifetime = DEFAULT_LIFETIME
@@ -107,7 +112,11 @@ class SecondCA(Server):
                 "lifetime_seconds": str(self.lifetime.total_seconds()),
                 "crl_url": self.crl_url if self.crl else "",
             },
-            "Challenge": {"http_01_support": "False", "tls_alpn_01_support": "False"},
+            "Challenge": {
+                "http_01_support": "False",
+                "tls_alpn_01_support": "False",
+                "challenge_validation_disable": str(self.trusting),
+            },
             "Directory": {"tos_url": "https://localhost/terms"},
             "Order": {"profiles": json.dumps(self.profiles)} if self.profiles else {},
             "Renewalinfo": {
@@ -125,7 +134,11 @@ class SecondCA(Server):
 
     def command(self) -> Sequence[str | Path]:
         """The server in the foreground."""
-        environment = {"PYTHONPATH": str(RIG), "ACME_SRV_CONFIGFILE": str(self.directory / "acme_srv.cfg")}
+        environment = {
+            "PYTHONPATH": str(RIG),
+            "ACME_SRV_CONFIGFILE": str(self.directory / "acme_srv.cfg"),
+            **({"ACME2CERTIFIER_I_KNOW_THE_RISK": "1"} if self.trusting else {}),
+        }
         program: list[str | Path] = [
             sys.executable,
             "-m",
@@ -148,6 +161,11 @@ class SecondCA(Server):
         self.stop()
         self.write_files()
         self.start()
+
+    def profiles_ordered(self) -> list[str]:
+        """The profile of each order so far, in their order; empty where none was asked for."""
+        with contextlib.closing(sqlite3.connect(self.directory / "acme_srv.db")) as database:
+            return [profile or "" for (profile,) in database.execute("SELECT profile FROM orders ORDER BY id")]
 
     def requests(self, path: str = "/") -> list[str]:
         """The requests so far whose path begins so, "METHOD PATH STATUS" each, in their order."""
