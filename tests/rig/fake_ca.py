@@ -1,7 +1,8 @@
 """A small ACME server (RFC 8555) on loopback that says yes, or at any point what a test scripts.
 
 Rule: it is strict where the protocol is: a nonce counts once, the signed URL is the URL, the signature verifies under
-the account's key. Left to itself it validates every challenge at once and issues. Keys here are for tests.
+the account's key. Left to itself it validates every challenge at once and issues, knows no certificate to renew or to
+revoke and offers no profile. Keys here are for tests.
 """
 
 from __future__ import annotations
@@ -11,22 +12,26 @@ import functools
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from acme import jws
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from josepy import json_util, jwk
 
+from acme_replies import URN, Post, answer, refusal
 from dnsbroker.acme import Client
 from dnsbroker.testing import FakeClock
 from dnsbroker.transport import Connections
+from fake_accounts import Accounts, public
 from loopback import LoopbackServer, Request, Response
 
-URN = "urn:ietf:params:acme:error:"
+__all__ = ["CHAIN", "URN", "FakeCA", "Post", "Stage", "account_key", "answer", "opened", "pem", "refusal", "scenario"]
+
 CHAIN = "-----BEGIN CERTIFICATE-----\nMAoCAQE=\n-----END CERTIFICATE-----\n"
 
 
@@ -49,44 +54,14 @@ def _made(kind: str) -> str:
     return pem(ec.generate_private_key(curves[kind]))
 
 
-@dataclass(frozen=True)
-class Post:
-    """A signed request: the path, the protected header as it was sent, the payload, the whole body."""
-
-    path: str
-    protected: Mapping[str, Any]
-    payload: bytes
-    body: bytes
-
-    def json(self) -> Any:
-        """The payload as JSON."""
-        return json.loads(self.payload)
-
-
-def _public(members: Mapping[str, object]) -> jwk.JWK:
-    key = jwk.JWK.from_json(members)
-    assert isinstance(key, jwk.JWK)
-    return key
-
-
-def answer(status: int, content: object, **headers: str) -> Response:
-    """A reply with ``content`` as JSON; ``retry_after`` is the header Retry-After."""
-    kind = "application/problem+json" if status >= 400 else "application/json"
-    told = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Response(status, (("Content-Type", kind), *told), json.dumps(content).encode())
-
-
-def refusal(status: int, type: str, detail: str = "no", **headers: str) -> Response:
-    """A problem document of that type."""
-    return answer(status, {"type": URN + type, "detail": detail, "status": status}, **headers)
-
-
 @dataclass
 class FakeCA:
     """The server's state. ``scripts[path]`` are replies that replace the next ones at that path, ``"order/1"`` say.
 
     A scripted reply brings a nonce of its own unless it has a Replay-Nonce header. ``rejects`` says of each POST
-    whether its nonce is refused whatever it is.
+    whether its nonce is refused whatever it is. ``absent`` are members of the directory that it does without.
+    ``windows`` are answers about renewal by certificate identifier; ``issued`` says by whom a certificate (DER) was
+    ordered, ``revoked`` for which reason it is no longer valid; ``replaced`` are identifiers of predecessors.
     """
 
     posts: list[Post] = field(default_factory=list)
@@ -94,7 +69,11 @@ class FakeCA:
     rejects: Iterator[bool] = field(default_factory=lambda: itertools.repeat(False))
     meta: dict[str, object] = field(default_factory=dict)
     challenge_types: tuple[str, ...] = ("http-01", "dns-01")
-    accounts: dict[str, jwk.JWK] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    windows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    issued: dict[bytes, str] = field(default_factory=dict)
+    revoked: dict[bytes, int] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
     orders: dict[int, dict[str, Any]] = field(default_factory=dict)
     authorizations: dict[int, dict[str, Any]] = field(default_factory=dict)
     _nonces: set[str] = field(default_factory=set)
@@ -102,6 +81,12 @@ class FakeCA:
 
     def __post_init__(self) -> None:
         self.server = LoopbackServer(self._answer)
+        self.members = Accounts(self.url)
+
+    @property
+    def accounts(self) -> dict[str, jwk.JWK]:
+        """The accounts' keys by URL."""
+        return self.members.keys
 
     def url(self, path: str) -> str:
         """The URL of a path of ours."""
@@ -128,11 +113,21 @@ class FakeCA:
         return replace(told, headers=(*told.headers, ("Replay-Nonce", self.nonce())))
 
     def _read(self, path: str) -> Response:
+        place, _, name = path.partition("/")
+        if place == "renewal-info" and name:
+            return answer(200, self.windows[name]) if name in self.windows else refusal(404, "malformed", "not ours")
         if path != "dir":
             return Response(200 if path == "new-nonce" else 405)
-        urls = {"newNonce": "new-nonce", "newAccount": "new-account", "newOrder": "new-order"}
-        found = {key: self.url(value) for key, value in urls.items()}
-        return answer(200, {**found, "x7Gq": "https://example.test/random", "meta": self.meta})
+        urls = {
+            "newNonce": "new-nonce",
+            "newAccount": "new-account",
+            "newOrder": "new-order",
+            "keyChange": "key-change",
+        }
+        urls |= {"revokeCert": "revoke-cert", "renewalInfo": "renewal-info"}
+        found = {key: self.url(value) for key, value in urls.items() if key not in self.absent}
+        meta = {**self.meta, **({"externalAccountRequired": True} if self.members.mac_keys else {})}
+        return answer(200, {**found, "x7Gq": "https://example.test/random", "meta": meta})
 
     def _post(self, path: str, request: Request) -> Post:
         """The request, taken apart and checked as far as a script may want it too."""
@@ -142,9 +137,8 @@ class FakeCA:
         protected = json.loads(signed.signature.protected)
         assert protected["url"] == self.url(path)
         assert ("jwk" in protected) != ("kid" in protected)
-        key = self.accounts[protected["kid"]] if "kid" in protected else signed.signature.combined.jwk
-        assert signed.verify(key)
-        post = Post(path, protected, signed.payload, request.body)
+        key = self.accounts.get(protected["kid"]) if "kid" in protected else signed.signature.combined.jwk
+        post = Post(path, protected, signed.payload, request.body, key is not None and signed.verify(key))
         self.posts.append(post)
         return post
 
@@ -153,9 +147,14 @@ class FakeCA:
         self._nonces.discard(post.protected["nonce"])
         if next(self.rejects) or not fresh:
             return refusal(400, "badNonce", "the nonce is used or unknown")
+        if refused := self.members.refusal(post):
+            return refused
         place, _, number = path.partition("/")
         known: dict[str, Callable[[Post, int], Response]] = {
-            "new-account": self._account,
+            "new-account": lambda post, number: self.members.register(post),
+            "account": lambda post, number: self.members.show(post),
+            "key-change": lambda post, number: self.members.change_key(post),
+            "revoke-cert": lambda post, number: self._revoke(post),
             "new-order": self._new_order,
             "order": lambda post, number: answer(200, self.orders[number]),
             "authz": self._authorization,
@@ -165,26 +164,50 @@ class FakeCA:
         }
         return known[place](post, int(number or 0))
 
-    def _account(self, post: Post, _: int) -> Response:
-        key = _public(post.protected["jwk"])
-        for url, known in self.accounts.items():
-            if known == key:
-                return answer(200, {"status": "valid"}, Location=url)
-        url = self.url(f"account/{len(self.accounts) + 1}")
-        self.accounts[url] = key
-        return answer(201, {"status": "valid"}, Location=url)
-
     def _new_order(self, post: Post, _: int) -> Response:
-        number = len(self.orders) + 1
-        names = [identifier["value"] for identifier in post.json()["identifiers"]]
+        number, asked = len(self.orders) + 1, post.json()
+        if refused := self._unacceptable(asked):
+            return refused
+        self.replaced |= {asked["replaces"]} if "replaces" in asked else set()
+        names = [identifier["value"] for identifier in asked["identifiers"]]
         self.orders[number] = {
             "status": "pending",
+            **{key: asked[key] for key in ("profile", "replaces") if key in asked},
             "expires": "2026-11-27T12:00:00Z",
-            "identifiers": post.json()["identifiers"],
+            "identifiers": asked["identifiers"],
             "authorizations": [self.url(f"authz/{self._open(name)}") for name in reversed(names)],
             "finalize": self.url(f"finalize/{number}"),
         }
         return answer(201, self.orders[number], Location=self.url(f"order/{number}"))
+
+    def _unacceptable(self, asked: dict[str, Any]) -> Response | None:
+        """What is wrong with a new order's profile, or with the certificate that it replaces."""
+        profiles = self.meta.get("profiles", {})
+        if "profile" in asked and not (isinstance(profiles, dict) and asked["profile"] in profiles):
+            return refusal(400, "invalidProfile", "there is no such profile")
+        if asked.get("replaces") in self.replaced:
+            return refusal(409, "alreadyReplaced", "another order did")
+        if "replaces" in asked and asked["replaces"] not in self.windows:
+            return refusal(404, "malformed", "no such certificate")
+        return None
+
+    def _revoke(self, post: Post) -> Response:
+        """Revoke for the account that ordered, or for the certificate's own key (section 7.6)."""
+        der, reason = json_util.decode_b64jose(post.json()["certificate"]), post.json().get("reason", 0)
+        form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        spki = x509.load_der_x509_certificate(der).public_key().public_bytes(*form)
+        if "kid" in post.protected:
+            is_entitled = self.issued.get(der) == post.protected["kid"]
+        else:
+            is_entitled = public(post.protected["jwk"]).key.public_bytes(*form) == spki and der in self.issued
+        if not is_entitled:
+            return refusal(403, "unauthorized", "it is not yours")
+        if der in self.revoked:
+            return refusal(400, "alreadyRevoked", "it is revoked")
+        if reason not in (0, 1, 4, 5):
+            return refusal(400, "badRevocationReason", "not that one")
+        self.revoked[der] = reason
+        return Response(200)
 
     def _open(self, name: str) -> int:
         number = len(self.authorizations) + 1
