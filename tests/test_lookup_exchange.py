@@ -195,6 +195,14 @@ def reply(**changes: object) -> bytes:
     return made.to_wire()
 
 
+def with_answers(*rdata: bytes) -> bytes:
+    """A reply to QUESTION with TLSA records of these octets."""
+    head = bytearray(reply())
+    head[6:8] = len(rdata).to_bytes(2, "big")
+    fixed = b"\xc0\x0c" + bytes.fromhex("00340001 0000003c")
+    return bytes(head) + b"".join(fixed + len(data).to_bytes(2, "big") + data for data in rdata)
+
+
 class TestEcho:
     """What is taken for an answer at all."""
 
@@ -231,6 +239,20 @@ class TestEcho:
         whole = reply(flags=0x8200)
         broken = whole[:6] + b"\x00\x01" + whole[8:] + b"\xc0"
         assert module._reply(QUESTION, broken) is not None
+
+    def test_a_record_that_means_nothing_is_left_out(self) -> None:
+        """A TLSA digest lacks an octet: the records beside it stay, and the answer is one."""
+        cut_off, whole = bytes([3, 1, 1, *range(31)]), bytes([3, 1, 1, *range(32)])
+        answer = module._reply(QUESTION, with_answers(cut_off, whole))
+        assert answer is not None
+        assert [str(rrset) for rrset in answer.answer] == [f"{NAME} 60 IN TLSA 3 1 1 {whole[3:].hex()}"]
+
+    def test_a_record_of_unknown_extent_makes_the_message_unreadable(self) -> None:
+        """The twin: what is cut off with the message may be the record that matters."""
+        whole = bytes([3, 1, 1, *range(32)])
+        assert module._reply(QUESTION, with_answers(whole, whole)[:-1]) is None
+        assert module._reply(QUESTION, with_answers(whole[:-1], whole)[:-1]) is None
+        assert module._reply(QUESTION, with_answers(whole) + b"more") is None
 
     @given(st.binary(max_size=80))
     def test_no_octets_break_the_reader(self, octets: bytes) -> None:

@@ -6,6 +6,7 @@ only what is called ``read_key`` and ``read_request`` opens a file. No error hol
 
 from dnsbroker.keys.certificates import Leaf, describe, matches, read_chain, renewal_id, top_issuer
 from dnsbroker.keys.private import KEY_TYPES, generate, key_type_of, pkcs8, read_key, spki_sha256_of
+from dnsbroker.keys.public import public_key_in, public_key_of, public_key_requested
 from dnsbroker.keys.requests import Request, csr, read_request, request_matches
 from dnsbroker.keys.revocation import crl_urls, revoked_at
 
@@ -20,6 +21,9 @@ __all__ = [
     "key_type_of",
     "matches",
     "pkcs8",
+    "public_key_in",
+    "public_key_of",
+    "public_key_requested",
     "read_chain",
     "read_key",
     "read_request",

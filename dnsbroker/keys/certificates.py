@@ -68,7 +68,7 @@ def describe(pem: str) -> Leaf:
         serial=leaf.serial_number,
         issuer=_name(leaf.issuer),
         key_type=kind_of(public_key(leaf)),
-        spki_sha256=hashlib.sha256(_spki(leaf)).hexdigest(),
+        spki_sha256=hashlib.sha256(spki(leaf)).hexdigest(),
     )
 
 
@@ -153,7 +153,7 @@ def _name(name: x509.Name) -> str:
     return str(common[0].value) if common else name.rfc4514_string()
 
 
-def _spki(certificate: x509.Certificate) -> bytes:
+def spki(certificate: x509.Certificate) -> bytes:
     """The public key's octets as the certificate has them (RFC 5280 section 4.1).
 
     Re-encoding would give others for some keys, and a digest that no TLSA record matches.

@@ -147,21 +147,39 @@ async def _sent(send: _Send, address: Address, question: _Question, seconds: flo
 
 
 def _reply(question: dns.message.Message, octets: bytes) -> dns.message.Message | None:
-    """The message in ``octets`` if it answers ``question``, else None. A truncated one may break off anywhere."""
-    try:
-        reply = dns.message.from_wire(octets)
-    except dns.exception.DNSException:
-        try:
-            reply = dns.message.from_wire(octets, question_only=True)
-        except dns.exception.DNSException:
-            return None
-        if not reply.flags & dns.flags.TC:
-            return None
-    if reply.id != question.id or not reply.flags & dns.flags.QR:
+    """The message in ``octets`` if it answers ``question``, else None."""
+    reply = _read(octets)
+    if reply is None or reply.id != question.id or not reply.flags & dns.flags.QR:
         return None
     if not reply.question:
         return reply if reply.rcode() in _BARE_RCODES else None
     return reply if _asked(reply) == _asked(question) else None
+
+
+def _read(octets: bytes) -> dns.message.Message | None:
+    """The message in ``octets``, without records whose content means nothing; None where it is none.
+
+    A truncated one may break off anywhere.
+    """
+    try:
+        return dns.message.from_wire(octets)
+    except dns.exception.DNSException:
+        pass
+    try:
+        read = dns.message.from_wire(octets, continue_on_error=True)
+        if all(_is_only_senseless(error.exception) for error in read.errors):
+            return read
+        return dns.message.from_wire(octets, question_only=True) if read.flags & dns.flags.TC else None
+    except dns.exception.DNSException:
+        return None
+
+
+def _is_only_senseless(error: Exception) -> bool:
+    """Whether a record of known extent has a value that its type cannot have, a digest of another length for one.
+
+    dnspython then passes a ValueError on; what is wrong with the message itself has no such cause.
+    """
+    return isinstance(error, dns.exception.FormError) and isinstance(error.__cause__, ValueError)
 
 
 def _asked(message: dns.message.Message) -> list[tuple[tuple[bytes, ...], int, int]]:

@@ -1,0 +1,251 @@
+"""The TLSA guard: may a new key be used, or does a TLSA record hold the present one?
+
+Rule: a key that a published record names is not dropped by accident. Records are asked of the zones' own servers; where
+nobody answers it cannot be told, and that is said. Nothing is written, and whether records are right is not judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dnsbroker import keys
+from dnsbroker.endpoints import Endpoint
+from dnsbroker.errors import LookupFailed, NameInvalid
+from dnsbroker.lookup.everywhere import Everywhere, everywhere
+from dnsbroker.lookup.exchange import Exchange
+from dnsbroker.lookup.place import Finder
+from dnsbroker.names import labels, owner, shown
+from dnsbroker.records import checked_tlsa
+from dnsbroker.tasks import together
+
+#: Seconds for all questions together.
+ALL = 15.0
+_USUAL = {"smtp": 25, "https": 443}
+_LEAF_USAGES, _CA_USAGES = ("1", "3"), ("0", "2")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A certificate as TLSA records see it: the whole of it, and its SubjectPublicKeyInfo, both in DER."""
+
+    certificate: bytes
+    public_key: bytes
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """TLSA records that speak against a new key, or that cannot be seen.
+
+    ``owner`` is where they stand, ``endpoint`` the service they are for, ``records`` all that are there. ``by_key`` are
+    those that name the present key while none of their kind names the new one. ``by_certificate`` name the present
+    certificate itself (selector 0): no renewal will match them, with either key. ``unknown``: why it cannot be told.
+    """
+
+    owner: str
+    endpoint: str
+    records: tuple[str, ...] = ()
+    by_key: tuple[str, ...] = ()
+    by_certificate: tuple[str, ...] = ()
+    unknown: str = ""
+
+    @property
+    def holds_key(self) -> bool:
+        """Whether the present key has to stay: a record names it, or nobody knows."""
+        return bool(self.by_key or self.unknown)
+
+    def __str__(self) -> str:
+        if self.unknown:
+            return f"whether a TLSA record for {self.endpoint} names the present key cannot be told: {self.unknown}"
+        told = f"the TLSA record {', '.join(self.by_key or self.by_certificate)} at {shown(self.owner)}"
+        if self.by_key:
+            return f"{told} names the present key, and none there names the new one"
+        return f"{told} names the present certificate, not its key alone, and matches no renewed one"
+
+
+@dataclass(frozen=True)
+class _Service:
+    """Where TLSA records may stand, and the endpoint they are for, as people write it."""
+
+    owner: str
+    endpoint: str
+
+
+class Guard:
+    """Looks before a new key is used."""
+
+    def __init__(self, finder: Finder, exchange: Exchange) -> None:
+        self._finder = finder
+        self._exchange = exchange
+
+    async def blocked(
+        self, names: Sequence[str], verify: Sequence[Endpoint], chain_pem: str, new_public_key: bytes
+    ) -> tuple[Guarded, ...]:
+        """What speaks against the key ``new_public_key`` (a SubjectPublicKeyInfo in DER); nothing: it may be used.
+
+        ``names`` are the certificate's identifiers, ``chain_pem`` is the present one, leaf first. Looked at are ports
+        25 and 443 of every name without a wildcard and of every MX host that the names cover, and all of ``verify``;
+        where a host is an alias, what it leads to as well (RFC 7671 section 7). Takes no longer than ALL seconds.
+        Raises PemInvalid.
+        """
+        present = subjects(chain_pem)[0]
+        until = asyncio.get_running_loop().time() + ALL
+        domains = sorted({owner(name.removeprefix("*.")) for name in names})
+        mail = await together(self._mail_hosts(domain, names, until) for domain in domains)
+        hosts = {owner(name) for name in names if not name.startswith("*.")}.union(*(found.hosts for found in mail))
+        endpoints = [Endpoint(scheme, host[:-1], port) for host in sorted(hosts) for scheme, port in _USUAL.items()]
+        services = await together(self._services(host, at, until) for host, at in _by_host([*endpoints, *verify]))
+        wanted = {service.owner: service for found in services for service in found}
+        looked = await together(self._looked_at(service, present, new_public_key, until) for service in wanted.values())
+        unknown = [found.unknown for found in mail if found.unknown]
+        return (*unknown, *(found for found in looked if found.holds_key or found.by_certificate))
+
+    async def _mail_hosts(self, domain: str, names: Sequence[str], until: float) -> _Mail:
+        try:
+            found = await self._ask(domain, "MX", until)
+        except LookupFailed as error:
+            return _Mail(unknown=Guarded(domain, f"the mail hosts of {shown(domain)}", unknown=error.message))
+        hosts = (_mail_host(value) for value in found.values)
+        return _Mail(frozenset(host for host in hosts if host and covers(names, host)))
+
+    async def _services(self, host: str, endpoints: Iterable[Endpoint], until: float) -> tuple[_Service, ...]:
+        """Where records for ``endpoints``, all at ``host``, may stand: at the host, and at what it is an alias of."""
+        try:
+            bases = (owner(host), *(await self._ask(host, "A", until)).aliases[-1:])
+        except LookupFailed:  # the question for the records will tell
+            bases = (owner(host),)
+        return tuple(_Service(f"_{at.port}._tcp.{base}", at.shown()) for at in endpoints for base in bases)
+
+    async def _looked_at(self, service: _Service, present: Subject, new_public_key: bytes, until: float) -> Guarded:
+        try:
+            found = await self._ask(service.owner, "TLSA", until)
+        except LookupFailed as error:
+            return Guarded(service.owner, service.endpoint, unknown=error.message)
+        records = tuple(sorted(found.values))
+        return Guarded(
+            service.owner,
+            service.endpoint,
+            records,
+            tuple(_naming_only(records, present.public_key, new_public_key)),
+            tuple(_text(record) for record in _read(records) if record.selector == "0" and record.is_of(present)),
+        )
+
+    async def _ask(self, name: str, type: str, until: float) -> Everywhere:
+        try:
+            async with asyncio.timeout_at(until):
+                return await everywhere(self._finder, self._exchange, name, type)
+        except TimeoutError:
+            raise LookupFailed(f"no answer about {shown(name)} within {ALL:g} s", name=name) from None
+
+
+@dataclass(frozen=True)
+class _Mail:
+    """The mail hosts of a domain that the certificate covers, or what to say where they cannot be found."""
+
+    hosts: frozenset[str] = frozenset()
+    unknown: Guarded | None = None
+
+
+def _by_host(endpoints: Iterable[Endpoint]) -> list[tuple[str, list[Endpoint]]]:
+    """The endpoints of each host, in their order."""
+    found: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        found.setdefault(endpoint.host, []).append(endpoint)
+    return list(found.items())
+
+
+def _mail_host(value: str) -> str | None:
+    """The owner name of the host in an MX value; None for the null MX (RFC 7505), and where nobody could connect."""
+    try:
+        host = owner(value.split()[-1])
+    except NameInvalid:
+        return None
+    return host if host != "." else None
+
+
+def covers(identifiers: Iterable[str], host: str) -> bool:
+    """Whether a certificate for ``identifiers`` names owner name ``host``; ``*`` is one label (RFC 9525 section 6.3).
+
+    Raises NameInvalid.
+    """
+    wildcard = ".".join(("*", *labels(host)[1:])) + "."
+    return any(owner(name) in (host, wildcard) for name in identifiers)
+
+
+# What records say.
+
+
+def subjects(chain_pem: str) -> tuple[Subject, ...]:
+    """Each certificate of a chain, leaf first. Raises PemInvalid."""
+    chain = keys.read_chain(chain_pem)
+    return tuple(Subject(ssl.PEM_cert_to_DER_cert(pem), keys.public_key_in(pem)) for pem in chain)
+
+
+def covered(records: Iterable[str], chain: Sequence[Subject]) -> bool:
+    """Whether any of the TLSA values ``records`` matches a service that presents ``chain``, leaf first.
+
+    Usages 1 and 3 speak of the leaf, 0 and 2 of a CA that is sent along (RFC 6698 section 2.1.1, RFC 7671 section 5.2).
+    What is unusable matches nothing. That there are no records is for the caller to see first.
+    """
+    leaf, authorities = chain[:1], chain[1:]
+    return any(
+        record.is_of(subject)
+        for record in _read(records)
+        for subject in (leaf if record.usage in _LEAF_USAGES else authorities)
+    )
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A TLSA value in its four fields (RFC 6698 section 2.1), as text."""
+
+    usage: str
+    selector: str
+    matching: str
+    data: str
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        return (self.usage, self.selector, self.matching)
+
+    def is_of(self, subject: Subject) -> bool:
+        """Whether it names the certificate, or its key, whichever it speaks of."""
+        if self.selector == "0":
+            return self.is_of_octets(subject.certificate)
+        return self.selector == "1" and self.is_of_octets(subject.public_key)
+
+    def is_of_octets(self, octets: bytes) -> bool:
+        if self.matching == "0":
+            return self.data == octets.hex()
+        digests = {"1": hashlib.sha256, "2": hashlib.sha512}
+        return self.matching in digests and self.data == digests[self.matching](octets).hexdigest()
+
+
+def _read(records: Iterable[str]) -> Iterator[_Record]:
+    """The records that anybody can use; garbage names no key."""
+    for text in records:
+        try:
+            found = _Record(*checked_tlsa(text).split())
+        except NameInvalid:
+            continue
+        if found.usage in (*_LEAF_USAGES, *_CA_USAGES):
+            yield found
+
+
+def _text(record: _Record) -> str:
+    return f"{record.usage} {record.selector} {record.matching} {record.data}"
+
+
+def _naming_only(records: Iterable[str], present: bytes, new: bytes) -> Iterator[str]:
+    """The records that name the public key ``present`` while none of the same kind names ``new``.
+
+    Of the same kind, because a client may judge by one kind alone, the strongest digest for one (RFC 7671 section 9).
+    """
+    about_keys = [record for record in _read(records) if record.selector == "1"]
+    for_new = {record.kind for record in about_keys if record.is_of_octets(new)}
+    for record in about_keys:
+        if record.is_of_octets(present) and record.kind not in for_new:
+            yield _text(record)
