@@ -5,7 +5,7 @@ For tests of what is done with a chain; tests of how one is obtained ask a real 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -38,15 +38,36 @@ class Authority:
         serial: int | None = None,
         not_before: datetime = START,
         lifetime: timedelta = timedelta(days=90),
+        extensions: Sequence[x509.ExtensionType] = (),
     ) -> str:
-        """A chain for the private key in ``key_pem``: the leaf, then the issuing CA."""
+        """A chain for the private key in ``key_pem``: the leaf (with ``extensions`` of its own), then its issuer."""
         key = load_pem_private_key(key_pem.encode(), password=None)
         assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
         builder = self._certificate(
             x509.Name([]), self._name, key.public_key(), serial=serial, not_before=not_before, lifetime=lifetime
         )
         alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        for extension in (issuer, *extensions):
+            builder = builder.add_extension(extension, critical=False)
         return _pem(builder.add_extension(alternative, critical=True), self._key) + self.issuing_pem
+
+    def revocations(
+        self,
+        revoked: Mapping[int, datetime],
+        *,
+        next_update: datetime = START + timedelta(days=7),
+        extensions: Sequence[x509.ExtensionType] = (),
+    ) -> bytes:
+        """The issuing CA's revocation list in DER: serial numbers and moments; ``extensions`` are critical."""
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        builder = builder.last_update(START).next_update(next_update)
+        for serial, moment in revoked.items():
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(moment).build()
+            builder = builder.add_revoked_certificate(entry)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=True)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.DER)
 
     def _certificate(
         self,
