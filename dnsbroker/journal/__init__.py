@@ -7,6 +7,7 @@ A network file system is not supported.
 
 from __future__ import annotations
 
+from dnsbroker.journal.alerts import Alerts, Told
 from dnsbroker.journal.answers import Answers
 from dnsbroker.journal.attempts import Attempt, Attempts, spacing
 from dnsbroker.journal.backoffs import Backoff, Backoffs
@@ -20,6 +21,7 @@ from dnsbroker.journal.renewal_answers import Answer, RenewalAnswers
 from dnsbroker.journal.runs import FileLock, Run, Runs
 
 __all__ = [
+    "Alerts",
     "Answer",
     "Answers",
     "Attempt",
@@ -41,5 +43,6 @@ __all__ = [
     "Runs",
     "State",
     "Step",
+    "Told",
     "spacing",
 ]
