@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from dnsbroker import keys
 from dnsbroker.endpoints import Endpoint
@@ -21,6 +22,8 @@ from dnsbroker.lookup.place import Finder
 from dnsbroker.names import labels, owner, shown
 from dnsbroker.records import checked_tlsa
 from dnsbroker.tasks import together
+
+T = TypeVar("T")
 
 #: Seconds for all questions together.
 ALL = 15.0
@@ -88,7 +91,8 @@ class Guard:
 
         ``names`` are the certificate's identifiers, ``chain_pem`` is the present one, leaf first. Looked at are ports
         25 and 443 of every name without a wildcard and of every MX host that the names cover, and all of ``verify``;
-        where a host is an alias, what it leads to as well (RFC 7671 section 7). Takes no longer than ALL seconds.
+        where a host is an alias, what it leads to as well (RFC 7671 section 7); not hosts that do not exist. Takes no
+        longer than ALL seconds.
         Raises PemInvalid.
         """
         present = subjects(chain_pem)[0]
@@ -105,18 +109,19 @@ class Guard:
 
     async def _mail_hosts(self, domain: str, names: Sequence[str], until: float) -> _Mail:
         try:
-            found = await self._ask(domain, "MX", until)
+            found = await self._if_there(domain, "MX", until)
         except LookupFailed as error:
             return _Mail(unknown=Guarded(domain, f"the mail hosts of {shown(domain)}", unknown=error.message))
-        hosts = (_mail_host(value) for value in found.values)
+        hosts = (_mail_host(value) for value in (found.values if found else ()))
         return _Mail(frozenset(host for host in hosts if host and covers(names, host)))
 
     async def _services(self, host: str, endpoints: Iterable[Endpoint], until: float) -> tuple[_Service, ...]:
         """Where records for ``endpoints``, all at ``host``, may stand: at the host, and at what it is an alias of."""
         try:
-            bases = (owner(host), *(await self._ask(host, "A", until)).aliases[-1:])
+            found = await self._if_there(host, "A", until)
         except LookupFailed:  # the question for the records will tell
-            bases = (owner(host),)
+            found = Everywhere(frozenset())
+        bases = (owner(host), *found.aliases[-1:]) if found else ()
         return tuple(_Service(f"_{at.port}._tcp.{base}", at.shown()) for at in endpoints for base in bases)
 
     async def _looked_at(self, service: _Service, present: Subject, new_public_key: bytes, until: float) -> Guarded:
@@ -133,12 +138,26 @@ class Guard:
             tuple(_text(record) for record in _read(records) if record.selector == "0" and record.is_of(present)),
         )
 
+    async def _if_there(self, name: str, type: str, until: float) -> Everywhere | None:
+        """As ``_ask``; None where ``name`` does not exist.
+
+        One server's denial is enough for a host that nobody could reach, and more would do harm: servers remember a
+        denial that they gave, and challenge names stand below these.
+        """
+        if await _in_time(self._finder.is_denied(name), name, until):
+            return None
+        return await self._ask(name, type, until)
+
     async def _ask(self, name: str, type: str, until: float) -> Everywhere:
-        try:
-            async with asyncio.timeout_at(until):
-                return await everywhere(self._finder, self._exchange, name, type)
-        except TimeoutError:
-            raise LookupFailed(f"no answer about {shown(name)} within {ALL:g} s", name=name) from None
+        return await _in_time(everywhere(self._finder, self._exchange, name, type), name, until)
+
+
+async def _in_time(work: Coroutine[Any, Any, T], name: str, until: float) -> T:
+    try:
+        async with asyncio.timeout_at(until):
+            return await work
+    except TimeoutError:
+        raise LookupFailed(f"no answer about {shown(name)} within {ALL:g} s", name=name) from None
 
 
 @dataclass(frozen=True)

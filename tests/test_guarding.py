@@ -291,6 +291,19 @@ def test_servers_that_are_silent_leave_it_unknown_in_time(
 
 
 @pytest.mark.usefixtures("example")
+def test_a_host_that_does_not_exist_is_asked_about_once(tree: Tree) -> None:
+    """The challenge name stands below it: a server that has denied the host may go on denying it for a minute."""
+    assert blocked(tree, ["new.example.test"]) == ()
+    assert [asked for asked in tree.servers.asked() if "new.example.test." in asked] == ["new.example.test. SOA"]
+
+
+def test_an_alias_that_leads_nowhere_exists(tree: Tree, example: Zone) -> None:
+    """The denial is about what it leads to, and records may stand there."""
+    example.add("shop CNAME gone", f"_443._tcp.shop TLSA {HELD}")
+    assert endpoints(blocked(tree, ["shop.example.test"])) == ["https://shop.example.test"]
+
+
+@pytest.mark.usefixtures("example")
 def test_no_resolver_hears_of_any_of_it(tree: Tree) -> None:
     """A denial that a resolver stretches could hide a challenge."""
     blocked(tree, (*NAMES, "www.example.test"))

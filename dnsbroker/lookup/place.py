@@ -68,6 +68,14 @@ class Finder:
         """The zone that holds owner name ``name``; aliases are not followed. Raises LookupFailed."""
         return await self._complete((await self._cuts.holding(owner(name))).cut)
 
+    async def is_denied(self, name: str) -> bool:
+        """Whether owner name ``name`` does not exist, by the word of the one server that is asked. Raises LookupFailed.
+
+        Aliases are not followed: one that leads nowhere does exist.
+        """
+        answer = (await self._cuts.holding(owner(name))).answer
+        return answer.rcode == "NXDOMAIN" and not answer.alias(owner(name)) and not answer.dname_above(owner(name))
+
     async def addresses(self, host: str) -> tuple[str, ...]:
         """The IP addresses of ``host``, a name or itself an address; for services' hosts, never for names to write.
 
