@@ -101,7 +101,7 @@ def test_fail_an_account_without_a_url_is_none() -> None:
 @pytest.mark.parametrize(
     ("kind", "hint"),
     [
-        ("externalAccountRequired", "external account binding"),
+        ("externalAccountRequired", "eab_kid and eab_hmac_key"),
         ("unsupportedContact", "acme.contact"),
         ("invalidContact", "acme.contact"),
         ("badPublicKey", "state_dir/accounts"),

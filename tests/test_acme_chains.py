@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from authority import Authority
+from dnsbroker import keys
 from dnsbroker.acme import chains
 from dnsbroker.errors import PemInvalid
 
@@ -55,3 +57,30 @@ def test_alternates_are_found_in_every_form(fields: list[str], targets: list[str
     """RFC 8288 allows several links in one field and several fields."""
     wanted = tuple(target if isinstance(target, str) else f"https://a.test/{target}" for target in targets)
     assert chains.alternates(fields, "https://ca.test/cert/1") == wanted
+
+
+def test_a_chain_is_preferred_by_who_issued_its_topmost_certificate() -> None:
+    """Not by who issued the leaf, which may be one CA in all of them."""
+    key = keys.generate("ecdsa-p256")
+    one, two = (Authority(name).issue(key, ["a.test"]) for name in ("one", "two"))
+    assert chains.preferred([one, two], "two root") == two
+    assert chains.preferred([one, two], "one root") == one
+    assert chains.preferred([one, two], "one issuing") is None
+    assert chains.preferred([], "one root") is None
+
+
+def test_the_name_to_the_letter_goes_before_one_in_another_case() -> None:
+    """Both are found; the better match wins whatever the order."""
+    key = keys.generate("ecdsa-p256")
+    small, large = (Authority(name).issue(key, ["a.test"]) for name in ("test", "TEST"))
+    assert chains.preferred([small, large], "TEST root") == large
+    assert chains.preferred([small, large], "test root") == small
+    assert chains.preferred([large], "test root") == large
+
+
+@pytest.mark.parametrize("broken", [ONE, "", "<html>"])
+def test_fail_a_chain_that_cannot_be_read_is_passed_over(broken: str) -> None:
+    """It is nobody's choice, and does not hide another."""
+    good = Authority("one").issue(keys.generate("ecdsa-p256"), ["a.test"])
+    assert chains.preferred([broken, good], "one root") == good
+    assert chains.preferred([broken], "") is None

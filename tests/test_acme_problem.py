@@ -114,6 +114,10 @@ HINTED = {
     "unauthorized": "deactivated",
     "rateLimited": "wait",
     "badCSR": "key_type",
+    "alreadyReplaced": "without saying what is replaced",
+    "invalidProfile": "directory names",
+    "badRevocationReason": "--reason",
+    "conflict": "another",
 }
 
 
@@ -127,6 +131,31 @@ def test_action_by_the_user_names_the_page_to_open() -> None:
     """The document's instance is the URL (RFC 8555 section 7.3.3)."""
     refused = _refusal(403, _document("userActionRequired", instance="https://ca.test/agree"))
     assert refused.hint.endswith("open https://ca.test/agree")
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "told"),
+    [
+        ('<https://ca.test/v2>;rel="terms-of-service"', "userActionRequired", "open https://ca.test/v2"),
+        ("<https://ca.test/dir>;rel=index, <https://ca.test/v2>; rel=terms-of-service", "userActionRequired", "/v2"),
+        ('<https://ca.test/dir>;rel="index"', "userActionRequired", "agreed to"),
+        ("<javascript:x>;rel=terms-of-service", "userActionRequired", "agreed to"),
+        ('<https://ca.test/v2>;rel="terms-of-service"', "badNonce", "try again later"),
+    ],
+)
+def test_new_terms_are_named_by_the_link_that_comes_along(field: str, kind: str, told: str) -> None:
+    """RFC 8555 section 7.3.3 has them in a Link field; other links and other refusals do not matter."""
+    reply = Reply(403, {}, json.dumps(_document(kind)).encode(), ("<https://ca.test/x>;rel=index", field))
+    assert problem.refusal(reply, what="the order", host="ca.test", now=NOW).hint.endswith(told)
+
+
+def test_a_paused_account_is_shown_where_to_go_on() -> None:
+    """No wait would help; the link in the CA's words is long, and whole in the hint."""
+    url = "https://portal.ca.test/sfe/v1/unpause?jwt=" + "eyJ" * 300
+    refused = _refusal(429, {"type": problem.URN + "rateLimited", "detail": f"your account is paused, visit: {url}"})
+    assert refused.hint.endswith(f"open {url}")
+    limit = "too many certificates, see https://ca.test/docs/rate-limits/"
+    assert "wait an hour" in _refusal(429, {"type": problem.URN + "rateLimited", "detail": limit}).hint
 
 
 def test_a_failed_validation_is_explained_by_its_cause() -> None:

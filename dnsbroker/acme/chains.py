@@ -51,17 +51,17 @@ def preferred(chains: Sequence[str], issuer: str) -> str | None:
 
     A name that is the same to the letter goes before one that differs in case. What cannot be read is passed over.
     """
-    tops = [(chain, _top_issuer(chain)) for chain in chains]
-    exact = (chain for chain, top in tops if top == issuer)
-    similar = (chain for chain, top in tops if top.casefold() == issuer.casefold())
+    tops = {chain: _top_issuer(chain) for chain in chains}
+    exact = (chain for chain, top in tops.items() if top == issuer)
+    similar = (chain for chain, top in tops.items() if top is not None and top.casefold() == issuer.casefold())
     return next(exact, None) or next(similar, None)
 
 
-def _top_issuer(chain: str) -> str:
+def _top_issuer(chain: str) -> str | None:
     try:
         return keys.top_issuer(chain)
     except PemInvalid:
-        return ""
+        return None
 
 
 def _pem(block: str, host: str) -> str:

@@ -63,7 +63,7 @@ def key_from_jwk(text: str) -> str:
     """
     try:
         private = _checked(jwk.JWK.json_loads(text))
-    except (_Unusable, errors.Error, ValueError, TypeError, KeyError) as error:
+    except (_Unusable, errors.Error, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = str(error) if isinstance(error, _Unusable) else "it cannot be read"
         raise PemInvalid("account key in JSON", reason, hint="certbot keeps one in private_key.json") from None
     wrapped: Any = private.key

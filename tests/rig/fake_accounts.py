@@ -118,6 +118,14 @@ def public(members: Mapping[str, object]) -> jwk.JWK:
     return key
 
 
+def is_signed_by(signed: jws.JWS, key: jwk.JWK | None) -> bool:
+    """Whether the signature verifies under ``key``; a key of another kind than the algorithm's verifies nothing."""
+    try:
+        return key is not None and bool(signed.verify(key))
+    except (AttributeError, TypeError):
+        return False
+
+
 def _header(signed: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(_decoded(signed["protected"]))
     return found

@@ -27,7 +27,7 @@ from acme_replies import URN, Post, answer, refusal
 from dnsbroker.acme import Client
 from dnsbroker.testing import FakeClock
 from dnsbroker.transport import Connections
-from fake_accounts import Accounts, public
+from fake_accounts import Accounts, is_signed_by, public
 from loopback import LoopbackServer, Request, Response
 
 __all__ = ["CHAIN", "URN", "FakeCA", "Post", "Stage", "account_key", "answer", "opened", "pem", "refusal", "scenario"]
@@ -138,7 +138,7 @@ class FakeCA:
         assert protected["url"] == self.url(path)
         assert ("jwk" in protected) != ("kid" in protected)
         key = self.accounts.get(protected["kid"]) if "kid" in protected else signed.signature.combined.jwk
-        post = Post(path, protected, signed.payload, request.body, key is not None and signed.verify(key))
+        post = Post(path, protected, signed.payload, request.body, is_signed_by(signed, key))
         self.posts.append(post)
         return post
 
