@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -67,10 +68,8 @@ class History:
         self._waiting.append(self._row(moment, kind, event))
         if not 0 <= moment - self._flushed < _PERIOD:
             self._flushed = moment
-            try:
+            with suppress(StoreError):
                 self.flush()
-            except StoreError:
-                return  # whoever cannot write the journal hears of it where that matters
 
     def _row(self, moment: float, kind: str, event: Mapping[str, object]) -> tuple[object, ...]:
         fields = {key: _short(value) for key, value in event.items() if key not in ("event", "time", "certificate")}
@@ -90,12 +89,13 @@ class History:
         self._has_rows = True
 
     def close(self) -> None:
-        """Put on disk what waits, and that nothing is missing. May be called more than once. Raises StoreError."""
-        self.flush()
-        if self._has_rows:
-            with self._journal.transaction() as database:
-                _insert(database, [(self._flushed, self._run, self._command, _ENDED, "", "{}")])
-            self._has_rows = False
+        """Put on disk what waits, and that nothing is missing. May be called more than once, and raises nothing."""
+        with suppress(StoreError):  # whoever cannot write the journal hears of it where that matters
+            self.flush()
+            if self._has_rows:
+                with self._journal.transaction() as database:
+                    _insert(database, [(self._flushed, self._run, self._command, _ENDED, "", "{}")])
+                self._has_rows = False
 
     def entries(self, certificate: str = "", since: datetime | None = None) -> tuple[Entry, ...]:
         """What happened, oldest first: all of it, or what concerns ``certificate``, or ``since`` a moment (aware).
