@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Iterable
 
@@ -15,7 +16,7 @@ from dnsbroker.endpoints import parse
 from dnsbroker.errors import PemInvalid
 from dnsbroker.serving import Seen, verify
 from dnsbroker.testing import FakeClock
-from tls_service import HangUp, Talk, TlsService, at_once
+from tls_service import HangUp, Script, Talk, TlsService, at_once
 
 HTTPS = parse("https://www.example.org")
 KEY = keys.generate("ecdsa-p256")
@@ -109,6 +110,80 @@ def test_each_address_has_its_own_verdict() -> None:
     assert [each.state for each in seen] == ["serves", "another", "unreachable"]
     assert seen[2].reason == "connection refused"
     assert str(seen[2]).endswith("cannot be seen: connection refused")
+
+
+RSA_KEY = keys.generate("rsa2048")
+RSA = AUTHORITY.issue(RSA_KEY, ["www.example.org"], serial=0xC3)
+
+
+@pytest.mark.parametrize(("chain", "serial"), [(NEW, "b2"), (RSA, "c3")])
+def test_of_two_certificates_for_two_algorithms_the_one_meant_is_looked_for(chain: str, serial: str) -> None:
+    """A client that knows both is given the service's favourite."""
+    service = TlsService(at_once, KEY, NEW)
+    service.present_too(RSA_KEY, RSA)
+    seen = asyncio.run(seen_at(service, chain=chain))
+    assert (seen.state, seen.serial) == ("serves", serial)
+
+
+def test_a_stale_certificate_beside_one_for_another_algorithm_is_seen() -> None:
+    """The twin: that there is some certificate for it is not enough."""
+    stale = AUTHORITY.issue(RSA_KEY, ["www.example.org"], serial=0xC2)
+    service = TlsService(at_once, KEY, NEW)
+    service.present_too(RSA_KEY, stale)
+    assert asyncio.run(seen_at(service, chain=RSA)).state == "another"
+
+
+def test_a_certificate_for_the_other_algorithm_alone_is_another() -> None:
+    """The service was given only that."""
+    seen = asyncio.run(seen_at(TlsService(at_once, RSA_KEY, RSA), chain=NEW))
+    assert (seen.state, seen.serial) == ("another", "c3")
+
+
+def for_stream(domain: str) -> Script:
+    """An XMPP service that knows one domain."""
+    unknown = "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
+    tls = "urn:ietf:params:xml:ns:xmpp-tls"
+
+    async def run(talk: Talk) -> None:
+        asked = re.search(r" to='([^']*)'", await talk.hear_until("version='1.0'>"))
+        if asked is None or asked[1] != domain:
+            await talk.say(f"<stream:stream>{unknown}")
+            raise HangUp
+        await talk.say(f"<stream:stream><stream:features><starttls xmlns='{tls}'/></stream:features>")
+        await talk.hear(f"<starttls xmlns='{tls}'/>")
+        await talk.say(f"<proceed xmlns='{tls}'/>")
+
+    return run
+
+
+@pytest.mark.parametrize("domain", ["xmpp.example.org", "example.org"])
+def test_an_xmpp_service_may_be_its_host_s_or_a_domain_s(domain: str) -> None:
+    """The host is where a domain's SRV record points; the certificate says for which domain it may be."""
+    chain = AUTHORITY.issue(KEY, ["example.org", "xmpp.example.org", "*.example.org", "example.net"])
+
+    async def look() -> tuple[Seen, list[str | None]]:
+        async with TlsService(for_stream(domain), KEY, chain) as service:
+            deadline = Deadline.after(FakeClock(), 0)
+            (seen,) = await verify(parse("xmpp-client://xmpp.example.org"), [service.address], chain, deadline)
+        return seen, service.names
+
+    seen, names = asyncio.run(look())
+    assert (seen.state, names) == ("serves", ["xmpp.example.org"])
+
+
+def test_an_xmpp_service_for_another_domain_is_not_guessed() -> None:
+    """Only what the host stands below is tried."""
+
+    async def look() -> Seen:
+        chain = AUTHORITY.issue(KEY, ["example.org", "xmpp.example.org", "example.net"])
+        async with TlsService(for_stream("example.net"), KEY, chain) as service:
+            deadline = Deadline.after(FakeClock(), 0)
+            (seen,) = await verify(parse("xmpp-client://xmpp.example.org"), [service.address], chain, deadline)
+        return seen
+
+    seen = asyncio.run(look())
+    assert seen.state == "unreachable"
+    assert seen.reason.endswith("to a stream for xmpp.example.org: host-unknown")
 
 
 def test_only_the_leaf_counts() -> None:

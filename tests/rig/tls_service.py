@@ -52,6 +52,13 @@ class Talk:
             raise HangUp from error
         assert heard == octets
 
+    async def hear_until(self, end: str) -> str:
+        """What the client says up to and with ``end``; HangUp where it goes before."""
+        try:
+            return (await self._reader.readuntil(end.encode())).decode()
+        except asyncio.IncompleteReadError as error:
+            raise HangUp from error
+
     async def hang(self) -> None:
         """Say nothing any more."""
         await asyncio.get_running_loop().create_future()
@@ -77,10 +84,14 @@ class TlsService:
         self.present(key_pem, chain_pem)
 
     def present(self, key_pem: str, chain_pem: str) -> None:
-        """Serve another certificate from the next connection on, as after a reload."""
-        assert keys.matches(key_pem, chain_pem)
+        """Serve another certificate, and it alone, from the next connection on, as after a reload."""
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.sni_callback = self._note
+        self.present_too(key_pem, chain_pem)
+
+    def present_too(self, key_pem: str, chain_pem: str) -> None:
+        """Serve a certificate for another algorithm beside the first."""
+        assert keys.matches(key_pem, chain_pem)
         with tempfile.TemporaryDirectory() as scratch:
             combined = Path(scratch, "combined.pem")
             combined.write_text(key_pem + chain_pem)
@@ -115,6 +126,6 @@ class TlsService:
             await writer.start_tls(self._context)
             await reader.read()
         except (HangUp, OSError):
-            await writer.drain()
+            pass  # one of the two had enough
         finally:
             writer.close()
