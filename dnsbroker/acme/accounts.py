@@ -102,9 +102,16 @@ async def roll_over(wire: Wire, new: AccountKey) -> None:
     except AcmeError as failed:
         opened = await _opened_by(wire, new)
         if opened != wire.account_url:
-            failed.hint = f"the new key opens {opened} already: take another one" if opened else failed.hint
-            raise
+            raise _told_apart(failed, opened) from failed.__cause__
     wire.key = new
+
+
+def _told_apart(failed: AcmeError, opened: str | None) -> AcmeError:
+    """The failure, which is lasting where the new key is another account's; not every CA says 409 to that."""
+    if opened:
+        failed.hint = f"the new key opens the account {opened} already: take another one"
+        failed.transient = False
+    return failed
 
 
 async def _opened_by(wire: Wire, key: AccountKey) -> str | None:

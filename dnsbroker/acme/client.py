@@ -108,7 +108,7 @@ class Client:
 
         The URL stays. The caller keeps both keys until this returns: where no reply comes and the CA cannot be asked,
         either of them may be the account's, and ``find`` tells which. Raises PemInvalid; a key that opens another
-        account is a Problem with status 409.
+        account is a Problem, by the RFC with status 409.
         """
         hint = "an EC or RSA private key in PEM is wanted, unencrypted"
         await accounts.roll_over(self._wire, AccountKey(new_key_pem, what="new account key", hint=hint))

@@ -329,20 +329,6 @@ def test_fail_a_refusal_has_its_type_and_a_hint(
     played(request.getfixturevalue(which), play)
 
 
-def test_fail_a_ca_that_wants_account_binding(tmp_path: Path) -> None:
-    """The hint says that this version does not offer it."""
-    mac = {"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
-    wanting = {"externalAccountBindingRequired": True, "externalAccountMACKeys": mac}
-    with Pebble(tmp_path, port=14414, management_port=15414, configuration=wanting) as ca:
-        with pytest.raises(Problem, match="externalAccountRequired") as refused:
-            played(ca, _never)
-        assert "external account binding" in refused.value.hint
-
-
-async def _never(client: Client, session: Session) -> None:
-    raise AssertionError("there should be no account")
-
-
 def test_fail_a_ca_that_we_do_not_trust(ca: Pebble) -> None:
     """Without its root nothing is asked, and the hint names the key for it."""
 

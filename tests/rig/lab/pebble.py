@@ -27,8 +27,9 @@ PRIVATE_PEM = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, se
 class Pebble(Server):
     """An ACME server at https://localhost:PORT/dir whose answers from DNS come from ``resolver``.
 
-    ``nonce_reject`` and ``authorization_reuse`` in per cent; ``environment``: further variables of Pebble's;
-    ``configuration``: further keys of its configuration.
+    ``nonce_reject`` and ``authorization_reuse`` in per cent; ``mac_keys``: with some (base64url, by their identifier)
+    an account has to be bound to one of them; ``environment``: further variables of Pebble's; ``configuration``:
+    further keys of its configuration.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Pebble(Server):
         management_port: int = 15000,
         nonce_reject: int = 0,
         authorization_reuse: int = 0,
+        mac_keys: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         configuration: Mapping[str, object] | None = None,
         name: str = "pebble",
@@ -53,7 +55,8 @@ class Pebble(Server):
             "PEBBLE_WFE_NONCEREJECT": str(nonce_reject),
             "PEBBLE_AUTHZREUSE": str(authorization_reuse),
         } | dict(environment or {})
-        self.configuration = dict(configuration or {})
+        bound = {"externalAccountBindingRequired": True, "externalAccountMACKeys": dict(mac_keys)} if mac_keys else {}
+        self.configuration = {**bound, **(configuration or {})}
 
     @property
     def url(self) -> str:
@@ -100,6 +103,13 @@ class Pebble(Server):
     def root(self, number: int = 0) -> str:
         """The root certificate (PEM) above the certificates that it issues; another one after every start."""
         return self.get(f"https://localhost:{self.management_port}/roots/{number}")
+
+    def status(self, serial: int) -> Mapping[str, object]:
+        """What it says of the certificate with that number: ``Status`` is Valid or Revoked, then with ``Reason``."""
+        found: Mapping[str, object] = json.loads(
+            self.get(f"https://localhost:{self.management_port}/cert-status-by-serial/{serial:x}")
+        )
+        return found
 
 
 def fetch(url: str, trust: ssl.SSLContext) -> str:
