@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,11 @@ SEARCHABLE = 0o711
 SEARCH_BITS = 0o011
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
+
+#: An access control list as the kernel hands it out: a version, then tag, permission bits and number of each entry.
+_ACCESS_LIST = "system.posix_acl_access"
+_LIST_HEAD, _LIST_ENTRY = 4, "<HHI"
+_NAMED_USER, _NAMED_GROUP = 0x02, 0x08
 
 _FULL = "make room on the disk that holds state_dir and run it again; what was live still is"
 _DENIED = "run it as the user that owns state_dir, or set state_dir to a directory of this user"
@@ -84,32 +91,70 @@ def make_private(path: Path) -> None:
         path.chmod(mode & ~0o077)
 
 
-def write_new(path: Path, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
+def write_new(path: Path, content: str | bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
     """Write a file that must not exist yet, for owner ``uid`` and group ``gid`` (-1: ours). Raises OSError.
 
-    It is readable by us alone until it is whole.
+    It is readable by us alone until it is whole. Its directory's default ACL holds: ``effective_mode``.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, PRIVATE_FILE)
     try:
-        data = text.encode()
+        data = content.encode() if isinstance(content, str) else content
         while data:
             data = data[os.write(descriptor, data) :]
         os.fchown(descriptor, uid, gid)
-        os.fchmod(descriptor, mode)
+        os.fchmod(descriptor, effective_mode(descriptor, mode))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def replace(path: Path, text: str) -> None:
-    """Put a file that only we may read in the place of ``path``; nobody else may do so meanwhile. Raises OSError.
+def conform(path: Path, mode: int, uid: int = -1, gid: int = -1) -> bool:
+    """Whether owner, group or mode of the file ``path`` had to be made these (-1: as it is). Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        facts = os.fstat(descriptor)
+        given = (uid if uid >= 0 else facts.st_uid, gid if gid >= 0 else facts.st_gid)
+        wanted = effective_mode(descriptor, mode)
+        if given == (facts.st_uid, facts.st_gid) and wanted == stat.S_IMODE(facts.st_mode):
+            return False
+        # Nobody new may read before the owner and the group are the right ones.
+        os.fchmod(descriptor, wanted & stat.S_IMODE(facts.st_mode))
+        os.fchown(descriptor, *given)
+        os.fchmod(descriptor, wanted)
+        os.fsync(descriptor)
+        return True
+    finally:
+        os.close(descriptor)
 
-    Written beside, synced, renamed: a reader sees the old one whole or the new one whole.
+
+def effective_mode(descriptor: int, mode: int) -> int:
+    """The ``mode`` to give to this open file so that its access control list, where it has one, stays in force.
+
+    With one, the group's bits of the mode are the mask over every named user and group (acl(5)): without a bit there,
+    nobody named can read. The list alone then decides who may; where it lets nobody read, nothing is added.
+    """
+    return mode if mode & 0o070 or not _lets_named_read(descriptor) else mode | 0o040
+
+
+def _lets_named_read(descriptor: int) -> bool:
+    try:
+        listed = os.getxattr(descriptor, _ACCESS_LIST)
+    except OSError:
+        return False  # none, or a file system that has none
+    entries = struct.iter_unpack(_LIST_ENTRY, listed[_LIST_HEAD:])
+    return any(tag in (_NAMED_USER, _NAMED_GROUP) and bits & 0o4 for tag, bits, _ in entries)
+
+
+def replace(path: Path, content: str | bytes, mode: int = PRIVATE_FILE, uid: int = -1, gid: int = -1) -> None:
+    """Put a file in the place of ``path``, by default one that only we may read. Raises OSError.
+
+    Written beside, synced, renamed: a reader sees the old one whole or the new one whole. Nobody else may do so
+    meanwhile. A symbolic link that stands there is replaced, not followed.
     """
     beside = _beside(path)
     try:
-        write_new(beside, text, PRIVATE_FILE)
+        write_new(beside, content, mode, uid, gid)
         beside.replace(path)
     except BaseException:
         with suppress(OSError):

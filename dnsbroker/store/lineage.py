@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from dnsbroker import keys
 from dnsbroker.errors import PemInvalid, StoreError
 from dnsbroker.keys import Leaf
-from dnsbroker.store.archive import CURRENT
+from dnsbroker.store.archive import CURRENT, REQUEST
 from dnsbroker.store.disk import explained
 
 _BROKEN = "restore its archive from a copy, or get a new one with `dnsbroker issue {name} --force`"
@@ -22,10 +23,17 @@ _BROKEN = "restore its archive from a copy, or get a new one with `dnsbroker iss
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a certificate does not say itself: the CA's ``directory`` (URL), and when its key was made (aware, UTC)."""
+    """What a certificate does not say itself: the CA's ``directory`` (URL), and when its key was made (aware, UTC).
+
+    And what was asked for: by which ``account`` (its name in the configuration), by which ``profile`` (empty for none),
+    and by which ``preferred_chain`` (an issuer's name, empty for the CA's default).
+    """
 
     directory: str
     key_created: datetime
+    account: str = "default"
+    profile: str = ""
+    preferred_chain: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,9 +66,27 @@ class Lineage:
         return serial_text(self.leaf)
 
     @property
+    def has_key(self) -> bool:
+        """Whether its private key is here; not so for one whose request somebody else made."""
+        return os.path.lexists(self.archive / "privkey.pem") or self.request is None
+
+    @property
+    def request(self) -> bytes | None:
+        """The request (DER) that somebody brought for it; None where we made one of our own. Raises StoreError."""
+        path = self.archive / REQUEST
+        with explained(path):
+            return path.read_bytes() if path.exists() else None
+
+    @property
     def private_key(self) -> str:
-        """The private key of just this certificate, as PEM; read when asked for. Raises StoreError."""
+        """The private key of just this certificate, as PEM; read when asked for.
+
+        Raises StoreError where it is damaged, or not here.
+        """
         path = self.archive / "privkey.pem"
+        if not self.has_key:
+            hint = "it is where the request was made; to have it here, issue the certificate without --csr"
+            raise StoreError(f"{self.name}: its private key was never here", path=str(path), hint=hint)
         key = _read(path)
         try:
             fits = keys.matches(key, self.fullchain)
@@ -106,22 +132,27 @@ def read_archive(path: Path, archive: Path, provenances: Path) -> Lineage:
 def read_provenances(path: Path) -> dict[str, Provenance]:
     """The provenance of each serial number in the file ``path``; nothing is known where it is missing or damaged."""
     try:
-        return {
-            serial: Provenance(facts["directory"], datetime.fromisoformat(facts["key_created"]))
-            for serial, facts in json.loads(path.read_bytes()).items()
-        }
+        return {serial: _provenance(facts) for serial, facts in json.loads(path.read_bytes()).items()}
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}  # written whole, so somebody's hand was in it; the certificates themselves are not in doubt
 
 
+def _provenance(facts: Mapping[str, str]) -> Provenance:
+    """One as it was written, also by a version that knew less."""
+    return Provenance(
+        facts["directory"],
+        datetime.fromisoformat(facts["key_created"]),
+        account=facts.get("account", "default"),
+        profile=facts.get("profile", ""),
+        preferred_chain=facts.get("preferred_chain", ""),
+    )
+
+
 def provenances_text(provenances: dict[str, Provenance]) -> str:
     """What ``read_provenances`` reads back."""
-    facts = {
-        serial: {"directory": one.directory, "key_created": one.key_created.isoformat()}
-        for serial, one in provenances.items()
-    }
+    facts = {serial: {**asdict(one), "key_created": one.key_created.isoformat()} for serial, one in provenances.items()}
     return json.dumps(facts, indent=2) + "\n"
 
 

@@ -53,14 +53,25 @@ class Store:
         """The live certificate ``name``; None where there never was one. Raises StoreError where it is damaged."""
         return read_lineage(self._path("live", name), self._provenances(name))
 
-    def save(self, name: str, key_pem: str, chain_pem: str, access: Access, provenance: Provenance) -> Lineage:
+    def save(
+        self,
+        name: str,
+        key_pem: str | None,
+        chain_pem: str,
+        access: Access,
+        provenance: Provenance,
+        request: bytes | None = None,
+    ) -> Lineage:
         """Store a key and its chain (leaf first) and make them live together; nothing changes where they are.
+
+        Where the key is somewhere else, None, the ``request`` (DER) that it signed is kept instead. Older certificates
+        than anybody needs are removed from the archive.
 
         Raises PemInvalid for a chain that is none or a key that is not its leaf's, ConfigError for an owner or group
         that this host does not know, both before anything is written; StoreError where the disk says no. After any
         error, what was live before is live.
         """
-        texts = archive.contents(key_pem, chain_pem)
+        texts = archive.contents(key_pem, chain_pem, request)
         serial = serial_text(keys.describe(chain_pem))
         uid, gid = access.numbers()
         live, directory = self._path("live", name), self._path("archive", name)
@@ -72,7 +83,25 @@ class Store:
                     self._record(name, serial, provenance)
                     archive.fill(directory / serial, texts, access.mode, uid, gid)
                     archive.make_live(live, serial)
+                    archive.prune(directory, serial)
                 return read_archive(live, directory / serial, self._provenances(name))
+
+    def conform(self, name: str, access: Access) -> bool:
+        """Whether owner, group or mode of the live key's files were not what ``access`` says; they are now.
+
+        Raises ConfigError for an owner or group that this host does not know, StoreError where the disk says no.
+        """
+        uid, gid = access.numbers()
+        live, directory = self._path("live", name), self._path("archive", name)
+        with explained(live):
+            if not (live / archive.CURRENT).is_symlink():
+                return False
+            with locked(directory):
+                held = directory / archive.live_serial(live)
+                for way in (live, directory, held):
+                    self._open_way(way, access)
+                secret = [held / file for file in archive.SECRET_FILES if (held / file).exists()]
+                return any([disk.conform(path, access.mode, uid, gid) for path in secret])
 
     def check(self, access: Access) -> None:
         """Find out, before a certificate is ordered, whether it could be stored so. Raises ConfigError, StoreError."""

@@ -21,7 +21,7 @@ class Visitor:
 
     def can_read(self, top: Path, path: str) -> bool:
         """Whether this user, given the directory ``top``, can read ``path`` below it; links are followed."""
-        return self._tries(top, path) if _can_become_others() else self._may(top, path)
+        return self._tries(top, path) if can_become_others() else self._may(top, path)
 
     def _tries(self, top: Path, path: str) -> bool:
         child = os.fork()
@@ -51,7 +51,7 @@ class Visitor:
         return bool((mode >> 3 if facts.st_gid == self.gid else mode) & bit)
 
 
-def _can_become_others() -> bool:
+def can_become_others() -> bool:
     """Whether this is root with all user numbers, not the root of a namespace that has but one."""
     everything = Path("/proc/self/uid_map").read_text().split()[-1] == "4294967295"
     return os.geteuid() == 0 and everything
@@ -59,4 +59,4 @@ def _can_become_others() -> bool:
 
 def some_group() -> int:
     """A group number that this process may give to a file."""
-    return 4242 if _can_become_others() else os.getegid()
+    return 4242 if can_become_others() else os.getegid()

@@ -1,0 +1,4 @@
+"""What happens once a certificate is live: copies, hooks, reloads, and a look at what is served.
+
+Rule: a step that failed is tried again alone, and none of them is a reason to order a certificate.
+"""
