@@ -152,8 +152,9 @@ def test_new_terms_are_named_by_the_link_that_comes_along(field: str, kind: str,
 def test_a_paused_account_is_shown_where_to_go_on() -> None:
     """No wait would help; the link in the CA's words is long, and whole in the hint."""
     url = "https://portal.ca.test/sfe/v1/unpause?jwt=" + "eyJ" * 300
-    refused = _refusal(429, {"type": problem.URN + "rateLimited", "detail": f"your account is paused, visit: {url}"})
-    assert refused.hint.endswith(f"open {url}")
+    told = {"type": problem.URN + "rateLimited", "detail": f"your account is paused, visit: {url}"}
+    assert _refusal(429, told).hint.endswith(f"open {url}")
+    assert _refusal(429, told, retry_after="3600").hint.endswith(f"open {url}")
     limit = "too many certificates, see https://ca.test/docs/rate-limits/"
     assert "wait an hour" in _refusal(429, {"type": problem.URN + "rateLimited", "detail": limit}).hint
 

@@ -52,14 +52,17 @@ _REFUSED = {
 }
 
 
-def refused(kind: str, instance: str = "", detail: str = "") -> str:
+def paused(kind: str, detail: str) -> str:
+    """What to do where the CA's words in ``detail`` say that no wait will help; empty where they do not."""
+    page = _UNPAUSE.search(detail) if kind == "rateLimited" else None
+    return f"the CA issues nothing for these names until you say that the cause is gone: open {page[0]}" if page else ""
+
+
+def refused(kind: str, instance: str = "") -> str:
     """What to do after the CA refused a request with a problem of type ``kind``; empty if nobody knows.
 
-    ``instance`` is the URL that came with it for a person (RFC 8555 section 7.3.3), or empty; ``detail`` its words.
+    ``instance`` is the URL that came with it for a person (RFC 8555 section 7.3.3), or empty.
     """
-    paused = _UNPAUSE.search(detail) if kind == "rateLimited" else None
-    if paused:
-        return f"the CA issues nothing for these names until you say that the cause is gone: open {paused[0]}"
     hint = _REFUSED.get(kind, "")
     if not instance:
         return hint

@@ -90,7 +90,9 @@ def refusal(reply: Reply, *, what: str, host: str, now: datetime) -> Problem:
         status=reply.status,
         retry_after=wait,
         subproblems=told.subproblems,
-        hint=_when(wait, now) or hints.refused(told.type, told.instance or _terms(told.type, reply), told.detail),
+        hint=hints.paused(told.type, told.detail)
+        or _when(wait, now)
+        or hints.refused(told.type, told.instance or _terms(told.type, reply)),
         transient=_is_transient(reply.status, told.type, wait),
     )
 
