@@ -19,13 +19,19 @@ _BUSY_SECONDS = 10.0
 
 
 class Journal:
-    """An open ``state.db``. One connection, used by one thread (the event loop's)."""
+    """An open ``state.db``. One connection, used by one thread (the event loop's).
 
-    def __init__(self, state_dir: Path) -> None:
+    Who only looks does not ``create`` the file: where there is none, an empty one in memory stands for it.
+    """
+
+    def __init__(self, state_dir: Path, *, create: bool = True) -> None:
         self.path = state_dir / "state.db"
         with self._explained():
-            self._create_private()
-            self._connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+            is_there = create or self.path.exists()
+            if is_there:
+                self._create_private()
+            file = self.path if is_there else ":memory:"
+            self._connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)
             self._connection.row_factory = sqlite3.Row
         try:
             self._prepare()

@@ -20,9 +20,9 @@ from dnsbroker.journal.moments import at
 from dnsbroker.names import challenge_name
 
 _ASKED = ("account", "held", "order", "resumed", "asked", "validated", "place")
-_ANSWERED = ("failed", "issued", "key", "not_replacing", "revoked", "guarded", "deleted", "imported")
+_ANSWERED = ("failed", "issued", "key", "not_replacing", "revoked", "guarded", "deleted", "rehearsed")
 _WRITTEN = ("written", "withdrawn", "left", "swept")
-_DEPLOYED = ("copied", "hook", "reloaded", "verified", "deploy_failed")
+_DEPLOYED = ("copied", "hook", "reloaded", "verified", "deploy_failed", "deployed")
 #: The kinds of events that are kept.
 KINDS = frozenset((*_ASKED, *_ANSWERED, *_WRITTEN, *_DEPLOYED))
 
@@ -103,13 +103,21 @@ class History:
         An event that names no certificate concerns one if it is about an owner name at which that one is validated.
         Raises StoreError.
         """
-        rows = self._journal.rows("SELECT * FROM event WHERE event <> ? ORDER BY at, id", (_ENDED,))
-        told = [_entry(row) for row in rows]
+        told = self._told()
         found = sorted([*told, *self._untold(told)], key=lambda entry: entry.time)
         if certificate:
             owners = _owners(certificate, told)
             found = [entry for entry in found if _is_about(entry, certificate, owners)]
         return tuple(entry for entry in found if since is None or entry.time >= since)
+
+    def owners(self, certificate: str) -> frozenset[str]:
+        """The owner names at which the CA looked for records of ``certificate``, as far as this tells. Raises StoreError."""
+        return _owners(certificate, self._told())
+
+    def _told(self) -> list[Entry]:
+        return [
+            _entry(row) for row in self._journal.rows("SELECT * FROM event WHERE event <> ? ORDER BY at, id", (_ENDED,))
+        ]
 
     def _untold(self, told: Sequence[Entry]) -> list[Entry]:
         """What the leases know of runs that were killed, or that kept no history, and that those did not tell."""
@@ -153,7 +161,6 @@ def _lease_entries(row: sqlite3.Row) -> list[Entry]:
 
 
 def _owners(certificate: str, told: Sequence[Entry]) -> frozenset[str]:
-    """The owner names at which the CA looked for records of ``certificate``, as far as the history tells."""
     about = [entry.fields for entry in told if entry.certificate == certificate]
     names = {name for fields in about for name in (*_listed(fields.get("names")), *_listed(fields.get("identifier")))}
     challenges = {challenge_name(name) for name in names}
