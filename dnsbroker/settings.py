@@ -65,12 +65,15 @@ class Secret:
     """A secret that is fetched when it is needed and never shown.
 
     ``source`` says in words where it comes from, for errors; ``fetch`` returns it, raising ConfigError where it cannot.
+    ``credential`` is its name among systemd's credentials, ``command`` the program that prints it; empty for any other.
     """
 
-    __slots__ = ("_fetch", "source")
+    __slots__ = ("_fetch", "command", "credential", "source")
 
-    def __init__(self, source: str, fetch: Callable[[], str]) -> None:
+    def __init__(self, source: str, fetch: Callable[[], str], *, credential: str = "", command: str = "") -> None:
         self.source = source
+        self.credential = credential
+        self.command = command
         self._fetch = fetch
 
     def reveal(self) -> str:

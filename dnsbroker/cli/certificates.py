@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsbroker.cli.completion import certificate_names
 from dnsbroker.cli.options import Options, common, example
 from dnsbroker.names import shown
 
@@ -39,7 +40,7 @@ def _choices(command: Any) -> Any:
     epilog=example("dnsbroker issue example.org", "dnsbroker issue -d example.net -d '*.example.net'"),
     short_help="Obtain certificates.",
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=certificate_names)
 @click.option("-d", "--domain", "domains", multiple=True, metavar="NAME", help="A name for a certificate in no file.")
 @click.option("--name", "own_name", default="", metavar="NAME", help="What to call it; else the first -d, less '*.'.")
 @click.option("--key-type", default="", metavar="TYPE", help="The kind of key of such a certificate.")
@@ -83,7 +84,7 @@ def issue(
     epilog=example("dnsbroker -q renew", "dnsbroker renew --dry-run example.org"),
     short_help="Make what is there what the configuration says.",
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=certificate_names)
 @_choices
 @common
 @click.pass_context

@@ -32,12 +32,13 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
 
 def common(command: F) -> F:
     """Give ``command`` the options that every command has; they end up in the context's Options."""
-    for names, told in (
+    options: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         (("-v", "verbose"), {"count": True, "help": "Tell more; -vv tells everything."}),
         (("-q", "--quiet"), {"is_flag": True, "help": "Print nothing when all is well."}),
         (("--json",), {"is_flag": True, "help": "Print events as JSON, one object a line; the last is the result."}),
-        (("--config",), {"metavar": "PATH", "help": "The configuration file."}),
-    ):
+        (("--config",), {"metavar": "PATH", "type": click.Path(), "help": "The configuration file."}),
+    )
+    for names, told in options:
         command = click.option(*names, expose_value=False, is_eager=True, callback=_keep, **told)(command)
     return command
 
@@ -63,7 +64,7 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Without any argument: the help, as an answer to a wrong call."""
-        if not args:
+        if not args and not ctx.resilient_parsing:  # which is how a shell asks what could come next
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)

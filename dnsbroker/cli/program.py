@@ -22,7 +22,7 @@ _COMMANDS = {
     "txt": ("dnsbroker.cli.records:txt", "Publish or withdraw TXT values."),
     "wait": ("dnsbroker.cli.records:wait", "Watch the authoritative servers until all have a value."),
     "gc": ("dnsbroker.cli.records:gc", "Withdraw what dead or expired runs left in DNS."),
-    "config": ("dnsbroker.cli.configuration:config", "Check the configuration, or print an example."),
+    "config": ("dnsbroker.cli.configuration:config", "Check the configuration, and print what goes with it."),
     "providers": ("dnsbroker.cli.configuration:providers", "Show the configured providers and the adapters installed."),
 }
 

@@ -128,7 +128,7 @@ def _credential(argument: object, place: SecretPlace) -> Secret:
             )
         return _read(Path(directory) / name, place, is_guarded=False)
 
-    return Secret(f"credential {name}", fetch)
+    return Secret(f"credential {name}", fetch, credential=name)
 
 
 def _command(argument: object, place: SecretPlace) -> Secret:
@@ -136,9 +136,8 @@ def _command(argument: object, place: SecretPlace) -> Secret:
         raise Rejected("command should be an array of strings", hint='for example { command = ["pass", "show", "x"] }')
     words = [str(word) for word in argument]
     # Kept once fetched: a password manager may take seconds, or ask for a touch, each time.
-    return Secret(
-        f"command {words[0]}", functools.cache(lambda: _kept(_run(words, place), f"command {words[0]}", place))
-    )
+    fetch = functools.cache(lambda: _kept(_run(words, place), f"command {words[0]}", place))
+    return Secret(f"command {words[0]}", fetch, command=words[0])
 
 
 def _run(words: list[str], place: SecretPlace) -> bytes:
