@@ -111,7 +111,7 @@ class History:
         return tuple(entry for entry in found if since is None or entry.time >= since)
 
     def owners(self, certificate: str) -> frozenset[str]:
-        """The owner names at which the CA looked for records of ``certificate``, as far as is known. Raises StoreError."""
+        """The owner names at which the CA looked for records of ``certificate``, so far as known. Raises StoreError."""
         return _owners(certificate, self._told())
 
     def _told(self) -> list[Entry]:
