@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from dnsbroker import keys
 from dnsbroker.endpoints import Endpoint
 from dnsbroker.errors import LookupFailed, NameInvalid
-from dnsbroker.lookup.everywhere import Everywhere, everywhere
+from dnsbroker.lookup.everywhere import PATIENCE, Everywhere, everywhere
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.names import labels, owner, shown
@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 #: Seconds for all questions together.
 ALL = 15.0
+#: Seconds for slow servers where it is hosts that are looked for, which seldom change, and not yet records.
+_BRIEFLY = 0.5
 _USUAL = {"smtp": 25, "https": 443}
 _LEAF_USAGES, _CA_USAGES = ("1", "3"), ("0", "2")
 
@@ -146,10 +148,11 @@ class Guard:
         """
         if await _in_time(self._finder.is_denied(name), name, until):
             return None
-        return await self._ask(name, type, until)
+        return await self._ask(name, type, until, _BRIEFLY)
 
-    async def _ask(self, name: str, type: str, until: float) -> Everywhere:
-        return await _in_time(everywhere(self._finder, self._exchange, name, type), name, until)
+    async def _ask(self, name: str, type: str, until: float, patience: float = PATIENCE) -> Everywhere:
+        work = everywhere(self._finder, self._exchange, name, type, patience=patience)
+        return await _in_time(work, name, until)
 
 
 async def _in_time(work: Coroutine[Any, Any, T], name: str, until: float) -> T:

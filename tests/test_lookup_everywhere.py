@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from dnsbroker.errors import LookupFailed, NameInvalid
-from dnsbroker.lookup import everywhere as module
 from dnsbroker.lookup.everywhere import Everywhere, everywhere
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
@@ -35,7 +34,7 @@ def tree() -> Iterator[Tree]:
 def found(tree: Tree, name: str = NAME, type: str = "TLSA", *, udp: float = 0.3) -> Everywhere:
     """What is found for ``name``; a try by UDP may take ``udp`` seconds."""
     exchange = Exchange(udp, 0.3)
-    return asyncio.run(everywhere(Finder(tree.config(), exchange, FakeClock()), exchange, name, type))
+    return asyncio.run(everywhere(Finder(tree.config(), exchange, FakeClock()), exchange, name, type, patience=0.3))
 
 
 def test_what_any_server_has_counts(tree: Tree) -> None:
@@ -71,9 +70,8 @@ def test_one_server_that_does_not_answer_does_not_matter(tree: Tree, fault: dict
     assert found(tree).values == {ONE}
 
 
-def test_a_silent_server_is_not_waited_for_to_its_end(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_not_waited_for_to_its_end(tree: Tree) -> None:
     """Another one has answered; a slow one that answers soon enough counts still."""
-    monkeypatch.setattr(module, "_PATIENCE", 0.3)
     first, second = tree.zone("example.test.", EXAMPLE, "127.0.0.12", "127.0.0.13")
     second.add(f"_25._tcp.mail TLSA {ONE}")
     second.behaviour.delay = 0.1

@@ -20,8 +20,8 @@ from dnsbroker.lookup.zone import Zone
 from dnsbroker.names import owner, shown
 
 _MOST_NAMES = 16
-#: Seconds for which servers that are slow are waited for once another one has answered.
-_PATIENCE = 3.0
+#: Seconds for which servers that are slow are waited for once another one has answered: TCP after no UDP has a chance.
+PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,19 @@ class Everywhere:
     aliases: tuple[str, ...] = ()
 
 
-async def everywhere(finder: Finder, exchange: Exchange, name: str, type: str) -> Everywhere:
+async def everywhere(
+    finder: Finder, exchange: Exchange, name: str, type: str, *, patience: float = PATIENCE
+) -> Everywhere:
     """The values of ``type`` for ``name``, by any server of its zone, and of every zone that its aliases lead into.
 
-    Wildcards count, CNAMEs that one makes included: whoever looks the name up gets them. Raises LookupFailed where no
-    server of one of the zones answers, NameInvalid where ``name`` is none.
+    Wildcards count, CNAMEs that one makes included: whoever looks the name up gets them. A server that is still silent
+    ``patience`` seconds after the last answer does not count. Raises LookupFailed where no server of one of the zones
+    answers, NameInvalid where ``name`` is none.
     """
     names = [owner(name)]
     values: set[str] = set()
     for current in names:  # grows as aliases are met
-        for answer in await _answers(finder, exchange, current, type):
+        for answer in await _answers(finder, exchange, current, type, patience):
             values |= answer.values(current, type)
             target = _target(answer, current)
             if target and target not in names:
@@ -59,25 +62,25 @@ def _target(answer: Answer, name: str) -> str | None:
         return None
 
 
-async def _answers(finder: Finder, exchange: Exchange, name: str, type: str) -> list[Answer]:
+async def _answers(finder: Finder, exchange: Exchange, name: str, type: str, patience: float) -> list[Answer]:
     zone = await finder.zone_of(name)
     if zone.name == ".":
         return []  # below no top-level domain that there is
     asked = [asyncio.ensure_future(_asked(exchange, zone, server.address, name, type)) for server in zone.servers]
     try:
-        return await _gathered(asked, zone, name)
+        return await _gathered(asked, zone, name, patience)
     finally:
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
 
 
-async def _gathered(asked: list[asyncio.Task[Answer]], zone: Zone, name: str) -> list[Answer]:
+async def _gathered(asked: list[asyncio.Task[Answer]], zone: Zone, name: str, patience: float) -> list[Answer]:
     answers: list[Answer] = []
     reasons: dict[str, str] = {}
     waiting = set(asked)
     while waiting:
-        done, waiting = await asyncio.wait(waiting, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        done, waiting = await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             error = task.exception()
             if isinstance(error, NoAnswer):
