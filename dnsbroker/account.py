@@ -1,56 +1,115 @@
-"""The CA account of a run: its key and URL kept in the store, the client opened when the first order needs it."""
+"""The CA accounts of a run: each key and URL kept in the store, a client opened when the first order needs it.
+
+A rehearsal uses an account's key at the CA's staging directory, and keeps nothing of what it learns there.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from dnsbroker import keys
-from dnsbroker.acme import Client
+from dnsbroker.acme import AccountFacts, Binding, Client
 from dnsbroker.clock import Clock
 from dnsbroker.config import AcmeConfig
-from dnsbroker.errors import ConfigError
+from dnsbroker.errors import AcmeError, ConfigError
 from dnsbroker.events import Emitter
-from dnsbroker.store import Store
+from dnsbroker.store import AccountFiles, Store
 from dnsbroker.transport import Connections, Session
 
-_NAME = "default"
-_KEY_TYPE = "ecdsa-p256"
+KEY_TYPE = "ecdsa-p256"
 _REQUEST_SECONDS = 45.0
 _BODY_LIMIT = 1024 * 1024
 #: What CAs say of their own resolvers: the longest they keep an answer, in seconds.
 _CACHE_LIMITS = {"letsencrypt.org": 60.0}
 
 
-class Account:
-    """The account at the configured CA. ``client`` makes or finds it at its first call."""
+@dataclass(frozen=True)
+class _Surroundings:
+    """What every account of a run shares; ``parallel`` bounds the requests in flight of all of them."""
+
+    store: Store
+    connections: Connections
+    clock: Clock
+    emit: Emitter
+    parallel: asyncio.Semaphore
+
+
+class Accounts:
+    """The configured accounts, by name."""
 
     def __init__(
-        self, config: AcmeConfig, parallel: int, store: Store, connections: Connections, clock: Clock, emit: Emitter
+        self,
+        configured: Mapping[str, AcmeConfig],
+        parallel: int,
+        store: Store,
+        connections: Connections,
+        clock: Clock,
+        emit: Emitter,
     ) -> None:
-        self._config = config
-        self._parallel = parallel
-        self._store = store
-        self._connections = connections
-        self._clock = clock
-        self._emit = emit
+        self._configured = configured
+        self._around = _Surroundings(store, connections, clock, emit, asyncio.Semaphore(parallel))
+        self._opened: dict[tuple[str, bool], Account] = {}
+
+    def get(self, name: str, *, rehearsing: bool = False) -> Account:
+        """The account ``name``. Raises ConfigError where none is configured, or nothing is known to rehearse at."""
+        if (name, rehearsing) not in self._opened:
+            self._opened[name, rehearsing] = Account(self._config(name, rehearsing), self._around, rehearsing)
+        return self._opened[name, rehearsing]
+
+    def _config(self, name: str, rehearsing: bool) -> AcmeConfig:
+        if name not in self._configured:
+            known = ", ".join(self._configured)
+            raise ConfigError(f"no account {name!r} is configured", hint=f"configured: {known}; default is [acme]")
+        config = self._configured[name]
+        if rehearsing and not config.rehearsal_directory:
+            raise ConfigError(
+                f"no staging directory is known of {config.directory}",
+                key=f"{config.table} staging",
+                hint="set staging to the URL of the CA's directory for tests, or leave --rehearse away",
+            )
+        return replace(config, directory=config.rehearsal_directory) if rehearsing else config
+
+    async def aclose(self) -> None:
+        """Close the connections to every CA; may be called more than once."""
+        for account in self._opened.values():
+            await account.aclose()
+
+
+class Account:
+    """One account at its CA. ``client`` makes or finds it at its first call."""
+
+    def __init__(self, config: AcmeConfig, around: _Surroundings, rehearsing: bool) -> None:
+        self.config = config
+        self._around = around
+        self._rehearsing = rehearsing
+        self._files: AccountFiles = around.store.account(config.name)
         self._session: Session | None = None
         self._client: Client | None = None
         self._opening = asyncio.Lock()
 
     def check(self) -> None:
         """Raise ConfigError where nothing may be ordered; contacts nobody."""
-        if not self._config.agree_tos:
+        if not self.config.agree_tos:
             raise ConfigError(
                 "nothing is ordered before you agree to the CA's terms of service",
-                key="[acme] agree_tos",
-                hint="read them at the CA's site and set agree_tos = true in [acme]",
+                key=f"{self.config.table} agree_tos",
+                hint=f"read them at the CA's site and set agree_tos = true in {self.config.table}",
+            )
+        gone = self._files.deactivated(self.config.directory)
+        if gone is not None:
+            raise ConfigError(
+                f"the account {self.config.name} was deactivated on {gone:%Y-%m-%d}",
+                key=self.config.table,
+                hint=f"`dnsbroker account register --account {self.config.name}` makes a new one",
             )
 
     @property
     def cache_limit(self) -> float | None:
         """The longest time in seconds that this CA keeps a DNS answer, None where it does not say."""
-        host = urlsplit(self._config.directory).hostname or ""
+        host = urlsplit(self.config.directory).hostname or ""
         return next((limit for ca, limit in _CACHE_LIMITS.items() if host == ca or host.endswith("." + ca)), None)
 
     async def client(self) -> Client:
@@ -64,34 +123,127 @@ class Account:
     async def renewed(self) -> Client:
         """The client, its account made again: for a CA that has forgotten it. Raises as ``client``."""
         async with self._opening:
-            self._store.keep_account_url(_NAME, self._config.directory, "")
+            if not self._rehearsing:
+                self._files.keep_url(self.config.directory, "")
             self._client = await self._open()
         return self._client
 
+    def visitor(self) -> Client:
+        """A client for what the CA tells everybody; there need be no account. Raises ConfigError, StoreError."""
+        return self._client or self._made(self._files.key(_new_key))
+
+    async def register(self) -> str:
+        """The account's URL, registered now unless the CA knows its key. Raises as ``client``."""
+        if self._files.deactivated(self.config.directory) is not None:
+            self._files.keep_url(self.config.directory, "")
+        self.check()
+        return (await self.renewed()).account_url
+
+    async def existing(self) -> Client:
+        """The client for an account that is there: by its URL, or found by its key. Raises AcmeError where none is."""
+        async with self._opening:
+            if self._client is None:
+                client = await self._found()
+                if client is None:
+                    raise AcmeError(
+                        f"there is no account {self.config.name} at {self.config.directory}",
+                        hint=f"`dnsbroker account register --account {self.config.name}` makes one",
+                    )
+                self._client = client
+        return self._client
+
+    async def update(self) -> AccountFacts:
+        """Tell the CA the contact that is configured now. Raises AcmeError."""
+        return await (await self.existing()).update(self.config.contact)
+
+    async def roll_over(self, key_type: str = "") -> str:
+        """Give the account a new key, of ``key_type`` or of its present one's kind; its URL. Raises AcmeError.
+
+        RFC 8555 section 7.3.5. The new key is on disk before the CA hears of it; a run that dies in between is mended
+        by the next one that opens the account.
+        """
+        client = await self.existing()
+        kind = key_type or keys.key_type_of(self._files.key(_new_key))
+        new = await asyncio.to_thread(keys.generate, kind)
+        self._files.stage(new)
+        await client.roll_over(new)
+        self._files.promote()
+        return client.account_url
+
+    async def deactivate(self) -> str:
+        """Deactivate the account for ever (RFC 8555 section 7.3.6); the URL it had. Raises AcmeError."""
+        client = await self.existing()
+        url = client.account_url
+        await client.deactivate_account()
+        self._files.retire(self.config.directory, self._around.clock.now())
+        self._client = None
+        return url
+
     async def _open(self) -> Client:
-        key = self._store.account_key(_NAME, lambda: keys.generate(_KEY_TYPE))
-        if self._session is None:
-            self._session = self._connect()
-        client = Client(
-            self._config.directory, key, self._session, self._clock, parallel=asyncio.Semaphore(self._parallel)
-        )
-        client.account_url = self._store.account_url(_NAME, self._config.directory) or ""
+        return await self._found() or await self._registered()
+
+    async def _found(self) -> Client | None:
+        """The client of an account that the store or the CA knows; None where neither does."""
+        if not self._files.has_key():
+            return None
+        await self._settle_key()
+        client = self._made(self._files.key(_new_key))
+        client.account_url = "" if self._rehearsing else self._files.url(self.config.directory) or ""
         if not client.account_url:
-            url = await client.register(self._config.contact, agree_tos=self._config.agree_tos)
-            self._store.keep_account_url(_NAME, self._config.directory, url)
-            self._emit("account", url=url)
+            url = await client.find()
+            if url is None:
+                return None
+            self._keep(url)
         return client
 
-    def _connect(self) -> Session:
-        config = self._config
+    async def _registered(self) -> Client:
+        client = self._made(self._files.key(_new_key))
+        self._keep(await client.register(self.config.contact, self.config.agree_tos, self._binding()))
+        return client
+
+    def _keep(self, url: str) -> None:
+        if not self._rehearsing:
+            self._files.keep_url(self.config.directory, url)
+        self._around.emit("account", url=url, account=self.config.name)
+
+    def _binding(self) -> Binding | None:
+        """The external account binding that is configured, its key read now. Raises ConfigError."""
+        if self.config.eab_hmac_key is None:
+            return None
+        secret = self.config.eab_hmac_key.reveal()
         try:
-            return self._connections.session(
+            return Binding(self.config.eab_kid, secret, self.config.eab_algorithm)
+        except ConfigError as error:
+            message = error.message.removeprefix(f"{error.key}: ")
+            raise ConfigError(message, key=f"{self.config.table} {error.key}", hint=error.hint) from error
+
+    async def _settle_key(self) -> None:
+        """Find out which key holds where a run died while it was changed."""
+        staged = self._files.staged()
+        if staged is None:
+            return
+        found = await self._made(staged).find()
+        if found is not None and found == (self._files.url(self.config.directory) or found):
+            self._files.promote()
+        else:
+            self._files.unstage()
+
+    def _made(self, key_pem: str) -> Client:
+        if self._session is None:
+            self._session = self._connect()
+        around = self._around
+        return Client(self.config.directory, key_pem, self._session, around.clock, parallel=around.parallel)
+
+    def _connect(self) -> Session:
+        config = self.config
+        try:
+            return self._around.connections.session(
                 timeout=_REQUEST_SECONDS, proxy=config.proxy, ca_bundle=config.ca_bundle, body_limit=_BODY_LIMIT
             )
         except OSError as error:  # ssl.SSLError is one
             raise ConfigError(
                 f"{config.ca_bundle} cannot be used: {error.strerror or error}",
-                key="[acme] ca_bundle",
+                key=f"{config.table} ca_bundle",
                 hint="name a file with the CA's certificates in PEM",
             ) from error
 
@@ -99,3 +251,7 @@ class Account:
         """Close the connections to the CA; may be called more than once."""
         if self._session is not None:
             await self._session.aclose()
+
+
+def _new_key() -> str:
+    return keys.generate(KEY_TYPE)

@@ -10,16 +10,20 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from dnsbroker.account import Account
 from dnsbroker.certifying import Certifying, Outcome, Wishes
 from dnsbroker.clock import Clock, SystemClock
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.config.certificates import ad_hoc
 from dnsbroker.config.values import read_ignored
 from dnsbroker.errors import BrokerError, ConfigError, NotWithdrawn, StoreError
-from dnsbroker.events import Emitter, Listener
+from dnsbroker.events import Emitter, Event, Listener
+from dnsbroker.keys import read_request
+from dnsbroker.revoking import Revocation, Revoked, bar, delete, find_target, prune_deleted, revoke
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
 from dnsbroker.surveying import Survey, survey
@@ -37,7 +41,8 @@ class Broker:
     """Certificates and records by one configuration; an asynchronous context manager.
 
     ``on_event`` is called with each event, a mapping as ``--json`` prints it; ``ignore`` are name servers (names or
-    addresses) left out of every verdict, beside those configured. Every method raises BrokerError.
+    addresses) left out of every verdict, beside those configured; ``command`` is what the history calls this run. Every
+    method raises BrokerError.
 
     Example::
 
@@ -52,11 +57,18 @@ class Broker:
         on_event: Listener | None = None,
         ignore: Iterable[str] = (),
         clock: Clock | None = None,
+        command: str = "",
     ) -> None:
         self._config = _ignoring(config, tuple(ignore))
         clock = clock or SystemClock()
-        self._emit = Emitter(clock, on_event)
-        self._run = Run(self._config, clock, self._emit)
+        self._listener = on_event
+        self._emit = Emitter(clock, self._heard)
+        self._run = Run(self._config, clock, self._emit, command)
+
+    def _heard(self, event: Event) -> None:
+        self._run.note(event)
+        if self._listener is not None:
+            self._listener(event)
 
     @property
     def changed(self) -> bool:
@@ -115,7 +127,8 @@ class Broker:
         """
         present = set(self._run.store.names()) if not names and not (wishes and wishes.force) else set()
         chosen = [item for item in self._chosen(names) if item.name not in present]
-        return (*await self._bring(chosen, wishes), *self._broken(names))
+        outcomes = await self._bring(chosen, wishes, is_named=bool(names), is_mending=False)
+        return (*outcomes, *self._broken(names))
 
     async def issue_ad_hoc(
         self,
@@ -125,7 +138,12 @@ class Broker:
         settings: Mapping[str, object] | None = None,
         wishes: Wishes | None = None,
     ) -> Outcome:
-        """Obtain a certificate for ``names`` that no file describes; it is remembered once it is there."""
+        """Obtain a certificate for ``names`` that no file describes; it is remembered once it is there.
+
+        Where the wishes bring a signing request, its names are those that are not given.
+        """
+        if not names and wishes is not None and wishes.csr is not None:
+            names = read_request(wishes.csr).names
         certificate, text = ad_hoc(self._config, names, name=name, settings=settings)
         known = self._config.certificates.get(certificate.name)
         if (known and not known.remembered) or certificate.name in self._config.broken:
@@ -134,14 +152,53 @@ class Broker:
                 path=str(self._config.path or ""),
                 hint=f"`dnsbroker issue {certificate.name}` obtains it; --name gives this one another name",
             )
-        (outcome,) = await self._bring([certificate], wishes)
+        (outcome,) = await self._bring([certificate], wishes, is_named=True, is_mending=False)
         if outcome.status in ("issued", "kept"):
             self._run.store.remember(certificate.name, text)
         return outcome
 
     async def renew_all(self, names: Sequence[str] = (), *, wishes: Wishes | None = None) -> tuple[Outcome, ...]:
         """Make the certificates ``names``, or all, what the configuration says; raises as ``issue_all``."""
-        return (*await self._bring(self._chosen(names), wishes), *self._broken(names))
+        prune_deleted(self._run)
+        outcomes = await self._bring(self._chosen(names), wishes, is_named=bool(names), is_mending=True)
+        return (*outcomes, *self._broken(names))
+
+    async def deploy_all(self, names: Sequence[str] = ()) -> tuple[Outcome, ...]:
+        """Copies, hooks, reload and verify again for the certificates ``names``, or all that are there; no order."""
+        outcomes = await Certifying(self._run, Wishes(), is_named=True, is_mending=True).deploy(self._chosen(names))
+        self._note_changes(outcomes)
+        return (*outcomes, *self._broken(names))
+
+    async def revoke(self, name: str, revocation: Revocation | None = None) -> Revoked:
+        """Have the CA revoke the certificate ``name``, or another one of its lineage.
+
+        Where ``revocation.replace`` is set, a new one is obtained and deployed before. Raises BrokerError.
+        """
+        revocation = revocation or Revocation()
+        target = find_target(self._run, name, revocation)
+        if revocation.is_compromise:
+            bar(self._run, target)
+        replaced = None
+        if revocation.replace:
+            (replaced,) = await self._bring(self._chosen([name]), Wishes(force=True), is_named=True, is_mending=True)
+            if replaced.error is not None:
+                raise replaced.error
+        is_ours = await revoke(self._run, target, revocation)
+        self._run.changed = self._run.changed or is_ours
+        return Revoked(target, is_ours, replaced)
+
+    def delete(self, name: str) -> Path:
+        """Put the certificate ``name`` aside, for 30 days; where its files are then.
+
+        Raises ConfigError while the configuration names it, or where it is not there.
+        """
+        path = delete(self._run, name)
+        self._run.changed = True
+        return path
+
+    def account(self, name: str = "default") -> Account:
+        """The CA account ``name``. Raises ConfigError."""
+        return self._run.accounts.get(name)
 
     def _chosen(self, names: Sequence[str]) -> list[CertificateConfig]:
         known = self._config.certificates
@@ -161,10 +218,12 @@ class Broker:
         broken = {} if names else self._config.broken
         return [Outcome(name, "failed", error.message, error=error) for name, error in broken.items()]
 
-    async def _bring(self, certificates: Sequence[CertificateConfig], wishes: Wishes | None) -> tuple[Outcome, ...]:
+    async def _bring(
+        self, certificates: Sequence[CertificateConfig], wishes: Wishes | None, *, is_named: bool, is_mending: bool
+    ) -> tuple[Outcome, ...]:
         """Bring ``certificates`` about, and clean up after dead runs meanwhile."""
         wishes = wishes or Wishes()
-        certifying = Certifying(self._run, wishes)
+        certifying = Certifying(self._run, wishes, is_named=is_named, is_mending=is_mending)
         certifying.check(certificates)
         if wishes.dry_run:
             return await certifying.bring(certificates)
@@ -176,9 +235,12 @@ class Broker:
             raise
         finally:
             await sweeping
-        if any(outcome.status == "issued" for outcome in outcomes):
-            self._run.changed = True
+        self._note_changes(outcomes)
         return outcomes
+
+    def _note_changes(self, outcomes: Iterable[Outcome]) -> None:
+        if any(outcome.has_changed for outcome in outcomes):
+            self._run.changed = True
 
     async def _sweep(self) -> None:
         """Clean up after dead runs; where the journal fails, no certificate is worse for it."""

@@ -5,25 +5,31 @@ Pure functions over values. Whether the CA can be asked, and whether somebody fo
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from dnsbroker import keys
 from dnsbroker.config import CertificateConfig
+from dnsbroker.journal import Answer
 from dnsbroker.keys import Leaf
+from dnsbroker.names import shown
 from dnsbroker.settings import Duration
-from dnsbroker.store import Lineage
+from dnsbroker.store import Lineage, Provenance
 
 _SHORT_LIFE = timedelta(days=10)
 
 
-def reason(lineage: Lineage | None, wanted: CertificateConfig, directory: str, now: datetime) -> str | None:
+def reason(
+    lineage: Lineage | None, wanted: CertificateConfig, directory: str, now: datetime, answer: Answer | None = None
+) -> str | None:
     """Why the certificate is due at the moment ``now`` (aware), in words; None where it is not.
 
-    ``lineage`` is what is live, None for nothing; ``directory`` the URL of the CA that is configured now.
+    ``lineage`` is what is live, None for nothing; ``directory`` the URL of the CA that is configured now; ``answer`` is
+    what the CA has said about when to renew, None where it has not.
     """
     if lineage is None:
         return "not there"
-    return _age(lineage.leaf, now) or _difference(lineage, wanted, directory)
+    return _end(lineage.leaf, now, answer) or _difference(lineage, wanted, directory)
 
 
 def renewal_moment(leaf: Leaf) -> datetime:
@@ -32,26 +38,60 @@ def renewal_moment(leaf: Leaf) -> datetime:
     return leaf.not_before + (lifetime / 2 if lifetime < _SHORT_LIFE else lifetime * 2 / 3)
 
 
-def _age(leaf: Leaf, now: datetime) -> str | None:
+def next_moment(leaf: Leaf, answer: Answer | None) -> datetime:
+    """When the certificate becomes due if nothing else changes: by the CA's word, or else by its age."""
+    return answer.moment if answer is not None and answer.moment is not None else renewal_moment(leaf)
+
+
+def _end(leaf: Leaf, now: datetime, answer: Answer | None) -> str | None:
     if now >= leaf.not_after:
-        return f"expired on {_shown(leaf.not_after)}"
+        return f"expired on {when(leaf.not_after)}"
+    if answer is not None and answer.revoked_at is not None:
+        return f"revoked on {when(answer.revoked_at)}"
+    if answer is not None and answer.moment is not None:
+        return _advised(answer, answer.moment) if now >= answer.moment else None
     if now < renewal_moment(leaf):
         return None
     share = "half" if leaf.not_after - leaf.not_before < _SHORT_LIFE else "two thirds"
-    return f"past {share} of its lifetime since {_shown(renewal_moment(leaf))}"
+    return f"past {share} of its lifetime since {when(renewal_moment(leaf))}"
+
+
+def _advised(answer: Answer, moment: datetime) -> str:
+    explained = f" ({answer.explanation})" if answer.explanation else ""
+    return f"the CA wants it renewed since {when(moment)}{explained}"
 
 
 def _difference(lineage: Lineage, wanted: CertificateConfig, directory: str) -> str | None:
     """What the configuration says otherwise than the certificate; its names are a set."""
     there, asked = set(lineage.names), set(wanted.names)
     if there != asked:
-        changes = [*(f"+{name}" for name in sorted(asked - there)), *(f"-{name}" for name in sorted(there - asked))]
+        more, fewer = sorted(asked - there), sorted(there - asked)
+        changes = [*(f"+{shown(name)}" for name in more), *(f"-{shown(name)}" for name in fewer)]
         return f"names changed: {' '.join(changes)}"
-    if lineage.leaf.key_type != wanted.key_type:
+    if lineage.leaf.key_type != wanted.key_type and lineage.has_key:
         return f"key_type changed: {lineage.leaf.key_type} to {wanted.key_type}"
-    if lineage.provenance is not None and lineage.provenance.directory != directory:
-        return f"directory changed: {lineage.provenance.directory} to {directory}"
+    return None if lineage.provenance is None else _otherwise(lineage, lineage.provenance, wanted, directory)
+
+
+def _otherwise(lineage: Lineage, origin: Provenance, wanted: CertificateConfig, directory: str) -> str | None:
+    """What is asked of another CA, or otherwise of the same, than when the certificate was issued."""
+    if origin.directory != directory:
+        return f"directory changed: {origin.directory} to {directory}"
+    if origin.account != wanted.account:
+        return f"account changed: {origin.account} to {wanted.account}"
+    profile = wanted_profile(wanted)
+    if origin.profile != profile:
+        return f"profile changed: {origin.profile or 'the default'} to {profile or 'the default'}"
+    chain = wanted.preferred_chain
+    # A CA that does not have the chain was asked once, and is not asked again for that alone.
+    if chain and origin.preferred_chain != chain and keys.top_issuer(lineage.fullchain) != chain:
+        return f"preferred_chain changed: {origin.preferred_chain or 'the default'} to {chain}"
     return None
+
+
+def wanted_profile(wanted: CertificateConfig) -> str:
+    """The profile that is asked for, required or preferred; empty for the CA's default."""
+    return wanted.profile or wanted.preferred_profile
 
 
 def new_key_wanted(rotation: Literal["renewal", "never"] | Duration, created: datetime | None, now: datetime) -> bool:
@@ -64,5 +104,6 @@ def new_key_wanted(rotation: Literal["renewal", "never"] | Duration, created: da
     return created is None or now - created >= timedelta(seconds=rotation)
 
 
-def _shown(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+def when(moment: datetime) -> str:
+    """A moment for a person."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -4,20 +4,19 @@
 
     located → account → order → written → everywhere → asked → validated → finalized, withdrawn → stored
 
-Whatever was written is withdrawn on every way out, and pending authorizations are given up. The certificate that is
-live is touched last, in one step. Whether a certificate is due is not decided here.
+Whatever was written is withdrawn on every way out, and pending authorizations are given up. An order is kept by its URL
+before anything is written, and a later run goes on with it. Whether a certificate is due is not decided here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from dnsbroker import keys
 from dnsbroker.acme import Authorization, Client, Dns01, Order
 from dnsbroker.clock import Clock, Deadline
-from dnsbroker.config import CertificateConfig
-from dnsbroker.errors import AcmeError, OrderFailed
+from dnsbroker.errors import AcmeError, OrderFailed, Problem
 from dnsbroker.events import Emitter
 from dnsbroker.names import challenge_name
 from dnsbroker.publishing import Located, Publisher
@@ -26,6 +25,30 @@ from dnsbroker.writer import Announcement
 
 _CA_PATIENCE = 300.0
 _FAREWELL = 1.0
+#: The states in which an order can still lead to a certificate.
+_OPEN = frozenset({"pending", "ready", "processing", "valid"})
+
+
+@dataclass(frozen=True)
+class Commission:
+    """What is asked of the CA: ``names`` for the key that signed ``csr`` (DER), each proved where ``located`` says.
+
+    ``profile`` may be left away by the CA unless ``profile_required``; ``replaces`` is the id of the certificate whose
+    renewal this is (RFC 9773 section 5), ``resume`` the URL of an order to go on with; both may be empty. ``opened`` is
+    told the order's URL before anything else happens with it, ``over`` that nobody can go on with it; ``failed`` hears
+    of each validation that failed.
+    """
+
+    names: tuple[str, ...]
+    csr: bytes
+    located: Mapping[str, Located]
+    profile: str = ""
+    profile_required: bool = False
+    replaces: str = ""
+    resume: str = ""
+    opened: Callable[[Order], None] = lambda order: None
+    over: Callable[[], None] = lambda: None
+    failed: Callable[[OrderFailed], None] = lambda error: None
 
 
 class Issuance:
@@ -43,24 +66,25 @@ class Issuance:
         self._timeout = timeout
         self._cache_limit = cache_limit
 
-    async def obtain(
-        self, certificate: CertificateConfig, key_pem: str, located: Mapping[str, Located], emit: Emitter
-    ) -> str:
-        """A new chain (PEM, leaf first) for ``certificate`` and its private key. Raises any BrokerError.
-
-        ``located`` holds the place of each challenge name.
+    async def obtain(self, commission: Commission, emit: Emitter) -> tuple[str, ...]:
+        """The new certificate's chains (PEM, leaf first in each, the CA's default first). Raises any BrokerError.
 
         A validation that failed is tried once more with a new order where there is hope that the CA sees more then.
         """
         deadline = Deadline.after(self._clock, self._timeout)
         try:
-            return await self._attempt(certificate, key_pem, located, deadline, emit)
+            return await self._attempt(commission, deadline, emit)
         except OrderFailed as error:
-            hope = self._hope(error, located, deadline)
+            commission.failed(error)
+            hope = self._hope(error, commission.located, deadline)
             if not hope:
                 raise
             emit("warning", message=error.message, hint=hope)
-            return await self._attempt(certificate, key_pem, located, deadline, emit)
+        try:
+            return await self._attempt(replace(commission, resume=""), deadline, emit)
+        except OrderFailed as error:
+            commission.failed(error)
+            raise
 
     def _hope(self, error: OrderFailed, located: Mapping[str, Located], deadline: Deadline) -> str:
         """Why the CA may see at a second attempt what it did not see at the first; empty where it will not.
@@ -80,27 +104,78 @@ class Issuance:
             return ""
         return f"the CA may have cached that until {until:%H:%M:%S} UTC: it is asked once more after that"
 
-    async def _attempt(
-        self,
-        certificate: CertificateConfig,
-        key_pem: str,
-        located: Mapping[str, Located],
-        deadline: Deadline,
-        emit: Emitter,
-    ) -> str:
+    async def _attempt(self, commission: Commission, deadline: Deadline, emit: Emitter) -> tuple[str, ...]:
         """One order, from opened to downloaded."""
-        with self._publisher.announced(located.values()) as announcement:
-            order = await self._client.new_order(certificate.names)
-            emit("order", url=order.url, names=list(certificate.names))
+        with self._publisher.announced(commission.located.values()) as announcement:
+            order = await self._order(commission, emit)
             pending: Sequence[Authorization] = ()
             try:
                 authorizations = await self._client.authorizations(order)
                 pending = [item for item in authorizations if not item.is_valid]
-                await self._validate(pending, located, announcement, deadline, emit)
+                await self._validate(pending, commission.located, announcement, deadline, emit)
             except BaseException:
+                commission.over()
                 await uninterrupted(self._give_up(pending, announcement))
                 raise
-            return await self._complete(order, certificate, key_pem, announcement)
+            return await self._complete(order, commission, announcement)
+
+    async def _order(self, commission: Commission, emit: Emitter) -> Order:
+        """The order to go on with, else a new one."""
+        if commission.resume:
+            order = await self._resumed(commission.resume)
+            if order is not None:
+                emit("resumed", url=order.url, names=list(commission.names))
+                return order
+            commission.over()
+        order = await self._opened(commission, emit)
+        commission.opened(order)
+        emit("order", url=order.url, names=list(commission.names))
+        return order
+
+    async def _resumed(self, url: str) -> Order | None:
+        """The order at ``url`` where it can still lead to a certificate."""
+        try:
+            order = await self._client.order(url)
+        except Problem as problem:
+            if problem.transient:
+                raise
+            return None  # the CA does not know it any more
+        is_over = order.expires is not None and order.expires <= self._clock.now() and order.status != "valid"
+        return None if is_over or order.status not in _OPEN else order
+
+    async def _opened(self, commission: Commission, emit: Emitter) -> Order:
+        """A new order.
+
+        What the CA does not take of ``replaces`` and of a profile that is only preferred is left away.
+        """
+        profile = await self._profile(commission, emit)
+        replaces = commission.replaces if (await self._client.directory()).renewal_info else ""
+        try:
+            return await self._client.new_order(commission.names, profile=profile, replaces=replaces)
+        except Problem as problem:
+            if profile and problem.type == "invalidProfile" and not commission.profile_required:
+                emit("warning", message=problem.message, hint="ordering without the preferred profile")
+                profile = ""
+            elif not replaces or problem.transient or not _is_about_replacing(problem):
+                raise
+            else:
+                emit("not_replacing", message=problem.message)
+                replaces = ""
+        return await self._client.new_order(commission.names, profile=profile, replaces=replaces)
+
+    async def _profile(self, commission: Commission, emit: Emitter) -> str:
+        """The profile to ask for: never one that the CA does not advertise. Raises AcmeError where it is required."""
+        if not commission.profile:
+            return ""
+        offered = (await self._client.directory()).profiles
+        if commission.profile in offered:
+            return commission.profile
+        told = f"the CA offers no profile {commission.profile!r}"
+        hint = f"it offers {', '.join(offered)}" if offered else "it offers none: take profile out"
+        if commission.profile_required:
+            raise AcmeError(told, hint=hint)
+        emit("warning", message=f"{told}: ordering without it", hint=hint)
+        return ""
 
     async def _validate(
         self,
@@ -147,24 +222,32 @@ class Issuance:
         except (AcmeError, TimeoutError):
             return  # the failure that brought us here is what the user must hear of
 
-    async def _complete(
-        self, order: Order, certificate: CertificateConfig, key_pem: str, announcement: Announcement
-    ) -> str:
-        """Finalize while the records go: the authorizations are final, nobody needs them any more."""
+    async def _complete(self, order: Order, commission: Commission, announcement: Announcement) -> tuple[str, ...]:
+        """Finalize while the records go: the authorizations are final, nobody needs them any more.
+
+        An order that is not finished in time stays open, for the next run.
+        """
         withdrawal = asyncio.ensure_future(self._publisher.withdraw(announcement.leases))
         try:
             patience = Deadline.after(self._clock, _CA_PATIENCE)
-            done = await self._client.finalize(order, keys.csr(key_pem, certificate.names), patience)
-            chains = await self._client.chains(done)
+            done = await self._client.finalize(order, commission.csr, patience)
+            return await self._client.chains(done)
+        except OrderFailed:
+            commission.over()
+            raise
         finally:
             await uninterrupted(withdrawal)
-        return chains[0]
 
 
 def _challenge(authorization: Authorization) -> Dns01:
     """The dns-01 challenge of a pending authorization, which the client has checked to have one."""
     assert authorization.challenge is not None  # noqa: S101 - for the type checker
     return authorization.challenge
+
+
+def _is_about_replacing(problem: Problem) -> bool:
+    """Whether the CA may refuse the order for what it is to replace, and take it without (RFC 9773 section 5)."""
+    return problem.type in ("alreadyReplaced", "malformed") or problem.status in (404, 409)
 
 
 def _is_timeout(error: OrderFailed) -> bool:

@@ -8,12 +8,27 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from dnsbroker.account import Account
+from dnsbroker.account import Accounts
 from dnsbroker.adapter import Adapter, Surroundings
+from dnsbroker.advice import Advice
 from dnsbroker.clock import Clock
 from dnsbroker.config import Config, ProviderConfig
-from dnsbroker.events import Emitter
-from dnsbroker.journal import Answers, Journal, Leases, Runs
+from dnsbroker.deploying import Deploying
+from dnsbroker.events import Emitter, Event
+from dnsbroker.guarding import Guard
+from dnsbroker.journal import (
+    Answers,
+    Attempts,
+    Backoffs,
+    Barred,
+    Deployments,
+    History,
+    Journal,
+    Leases,
+    Observations,
+    RenewalAnswers,
+    Runs,
+)
 from dnsbroker.journal import Run as RunLock
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
@@ -30,8 +45,10 @@ _PATIENCE_AT_END = 5.0
 class Run:
     """The parts of one run; an asynchronous context manager. Raises StoreError when opened."""
 
-    def __init__(self, config: Config, clock: Clock, emit: Emitter) -> None:
+    def __init__(self, config: Config, clock: Clock, emit: Emitter, command: str = "") -> None:
         self.config = config
+        self.command = command
+        self.history: History | None = None
         self.clock = clock
         self.emit = emit
         #: Whether anything on disk or in DNS is different now, by what this run did.
@@ -41,7 +58,8 @@ class Run:
         self.exchange = Exchange()
         self.finder = Finder(config.dns, self.exchange, clock)
         self.routing = Routing(config.providers, self._adapter, emit)
-        self.account = Account(config.acme, config.parallel, self.store, self.connections, clock, emit)
+        self.accounts = Accounts(config.known_accounts, config.parallel, self.store, self.connections, clock, emit)
+        self.guard = Guard(self.finder, self.exchange)
         self.watcher = Watcher(self.exchange, self.finder.resolvers, clock, emit, config.propagation)
 
     def _adapter(self, provider: ProviderConfig) -> Adapter:
@@ -62,6 +80,7 @@ class Run:
         except BaseException:
             self.lock.__exit__(None, None, None)
             raise
+        self._remember()
         self.runs = Runs(self.config.state_dir)
         self.leases = Leases(self.journal, self.lock.id, self.clock)
         self.writer = Writer(
@@ -78,14 +97,35 @@ class Run:
         )
         return self
 
+    def _remember(self) -> None:
+        """What the journal keeps beside leases."""
+        self.attempts = Attempts(self.journal, self.clock)
+        self.backoffs = Backoffs(self.journal, self.clock)
+        self.barred = Barred(self.journal)
+        self.observations = Observations(self.journal, self.clock)
+        self.history = History(self.journal, self.lock.id, self.command)
+        self.renewal_answers = RenewalAnswers(self.journal)
+        self.advice = Advice(self.renewal_answers, self.connections, self.clock)
+        self.deployments = Deployments(self.journal, self.clock)
+        self.deploying = Deploying(
+            self.store, self.deployments, self.config.environment, self.clock, self.emit, self.finder.addresses
+        )
+
+    def note(self, event: Event) -> None:
+        """Keep ``event`` for ``dnsbroker log``, once the journal is open."""
+        if self.history is not None:
+            self.history.note(event)
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
             await self.writer.aclose(_PATIENCE_AT_END if kind is None else 0.0)
             self._tell_left()
-            await asyncio.gather(self.routing.aclose(), self.account.aclose(), return_exceptions=True)
+            await asyncio.gather(self.routing.aclose(), self.accounts.aclose(), return_exceptions=True)
         finally:
+            if self.history is not None:
+                self.history.close()
             self.journal.close()
             self.lock.__exit__(kind, error, trace)
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from dnsbroker.broker import Broker, Certificate
 from dnsbroker.certifying import Wishes
+from dnsbroker.revoking import Revocation, Revoked
 
 T = TypeVar("T")
 
@@ -51,6 +52,10 @@ class SyncBroker:
     def renew(self, name: str, *, wishes: Wishes | None = None) -> Certificate:
         """See ``Broker.renew``."""
         return self._await(self._broker.renew(name, wishes=wishes))
+
+    def revoke(self, name: str, revocation: Revocation | None = None) -> Revoked:
+        """See ``Broker.revoke``."""
+        return self._await(self._broker.revoke(name, revocation))
 
     def certificates(self) -> tuple[Certificate, ...]:
         """See ``Broker.certificates``."""

@@ -106,7 +106,7 @@ class Texts:
         self, located: Mapping[str, Located], leases: Mapping[str, Sequence[Lease]], deadline: Deadline
     ) -> None:
         outcomes = await self._publisher.watch(located, leases, deadline)
-        limit = self._run.account.cache_limit
+        limit = self._run.accounts.get("default").cache_limit
         await self._publisher.outlast_caches(located, leases, outcomes, deadline, limit)
 
     async def watch(self, name: str, values: Iterable[str], type: RecordType, timeout: float | None = None) -> Outcome:

@@ -55,7 +55,7 @@ def test_no_help_text_is_shown_of_a_command_that_is_not_there() -> None:
 def test_every_command_stands_in_the_overview() -> None:
     """With a link to its section."""
     overview = {word for row in pages.rows(PAGE.partition("## Exit status")[0]) for word in pages.words(row[0])}
-    groups = {("txt",), ("config",)}
+    groups = {("txt",), ("config",), ("account",)}
     assert overview == {" ".join(words) for words in commands() if words and words not in groups}
 
 
@@ -76,7 +76,8 @@ def test_the_table_of_exit_statuses_is_the_program_s() -> None:
         int(status) for row in pages.rows(pages.section(PAGE, "## Exit status")) for status in row[0].split(",")
     }
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BrokerError)]
-    assert statuses == {exit_status.of(kind.__new__(kind)) for kind in kinds} | {exit_status.DONE, exit_status.CHECK, 130, 143}
+    by_errors = {exit_status.of(kind.__new__(kind)) for kind in kinds}
+    assert statuses == by_errors | {exit_status.DONE, exit_status.CHECK, 130, 143}
 
 
 def test_the_order_of_exit_statuses_is_the_program_s() -> None:

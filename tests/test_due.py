@@ -8,6 +8,7 @@ import pytest
 
 from dnsbroker import due
 from dnsbroker.config import CertificateConfig
+from dnsbroker.journal import Answer
 from dnsbroker.keys import Leaf
 from dnsbroker.settings import Duration
 from dnsbroker.store import Lineage, Provenance
@@ -80,6 +81,65 @@ def test_another_ca_makes_it_due_where_the_former_is_known() -> None:
     found = due.reason(lineage(provenance=other), WANTED, DIRECTORY, START)
     assert found == "directory changed: https://staging.test/dir to https://ca.test/dir"
     assert due.reason(lineage(provenance=None), WANTED, DIRECTORY, START) is None
+
+
+ORIGINS = {
+    "another account": (Provenance(DIRECTORY, START, account="tcs"), {}, "account changed: tcs to default"),
+    "a profile": (FROM, {"profile": "shortlived"}, "profile changed: the default to shortlived"),
+    "a preferred profile": (FROM, {"preferred_profile": "tls"}, "profile changed: the default to tls"),
+    "no profile any more": (
+        Provenance(DIRECTORY, START, profile="tls"), {}, "profile changed: tls to the default"
+    ),
+    "the same profile": (Provenance(DIRECTORY, START, profile="tls"), {"profile": "tls"}, None),
+    "a chain that was asked for": (
+        Provenance(DIRECTORY, START, preferred_chain="Root X"), {"preferred_chain": "Root X"}, None
+    ),
+    "no chain any more": (Provenance(DIRECTORY, START, preferred_chain="Root X"), {}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("origin", "settings", "expected"), ORIGINS.values(), ids=ORIGINS)
+def test_what_was_asked_for_otherwise_makes_it_due(
+    origin: Provenance, settings: dict[str, str], expected: str | None
+) -> None:
+    """But a chain that the CA did not have is not asked for again and again."""
+    wanted = CertificateConfig(name="example.test", names=NAMES, **settings)  # type: ignore[arg-type]
+    assert due.reason(lineage(provenance=origin), wanted, DIRECTORY, START) == expected
+
+
+def answer(**facts: object) -> Answer:
+    """What a CA has said."""
+    return Answer(id="a.b", source="ari", url="", asked_at=START, ask_again_at=START, **facts)  # type: ignore[arg-type]
+
+
+ADVICE = {
+    "before the moment": (answer(moment=START + DAY), START, None),
+    "at the moment": (
+        answer(moment=START + DAY, explanation="https://ca.test/why"),
+        START + DAY,
+        "the CA wants it renewed since 2026-03-02 06:30 UTC (https://ca.test/why)",
+    ),
+    "past two thirds, but the CA says later": (answer(moment=START + 80 * DAY), START + 70 * DAY, None),
+    "past two thirds, and no moment": (
+        answer(), START + 60 * DAY, "past two thirds of its lifetime since 2026-04-30 06:30 UTC"
+    ),
+    "revoked": (answer(revoked_at=START + DAY), START + DAY, "revoked on 2026-03-02 06:30 UTC"),
+    "at its end, whatever the CA says": (
+        answer(moment=START + 91 * DAY), START + 90 * DAY, "expired on 2026-05-30 06:30 UTC"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "now", "expected"), ADVICE.values(), ids=ADVICE)
+def test_the_ca_s_word_goes_before_the_age(told: Answer, now: datetime, expected: str | None) -> None:
+    """And without one the age decides."""
+    assert due.reason(lineage(), WANTED, DIRECTORY, now, told) == expected
+
+
+def test_names_are_told_as_people_write_them() -> None:
+    """Not as DNS has them."""
+    wanted = CertificateConfig(name="example.test", names=("xn--mller-kva.test",))
+    assert "+müller.test" in str(due.reason(lineage(), wanted, DIRECTORY, START))
 
 
 @pytest.mark.parametrize(

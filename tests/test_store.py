@@ -130,7 +130,7 @@ def test_a_name_that_leads_out_of_its_directory_is_refused(store: Store, name: s
         lambda: store.save(name, KEY, chain(1), OURS, FROM),
         lambda: store.load(name),
         lambda: store.remember(name, ""),
-        lambda: store.account_url(name, ""),
+        lambda: store.account(name).url(""),
     ):
         with pytest.raises(NameInvalid):
             use()
@@ -241,7 +241,7 @@ def test_only_the_way_to_the_files_is_open(store: Store) -> None:
     """Directories on it let pass and do not list; everything else is closed."""
     lineage = store.save(NAME, KEY, chain(1), OURS, FROM)
     store.remember(NAME, "x = 1")
-    store.account_key("default", lambda: KEY)
+    store.account("default").key(lambda: KEY)
 
     top = store.state_dir
     way = {top, top / "live", lineage.path, top / "archive", top / "archive" / NAME, lineage.archive}
@@ -265,7 +265,7 @@ def test_by_default_a_stranger_reads_the_certificate_and_not_the_key(store: Stor
 def test_a_member_of_the_group_reads_the_key_and_a_stranger_does_not(store: Store) -> None:
     """Mode and group are enough: a daemon gets there through every directory, and nowhere else."""
     gid = some_group()
-    store.account_key("default", lambda: KEY)
+    store.account("default").key(lambda: KEY)
     store.save(NAME, KEY, chain(1), Access(group=str(gid), mode=0o640), FROM)
 
     member, stranger = Visitor(uid=65000, gid=gid), Visitor(uid=65000, gid=65000)
@@ -321,7 +321,7 @@ def test_what_the_account_directory_was_copied_with_is_closed_again(store: Store
     directory = store.state_dir / "accounts" / "default"
     directory.mkdir(parents=True)
     directory.chmod(0o755)
-    store.account_key("default", lambda: KEY)
+    store.account("default").key(lambda: KEY)
     assert mode_of(directory) == 0o700
     assert mode_of(directory.parent) == 0o700
 
@@ -331,37 +331,37 @@ def test_what_the_account_directory_was_copied_with_is_closed_again(store: Store
 
 def test_an_account_key_is_made_once(store: Store) -> None:
     """Whoever asks later gets the first one's."""
-    assert store.account_key("default", lambda: KEY) == KEY
-    assert store.account_key("default", lambda: keys.generate("ecdsa-p256")) == KEY
+    assert store.account("default").key(lambda: KEY) == KEY
+    assert store.account("default").key(lambda: keys.generate("ecdsa-p256")) == KEY
     assert (store.state_dir / "accounts" / "default" / "key.pem").read_text() == KEY
 
 
 def test_a_file_that_holds_no_account_key_is_named(store: Store) -> None:
     """It is not replaced: perhaps a person can still restore it."""
-    store.account_key("default", lambda: KEY)
+    store.account("default").key(lambda: KEY)
     path = store.state_dir / "accounts" / "default" / "key.pem"
     path.write_text("x")
     with pytest.raises(StoreError, match="there is none") as caught:
-        store.account_key("default", lambda: KEY)
+        store.account("default").key(lambda: KEY)
     assert caught.value.path == str(path)
     assert path.read_text() == "x"
 
 
 def test_an_account_url_belongs_to_one_directory(store: Store) -> None:
     """At another CA there is no account yet."""
-    assert store.account_url("default", "https://ca.test/dir") is None
-    store.keep_account_url("default", "https://ca.test/dir", "https://ca.test/account/1")
-    assert store.account_url("default", "https://ca.test/dir") == "https://ca.test/account/1"
-    assert store.account_url("default", "https://other.test/dir") is None
-    assert store.account_url("other", "https://ca.test/dir") is None
+    assert store.account("default").url("https://ca.test/dir") is None
+    store.account("default").keep_url("https://ca.test/dir", "https://ca.test/account/1")
+    assert store.account("default").url("https://ca.test/dir") == "https://ca.test/account/1"
+    assert store.account("default").url("https://other.test/dir") is None
+    assert store.account("other").url("https://ca.test/dir") is None
 
 
 def test_a_damaged_account_file_counts_as_none(store: Store) -> None:
     """The CA finds the account by its key."""
-    store.keep_account_url("default", "https://ca.test/dir", "https://ca.test/account/1")
+    store.account("default").keep_url("https://ca.test/dir", "https://ca.test/account/1")
     for content in ("", "[]", "{}", "7"):
         (store.state_dir / "accounts" / "default" / "account.json").write_text(content)
-        assert store.account_url("default", "https://ca.test/dir") is None
+        assert store.account("default").url("https://ca.test/dir") is None
 
 
 def test_what_is_remembered_is_kept_until_it_is_remembered_anew(store: Store) -> None:

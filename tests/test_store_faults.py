@@ -130,13 +130,13 @@ def test_a_small_file_is_replaced_whole_or_not_at_all(tmp_path: Path, kind: str)
 
     def put(value: str) -> None:
         if kind == "account":
-            store.keep_account_url("default", "https://ca.test/dir", value)
+            store.account("default").keep_url("https://ca.test/dir", value)
         else:
             store.remember(NAME, value)
 
     def get() -> str | None:
         if kind == "account":
-            return store.account_url("default", "https://ca.test/dir")
+            return store.account("default").url("https://ca.test/dir")
         return (tmp_path / "certificates" / f"{NAME}.toml").read_text()
 
     put("0")
@@ -295,7 +295,7 @@ def test_processes_that_ask_for_an_account_key_at_once_get_the_same(tmp_path: Pa
     (tmp_path / "found").mkdir()
 
     def ask(number: int) -> None:
-        key = Store(tmp_path).account_key("default", lambda: keys.generate("ecdsa-p256"))
+        key = Store(tmp_path).account("default").key(lambda: keys.generate("ecdsa-p256"))
         (tmp_path / "found" / str(number)).write_text(key)
 
     children = [forked(partial(ask, number)) for number in range(8)]

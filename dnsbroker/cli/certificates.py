@@ -24,9 +24,17 @@ _CHOICES = (
     click.option("--new-key", is_flag=True, help="With a new private key, whatever key_rotation says."),
     click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="With the private key in FILE (PEM)."),
     click.option(
+        "--csr", type=click.Path(path_type=Path), metavar="FILE", help="For the signing request in FILE (PEM or DER)."
+    ),
+    click.option(
         "--ignore", multiple=True, metavar="SERVER", help="Do not wait for this name server (name or address)."
     ),
     click.option("--dry-run", is_flag=True, help="Show what would be done; nothing is written or ordered."),
+    click.option(
+        "--rehearse",
+        is_flag=True,
+        help="The whole run, at the CA's staging directory; nothing is kept, no hook is run.",
+    ),
 )
 
 
@@ -63,17 +71,18 @@ def issue(
     """
     if names and domains:
         raise click.UsageError("name configured certificates, or give names with -d, not both")
-    if not domains and (own_name or key_type):
+    is_ad_hoc = bool(domains or (chosen["csr"] and not names))
+    if not is_ad_hoc and (own_name or key_type):
         raise click.UsageError(f"{'--name' if own_name else '--key-type'} goes with -d")
-    _check_key(names or domains[:1], chosen)
+    _check(1 if is_ad_hoc else len(names), chosen)
 
     async def work(broker: Broker) -> Result:
         wishes = _wishes(chosen)
-        if not domains:
+        if not is_ad_hoc:
             outcomes = await broker.issue_all(names, wishes=wishes)
-            return _result(outcomes, named=bool(names), nothing="no configured certificate is missing")
+            return result_of(outcomes, named=bool(names), nothing="no configured certificate is missing")
         settings = {"key_type": key_type} if key_type else {}
-        return _result(
+        return result_of(
             [await broker.issue_ad_hoc(domains, name=own_name, settings=settings, wishes=wishes)], named=True
         )
 
@@ -91,13 +100,14 @@ def issue(
 def renew(context: click.Context, /, names: tuple[str, ...], ignore: tuple[str, ...], **chosen: Any) -> int:
     """Make what is there what the configuration says: the one command for a timer.
 
-    Issues what is missing, renews what is due, and withdraws what dead runs left in DNS.
+    Issues what is missing, renews what is due, finishes deployments that failed, and withdraws what dead runs left in
+    DNS.
     """
-    _check_key(names, chosen)
+    _check(len(names), chosen)
 
     async def work(broker: Broker) -> Result:
         outcomes = await broker.renew_all(names, wishes=_wishes(chosen))
-        return _result(outcomes, named=bool(names), nothing="no certificate is configured")
+        return result_of(outcomes, named=bool(names), nothing="no certificate is configured")
 
     return _run(context, work, ignore)
 
@@ -153,11 +163,18 @@ def _run(context: click.Context, work: Any, ignore: tuple[str, ...]) -> int:
     return run(context, work, ignore=ignore)
 
 
-def _check_key(names: Sequence[str], chosen: dict[str, Any]) -> None:
-    if chosen["key"] and len(names) != 1:
-        raise click.UsageError("--key goes with exactly one certificate")
-    if chosen["key"] and chosen["new_key"]:
-        raise click.UsageError("--key and --new-key contradict each other")
+def _check(count: int, chosen: dict[str, Any]) -> None:
+    """Raise UsageError for options that contradict each other, or the ``count`` of certificates named."""
+    for one, other in (("key", "new_key"), ("key", "csr"), ("csr", "new_key"), ("dry_run", "rehearse")):
+        if chosen[one] and chosen[other]:
+            raise click.UsageError(f"{_option(one)} and {_option(other)} contradict each other")
+    for one in ("key", "csr"):
+        if chosen[one] and count != 1:
+            raise click.UsageError(f"{_option(one)} goes with exactly one certificate")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _wishes(chosen: dict[str, Any]) -> Any:
@@ -166,7 +183,7 @@ def _wishes(chosen: dict[str, Any]) -> Any:
     return Wishes(**chosen)
 
 
-def _result(outcomes: Sequence[Outcome], *, named: bool, nothing: str = "") -> Result:
+def result_of(outcomes: Sequence[Outcome], *, named: bool, nothing: str = "") -> Result:
     """What became of all: one that cannot be configured is a usage error only where it was ``named``.
 
     ``nothing`` says why there are none.
@@ -174,15 +191,15 @@ def _result(outcomes: Sequence[Outcome], *, named: bool, nothing: str = "") -> R
     from dnsbroker.cli import exit_status
     from dnsbroker.cli.output import Failure, Result
 
-    failed = [(item, item.error) for item in outcomes if item.error is not None]
-    statuses = {exit_status.of(error) for _, error in failed}
+    errors = [(item, error) for item in outcomes for error in (item.error, item.undeployed) if error is not None]
+    statuses = {exit_status.of(error) for _, error in errors}
     if not named and exit_status.USAGE in statuses:
         statuses = (statuses - {exit_status.USAGE}) | {exit_status.FAILED}
     return Result(
         status=exit_status.gravest(statuses),
         lines=[line for item in outcomes for line in _told(item)] if outcomes else [f"nothing to do: {nothing}"],
         certificates=[_outcome(item) for item in outcomes],
-        failures=[Failure(error, item.name if len(outcomes) > 1 else "") for item, error in failed],
+        failures=[Failure(error, item.name if len(outcomes) > 1 else "") for item, error in errors],
     )
 
 

@@ -33,11 +33,14 @@ def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> in
     """Do ``work`` with a Broker; prints everything, and returns the exit status."""
     options = context.ensure_object(Options)
     _hush(options)
-    output = Output(options, context.command_path.removeprefix("dnsbroker "))
+    command = context.command_path.removeprefix("dnsbroker ")
+    output = Output(options, command)
     stopped: list[int] = []
     try:
         config = Config.load(options.config or None)
-        result = asyncio.run(_interruptible(_with_broker(config, work, output, tuple(ignore)), stopped, output))
+        result = asyncio.run(
+            _interruptible(_with_broker(config, work, output, tuple(ignore), command), stopped, output)
+        )
     except BrokerError as error:
         result = failed(error)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -72,8 +75,8 @@ def _hush(options: Options) -> None:
         root.addHandler(logging.StreamHandler() if options.verbose > 1 else logging.NullHandler())
 
 
-async def _with_broker(config: Config, work: Work, output: Output, ignore: tuple[str, ...]) -> Result:
-    async with Broker(config, on_event=output.event, ignore=ignore) as broker:
+async def _with_broker(config: Config, work: Work, output: Output, ignore: tuple[str, ...], command: str) -> Result:
+    async with Broker(config, on_event=output.event, ignore=ignore, command=command) as broker:
         try:
             result = await work(broker)
         except BrokerError as error:

@@ -65,6 +65,8 @@ def _held(event: Event) -> str:
 
 _LINES: dict[str, tuple[int, _Line]] = {
     "account": (0, lambda event: f"account at the CA: {event['url']}"),
+    "deleted": (1, lambda event: f"deleted; its files are in {event['path']}"),
+    "deployed": (1, lambda event: str(event["reason"])),
     "asked": (1, lambda event: f"asking the CA to look at {_names(event, 'identifier')}"),
     "busy": (1, lambda event: str(event["reason"])),
     "held": (0, _held),
@@ -72,8 +74,13 @@ _LINES: dict[str, tuple[int, _Line]] = {
     "kept": (1, lambda event: f"kept, {event['reason']}"),
     "key": (1, lambda event: f"private key: {event['key_type']}, {'used again' if event.get('reused') else 'new'}"),
     "left": (0, lambda event: f"warning: could not withdraw {_names(event, 'name')}: {event['message']}"),
+    "not_replacing": (1, lambda event: f"ordered without saying what it replaces: {event['message']}"),
     "order": (1, lambda event: f"order {event['url']}"),
     "place": (1, _place),
+    "postponed": (0, lambda event: f"postponed: {event['reason']}"),
+    "rehearsed": (0, lambda event: f"rehearsed: {event['reason']}"),
+    "resumed": (0, lambda event: f"going on with order {event['url']}"),
+    "revoked": (0, lambda event: f"revoked {event['serial']} ({event['reason']})"),
     "planned": (1, lambda event: f"would be issued ({event['reason']})"),
     "propagated": (0, lambda event: f"every server has {_names(event, 'name')}"),
     "server": (0, _server),

@@ -37,6 +37,11 @@ class Leaf:
     key_type: str
     spki_sha256: str
 
+    @property
+    def serial_text(self) -> str:
+        """The serial number in lower-case hex, as ``archive/NAME/SERIAL`` and every report write it."""
+        return format(self.serial, "x")
+
 
 def matches(key_pem: str, certificate_pem: str) -> bool:
     """Whether the first certificate in ``certificate_pem`` certifies this private key. Raises PemInvalid."""

@@ -7,7 +7,9 @@ All calls block.
 from __future__ import annotations
 
 from dnsbroker.store.access import Access
+from dnsbroker.store.accounts import AccountFiles
 from dnsbroker.store.lineage import Lineage, Provenance
+from dnsbroker.store.pending import Pending
 from dnsbroker.store.state import Store
 
-__all__ = ["Access", "Lineage", "Provenance", "Store"]
+__all__ = ["Access", "AccountFiles", "Lineage", "Pending", "Provenance", "Store"]

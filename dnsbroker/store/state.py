@@ -6,15 +6,16 @@ What a killed run left half-made is passed over by readers and swept by the next
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from dnsbroker import keys
-from dnsbroker.errors import NameInvalid, PemInvalid, StoreError
+from dnsbroker.errors import ConfigError, NameInvalid
 from dnsbroker.store import archive, disk
 from dnsbroker.store.access import Access
+from dnsbroker.store.accounts import AccountFiles
+from dnsbroker.store.deleted import prune, put_aside
 from dnsbroker.store.disk import explained, locked
 from dnsbroker.store.lineage import (
     Lineage,
@@ -25,6 +26,7 @@ from dnsbroker.store.lineage import (
     read_provenances,
     serial_text,
 )
+from dnsbroker.store.pending import Pending, read_pending, remove_pending, write_pending
 
 #: A file system's limit in octets, less what is put around a name while its file is written.
 _LONGEST_NAME = 240
@@ -118,43 +120,52 @@ class Store:
         with explained(path), locked(directory):
             disk.replace(path, toml_text)
 
-    def account_key(self, name: str, create: Callable[[], str]) -> str:
-        """The private key (PEM) of the CA account ``name``; where there is none, ``create``'s, which is kept first.
+    def account(self, name: str) -> AccountFiles:
+        """The CA account ``name``, which need not be there yet. Raises NameInvalid."""
+        return AccountFiles(self._path("accounts", name))
 
-        All who ask get the same key, also at the same time. Raises StoreError, also where the file holds no key.
+    def pending(self, name: str) -> Pending | None:
+        """The order for certificate ``name`` that a run before this one left open. Raises StoreError."""
+        return read_pending(self._path("pending", name))
+
+    def keep_pending(self, name: str, pending: Pending) -> None:
+        """Keep an order and its key, so that the next run can go on with it. Raises StoreError."""
+        self._private("pending", name)
+        write_pending(self._path("pending", name), pending)
+
+    def drop_pending(self, name: str) -> None:
+        """Forget the order that ``keep_pending`` kept. Raises StoreError."""
+        remove_pending(self._path("pending", name))
+
+    def archived(self, name: str, serial: str) -> Lineage | None:
+        """The certificate of lineage ``name`` with ``serial`` (hex, leading zeros or colons do no harm), live or not.
+
+        None where the archive has none. Raises StoreError where it is damaged.
         """
-        directory = self._private("accounts", name)
-        path = directory / "key.pem"
-        with explained(path), locked(directory):
-            if not path.exists():
-                disk.replace(path, create())
-            key = path.read_bytes().decode("utf-8", "replace")
-        try:
-            keys.key_type_of(key)
-        except PemInvalid as error:
-            hint = "restore it from a copy, or move it away to have a new account made"
-            raise StoreError(f"{path}: {error.message}", path=str(path), hint=hint) from error
-        return key
+        wanted = serial.replace(":", "").lower().lstrip("0")
+        directory = self._path("archive", name)
+        with explained(directory):
+            places = [path for path in directory.iterdir() if path.name == wanted] if directory.is_dir() else []
+        live = self._path("live", name)
+        return read_archive(live, places[0], self._provenances(name)) if places else None
 
-    def account_url(self, name: str, directory: str) -> str | None:
-        """The URL of account ``name`` at the CA with this ``directory`` (URL); None where none is known there.
+    def delete(self, name: str, moment: datetime) -> Path:
+        """Put all of certificate ``name`` aside, below ``deleted/``. Raises ConfigError where there is nothing."""
+        parts = {
+            "live": self._path("live", name),
+            "certificate.toml": self.state_dir / "certificates" / f"{_checked(name)}.toml",
+            "archive": self._path("archive", name),
+            "issued.json": self._provenances(name),
+            "pending": self._path("pending", name),
+        }
+        place = put_aside(self.state_dir / "deleted", name, parts, moment)
+        if place is None:
+            raise ConfigError(f"there is no certificate {name!r}", hint="`dnsbroker list` shows those that are there")
+        return place
 
-        A damaged file counts as none: the CA finds the account again by its key. Raises StoreError.
-        """
-        path = self._path("accounts", name) / "account.json"
-        with explained(path):
-            try:
-                kept = json.loads(path.read_bytes())
-                return str(kept["url"]) if kept["directory"] == directory else None
-            except (FileNotFoundError, ValueError, KeyError, TypeError):
-                return None
-
-    def keep_account_url(self, name: str, directory: str, url: str) -> None:
-        """Keep the ``url`` of account ``name`` at the CA with this ``directory`` (URL). Raises StoreError."""
-        home = self._private("accounts", name)
-        path = home / "account.json"
-        with explained(path), locked(home):
-            disk.replace(path, json.dumps({"directory": directory, "url": url}, indent=2) + "\n")
+    def prune_deleted(self, before: datetime) -> None:
+        """Take away what was deleted ``before`` a moment. Raises StoreError."""
+        prune(self.state_dir / "deleted", before)
 
     def _path(self, kind: str, name: str) -> Path:
         return self.state_dir / kind / _checked(name)

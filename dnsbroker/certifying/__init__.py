@@ -1,0 +1,182 @@
+"""What becomes of each certificate in a run: looked at, left alone or obtained, stored and deployed.
+
+Each one fails alone.
+
+One process at a time has a certificate; who comes second leaves it to the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from dnsbroker import due
+from dnsbroker.certifying.key import KeyChoice
+from dnsbroker.certifying.obtaining import Obtaining, access_of
+from dnsbroker.certifying.outcome import Outcome, Status, Wishes, described, tell
+from dnsbroker.certifying.permission import Permission
+from dnsbroker.config import CertificateConfig
+from dnsbroker.errors import BrokerError, DeployFailed, Postponed, StoreError
+from dnsbroker.events import Emitter
+from dnsbroker.journal import Answer, FileLock
+from dnsbroker.names import challenge_name
+from dnsbroker.run import Run
+from dnsbroker.store import Lineage
+from dnsbroker.tasks import together, uninterrupted
+
+__all__ = ["Certifying", "Outcome", "Status", "Wishes", "described"]
+
+_Work = Callable[[CertificateConfig, Emitter], Awaitable[Outcome]]
+
+
+class Certifying:
+    """Brings certificates to what the configuration says, in one run.
+
+    ``is_named`` says that a person named them: then our own spacing of attempts does not hold. ``is_mending`` says that
+    what is not due is to be looked after as well: deployments that failed, files whose owner or mode changed.
+    """
+
+    def __init__(self, run: Run, wishes: Wishes, *, is_named: bool, is_mending: bool) -> None:
+        self._run = run
+        self._wishes = wishes
+        self._is_named = is_named
+        self._is_mending = is_mending
+        self._keys = KeyChoice(run, wishes)
+        self._permission = Permission(run, is_named=is_named)
+        self._obtaining = Obtaining(run, wishes, self._keys, self._permission)
+
+    def check(self, certificates: Sequence[CertificateConfig]) -> None:
+        """Raise ConfigError where one of ``certificates`` is to be ordered, and nothing may be; contacts nobody."""
+        if self._wishes.dry_run:
+            return
+        for name in dict.fromkeys(item.account for item in certificates if self._is_to_be_ordered(item)):
+            self._run.accounts.get(name, rehearsing=self._wishes.rehearse).check()
+
+    def _is_to_be_ordered(self, certificate: CertificateConfig) -> bool:
+        try:
+            lineage = self._run.store.load(certificate.name)
+            known = None if lineage is None else self._run.advice.known(lineage)
+            return self._reason(certificate, lineage, known) is not None
+        except BrokerError:
+            return False  # told when its turn comes, as its own failure
+
+    def _reason(self, certificate: CertificateConfig, lineage: Lineage | None, answer: Answer | None) -> str | None:
+        """Why the certificate is to be ordered; None where it is not."""
+        if self._wishes.rehearse:
+            return "rehearsed"
+        directory = self._run.accounts.get(certificate.account).config.directory
+        reason = due.reason(lineage, certificate, directory, self._run.clock.now(), answer)
+        return reason or self._keys.refused(lineage) or ("asked for" if self._wishes.force else None)
+
+    async def bring(self, certificates: Sequence[CertificateConfig]) -> tuple[Outcome, ...]:
+        """Every certificate at once; one outcome each, in their order. Then whoever uses them is told."""
+        try:
+            outcomes = await together(self._one(certificate, self._decide) for certificate in certificates)
+            await self._run.deploying.finish()
+        finally:
+            # What a hook before the order stopped is started again, also where the run is.
+            await uninterrupted(self._run.deploying.close(self._obtaining.attempted))
+        return tuple(self._with_deployment(outcome) for outcome in outcomes)
+
+    async def deploy(self, certificates: Sequence[CertificateConfig]) -> tuple[Outcome, ...]:
+        """Copies, hooks, reload and verify again for every certificate, without an order."""
+        outcomes = await together(self._one(certificate, self._deploy) for certificate in certificates)
+        await self._run.deploying.finish()
+        return tuple(self._with_deployment(outcome) for outcome in outcomes)
+
+    async def _deploy(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
+        lineage = self._run.store.load(certificate.name)
+        if lineage is None:
+            hint = f"`dnsbroker issue {certificate.name}` obtains it"
+            raise BrokerError(f"there is no certificate {certificate.name!r} to deploy", hint=hint)
+        self._run.store.conform(certificate.name, access_of(certificate))
+        await self._run.deploying.spread(certificate, lineage, emit, again=True)
+        return Outcome(certificate.name, "deployed", "deployed again", lineage)
+
+    def _with_deployment(self, outcome: Outcome) -> Outcome:
+        failed = self._run.deploying.failures(outcome.name)
+        if not failed:
+            return outcome
+        steps = [f"{step.name}: {step.message}" for step in failed]
+        words = f"{outcome.name} is issued, but not deployed: {'; '.join(steps)}"
+        hint = "the next `dnsbroker renew` tries just that again"
+        error = DeployFailed(words, certificate=outcome.name, steps=[step.name for step in failed], hint=hint)
+        return replace(outcome, undeployed=error)
+
+    async def _one(self, certificate: CertificateConfig, work: _Work) -> Outcome:
+        emit = self._run.emit.bound(certificate=certificate.name)
+        try:
+            outcome = await self._alone(certificate, work, emit)
+        except Postponed as error:
+            outcome = self._postponed(certificate, error)
+        except BrokerError as error:
+            outcome = Outcome(certificate.name, "failed", error.message, error=error)
+        tell(outcome, emit)
+        return outcome
+
+    def _postponed(self, certificate: CertificateConfig, error: Postponed) -> Outcome:
+        """A timer comes again by itself; a person who asked has to hear that nothing was done."""
+        if self._is_named:
+            return Outcome(certificate.name, "failed", error.message, error=error)
+        return Outcome(certificate.name, "postponed", error.message, self._run.store.load(certificate.name))
+
+    async def _alone(self, certificate: CertificateConfig, work: _Work, emit: Emitter) -> Outcome:
+        lock = FileLock(self._run.config.state_dir / "locks" / f"certificate-{certificate.name}")
+        if not lock.try_acquire():
+            reason = f"another dnsbroker (pid {lock.holder()}) has it: left to it"
+            return Outcome(certificate.name, "busy", reason, self._run.store.load(certificate.name))
+        try:
+            return await work(certificate, emit)
+        finally:
+            lock.release()
+
+    async def _decide(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
+        lineage = self._load(certificate.name)
+        account = self._run.accounts.get(certificate.account)
+        answer = await self._asked(lineage, certificate, emit)
+        reason = self._reason(certificate, lineage, answer)
+        if reason is None:
+            assert lineage is not None  # noqa: S101 - what is missing is due
+            return await self._keep(certificate, lineage, emit)
+        if self._wishes.dry_run:
+            located = await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
+            return Outcome(certificate.name, "planned", reason, lineage, plan=tuple(located.values()))
+        if self._wishes.rehearse:
+            await self._obtaining.rehearse(certificate, emit)
+            return Outcome(certificate.name, "rehearsed", "the CA's staging directory issued it", lineage)
+        self._permission.check(certificate, account.config.directory)
+        is_revoked = answer is not None and answer.revoked_at is not None
+        fresh = await self._obtaining.obtain(certificate, lineage, emit, is_revoked=is_revoked)
+        return Outcome(certificate.name, "issued", reason, fresh)
+
+    async def _asked(self, lineage: Lineage | None, certificate: CertificateConfig, emit: Emitter) -> Answer | None:
+        """What the CA that issued ``lineage`` says about it; nobody is asked where another CA is configured by now."""
+        if lineage is None or self._wishes.rehearse:
+            return None
+        account = self._run.accounts.get(certificate.account)
+        if lineage.provenance is None or lineage.provenance.directory != account.config.directory:
+            return None
+        return await self._run.advice.ask(lineage, account, emit)
+
+    async def _keep(self, certificate: CertificateConfig, lineage: Lineage, emit: Emitter) -> Outcome:
+        """Leave it as it is, but for what is still to be done with its files."""
+        kept = Outcome(certificate.name, "kept", f"valid until {lineage.not_after:%Y-%m-%d}", lineage)
+        if not self._is_mending or self._wishes.dry_run:
+            return kept
+        is_changed = self._run.store.conform(certificate.name, access_of(certificate))
+        if self._run.deploying.unfinished(certificate, lineage.serial):
+            await self._run.deploying.spread(certificate, lineage, emit)
+            return replace(kept, status="deployed", reason="what was left of its deployment is done")
+        return replace(kept, status="deployed", reason="owner, group or mode changed") if is_changed else kept
+
+    def _load(self, name: str) -> Lineage | None:
+        """What is live. By force a damaged certificate counts as none; otherwise raises StoreError."""
+        try:
+            lineage = self._run.store.load(name)
+            if lineage is not None and self._wishes.force and lineage.has_key:
+                _ = lineage.private_key  # read and checked: it may be used again
+            return lineage
+        except StoreError:
+            if not self._wishes.force:
+                raise
+            return None

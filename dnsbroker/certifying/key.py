@@ -1,0 +1,188 @@
+"""Which private key the next certificate is for: the present one, a new one, one that was given, or a request's own.
+
+A key that was compromised is never used again. A key that a TLSA record names is not dropped for one that none names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from dnsbroker import due, keys
+from dnsbroker.certifying.outcome import Wishes
+from dnsbroker.config import CertificateConfig
+from dnsbroker.endpoints import parse
+from dnsbroker.errors import ConfigError, KeyGuarded
+from dnsbroker.events import Emitter
+from dnsbroker.guarding import Guarded
+from dnsbroker.run import Run
+from dnsbroker.store import Lineage
+
+_CURE = (
+    "publish a TLSA record for the new key beside the old one and wait for twice its TTL, take the old records away, "
+    "or set tlsa_guard = false"
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A key made at ``created`` and the signing request (DER) for it; ``key_pem`` is empty for a request's own."""
+
+    csr: bytes
+    created: datetime
+    key_pem: str = field(default="", repr=False)
+
+    @property
+    def request(self) -> bytes | None:
+        """The request to keep with a certificate whose key is not here."""
+        return None if self.key_pem else self.csr
+
+
+class KeyChoice:
+    """Chooses keys in one run. ``choose`` raises ConfigError, StoreError and KeyGuarded."""
+
+    def __init__(self, run: Run, wishes: Wishes) -> None:
+        self._run = run
+        self._wishes = wishes
+
+    def refused(self, lineage: Lineage | None) -> str:
+        """Why the key of ``lineage`` may not be used any more; empty where it may."""
+        if lineage is not None and self._run.barred.is_barred(lineage.leaf.spki_sha256):
+            return "its key was revoked as compromised"
+        return ""
+
+    async def choose(
+        self, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter, *, is_revoked: bool
+    ) -> Chosen:
+        """The key for ``certificate``, of which ``lineage`` is live, and taken back by the CA where ``is_revoked``."""
+        if self._wishes.csr is not None:
+            return await self._from_request(self._wishes.csr, certificate, lineage)
+        now = self._run.clock.now()
+        if self._wishes.key is None and lineage is not None and lineage.request is not None:
+            return Chosen(self._again(lineage, certificate), _created(lineage) or now)
+        present = self._present(lineage, certificate)
+        if self._wishes.key is not None:
+            key_pem = self._given(self._wishes.key, certificate)
+        elif present is not None and not self._is_fresh_wanted(present, certificate, is_revoked, now):
+            return self._of(present.private_key, certificate, _created(present) or now, emit, is_reused=True)
+        else:
+            key_pem = await asyncio.to_thread(keys.generate, certificate.key_type)
+        if lineage is not None and await self._is_kept(lineage, certificate, keys.public_key_of(key_pem), emit):
+            return self._of(lineage.private_key, certificate, _created(lineage) or now, emit, is_reused=True)
+        return self._of(key_pem, certificate, now, emit, is_reused=self._wishes.key is not None)
+
+    def _of(
+        self, key_pem: str, certificate: CertificateConfig, created: datetime, emit: Emitter, *, is_reused: bool
+    ) -> Chosen:
+        emit("key", key_type=keys.key_type_of(key_pem), reused=is_reused)
+        return Chosen(keys.csr(key_pem, certificate.names), created, key_pem)
+
+    def _present(self, lineage: Lineage | None, certificate: CertificateConfig) -> Lineage | None:
+        """The lineage whose key could be used again."""
+        fits = lineage is not None and lineage.has_key and lineage.leaf.key_type == certificate.key_type
+        return lineage if fits and not self.refused(lineage) else None
+
+    def _is_fresh_wanted(
+        self, present: Lineage, certificate: CertificateConfig, is_revoked: bool, now: datetime
+    ) -> bool:
+        # Why somebody had it revoked is not known here: the key may be the reason.
+        is_asked = self._wishes.new_key or is_revoked
+        return is_asked or due.new_key_wanted(certificate.key_rotation, _created(present), now)
+
+    async def _is_kept(
+        self, lineage: Lineage, certificate: CertificateConfig, new_public_key: bytes, emit: Emitter
+    ) -> bool:
+        """Whether the present key is to stay because TLSA records name it and not the new one. Raises KeyGuarded."""
+        if not lineage.has_key:
+            return False
+        guarded = await self._guarded(lineage, certificate, new_public_key, emit)
+        if not guarded:
+            return False
+        without = replace(certificate, key_type=lineage.leaf.key_type)  # type: ignore[arg-type] # of our own making
+        if without != certificate and not self._is_due_otherwise(lineage, without):
+            raise _guarded_error(f"{certificate.name} keeps its {lineage.leaf.key_type} key", guarded)
+        emit("warning", message=f"the present key is used again: {_told(guarded)}", hint=_CURE)
+        return True
+
+    async def _guarded(
+        self, lineage: Lineage, certificate: CertificateConfig, new_public_key: bytes, emit: Emitter
+    ) -> tuple[Guarded, ...]:
+        """What speaks for the present key, where it may be used again at all."""
+        if not certificate.tlsa_guard or self.refused(lineage):
+            return ()
+        verify = [parse(text) for text in certificate.verify]
+        names = sorted({*lineage.names, *certificate.names})
+        found = await self._run.guard.blocked(names, verify, lineage.fullchain, new_public_key)
+        for item in found:
+            if item.by_certificate:
+                emit(
+                    "warning",
+                    message=str(item),
+                    hint="publish 3 1 1 instead, which a renewal with the same key matches",
+                )
+        return tuple(item for item in found if item.holds_key)
+
+    def _is_due_otherwise(self, lineage: Lineage, certificate: CertificateConfig) -> bool:
+        directory = self._run.accounts.get(certificate.account).config.directory
+        answer = self._run.advice.known(lineage)
+        return due.reason(lineage, certificate, directory, self._run.clock.now(), answer) is not None
+
+    def _given(self, path: Path, certificate: CertificateConfig) -> str:
+        key_pem = keys.read_key(path)
+        found = keys.key_type_of(key_pem)
+        if found != certificate.key_type:
+            raise ConfigError(
+                f"the key is {found}, but {certificate.name} is to have {certificate.key_type}",
+                path=str(path),
+                hint=f'set key_type = "{found}" for that certificate (-d: --key-type {found}), or give another key',
+            )
+        self._check_barred(keys.spki_sha256_of(key_pem), path)
+        return key_pem
+
+    async def _from_request(self, path: Path, certificate: CertificateConfig, lineage: Lineage | None) -> Chosen:
+        request = keys.read_request(path)
+        if set(request.names) != set(certificate.names):
+            raise ConfigError(
+                f"the request is for {', '.join(request.names)}, "
+                f"but {certificate.name} is for {', '.join(certificate.names)}",
+                path=str(path),
+                hint="make a request with just these names, or change names",
+            )
+        self._check_barred(request.spki_sha256, path)
+        if lineage is not None:
+            public_key = keys.public_key_requested(request.der)
+            guarded = await self._guarded(lineage, certificate, public_key, self._run.emit)
+            if guarded:
+                raise _guarded_error("the request's key is not used", guarded)
+        return Chosen(request.der, self._run.clock.now())
+
+    def _check_barred(self, spki_sha256: str, path: Path) -> None:
+        if self._run.barred.is_barred(spki_sha256):
+            hint = "make another: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`"
+            raise ConfigError("this key was revoked as compromised and is not used again", path=str(path), hint=hint)
+
+    def _again(self, lineage: Lineage, certificate: CertificateConfig) -> bytes:
+        """The request of a certificate whose key is not here, for its renewal."""
+        hint = f"`dnsbroker issue {certificate.name} --force --csr FILE` with a new request, or --key, goes on"
+        if reason := self.refused(lineage):
+            raise ConfigError(f"{certificate.name}: {reason}, and the key is not here", hint=hint)
+        if set(lineage.names) != set(certificate.names):
+            raise ConfigError(f"{certificate.name}: its names have changed, and its key is not here", hint=hint)
+        assert lineage.request is not None  # noqa: S101 - for the type checker
+        return lineage.request
+
+
+def _created(lineage: Lineage) -> datetime | None:
+    return lineage.provenance.key_created if lineage.provenance else None
+
+
+def _told(guarded: Sequence[Guarded]) -> str:
+    more = f" (and {len(guarded) - 1} more)" if len(guarded) > 1 else ""
+    return f"{guarded[0]}{more}"
+
+
+def _guarded_error(words: str, guarded: Sequence[Guarded]) -> KeyGuarded:
+    return KeyGuarded(f"{words}: {_told(guarded)}", names=[item.owner for item in guarded], hint=_CURE)

@@ -1,0 +1,221 @@
+"""One certificate from the decision that it is due to its files in place: key, order, store, and the hooks around them.
+
+An order that a killed run left open is gone on with, its key included, where it still is what is wanted. A rehearsal
+takes the same way at the CA's staging directory, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dnsbroker import acme, due, keys
+from dnsbroker.account import Account
+from dnsbroker.acme import Client, Order
+from dnsbroker.certifying.key import Chosen, KeyChoice
+from dnsbroker.certifying.outcome import Wishes
+from dnsbroker.certifying.permission import Permission
+from dnsbroker.config import CertificateConfig
+from dnsbroker.config.toml import written_key
+from dnsbroker.errors import BrokerError, Problem
+from dnsbroker.events import Emitter
+from dnsbroker.issuance import Commission, Issuance
+from dnsbroker.names import challenge_name
+from dnsbroker.publishing import Located
+from dnsbroker.run import Run
+from dnsbroker.store import Access, Lineage, Pending, Provenance
+
+
+class Obtaining:
+    """Obtains certificates in one run. ``attempted`` holds each one, and whether it went well."""
+
+    def __init__(self, run: Run, wishes: Wishes, choice: KeyChoice, permission: Permission) -> None:
+        self._run = run
+        self._wishes = wishes
+        self._keys = choice
+        self._permission = permission
+        self.attempted: list[tuple[CertificateConfig, bool]] = []
+
+    async def obtain(
+        self, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter, *, is_revoked: bool
+    ) -> Lineage:
+        """The new certificate, live and with its files spread; ``lineage`` is what is live until then.
+
+        Raises BrokerError.
+        """
+        account = self._run.accounts.get(certificate.account)
+        try:
+            account.check()
+            self._run.store.check(access_of(certificate))
+            pending = self._resumable(certificate, lineage, account)
+            chosen = _from(pending) if pending else None
+            chosen = chosen or await self._keys.choose(certificate, lineage, emit, is_revoked=is_revoked)
+            fresh = await self._hooked(certificate, lineage, account, chosen, pending, emit)
+        except BrokerError as error:
+            self._permission.failed(certificate, account.config.directory, error)
+            raise
+        self._permission.succeeded(certificate)
+        await self._run.deploying.spread(certificate, fresh, emit)
+        return fresh
+
+    async def _hooked(
+        self,
+        certificate: CertificateConfig,
+        lineage: Lineage | None,
+        account: Account,
+        chosen: Chosen,
+        pending: Pending | None,
+        emit: Emitter,
+    ) -> Lineage:
+        """From the first hook to the stored certificate; noted as attempted, however it ends."""
+        # A name without a zone, or a provider without its secret, is found before a hook or the CA hears of us.
+        located = await self._located(certificate)
+        is_done = False
+        try:
+            await self._run.deploying.pre(certificate)
+            commission = self._commission(certificate, lineage, account, chosen, pending, located)
+            chains = await self._ordered(account, commission, emit)
+            fresh = self._stored(certificate, account, chosen, chains, emit)
+            is_done = True
+        finally:
+            self.attempted.append((certificate, is_done))
+        self._run.advice.introduce(fresh, (await (await account.client()).directory()).renewal_info)
+        return fresh
+
+    async def rehearse(self, certificate: CertificateConfig, emit: Emitter) -> None:
+        """The whole way at the CA's staging directory, with real DNS writes; nothing is kept. Raises BrokerError."""
+        account = self._run.accounts.get(certificate.account, rehearsing=True)
+        account.check()
+        located = await self._located(certificate)
+        key_pem = await asyncio.to_thread(keys.generate, certificate.key_type)
+        commission = Commission(
+            certificate.names,
+            keys.csr(key_pem, certificate.names),
+            located,
+            profile=due.wanted_profile(certificate),
+            profile_required=bool(certificate.profile),
+        )
+        await self._ordered(account, commission, emit)
+
+    async def _located(self, certificate: CertificateConfig) -> Mapping[str, Located]:
+        return await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
+
+    def _resumable(self, certificate: CertificateConfig, lineage: Lineage | None, account: Account) -> Pending | None:
+        """The order that a run left open, where it is for just what is wanted now; another one is forgotten."""
+        pending = self._run.store.pending(certificate.name)
+        if pending is None:
+            return None
+        is_same = (
+            (pending.directory, pending.account) == (account.config.directory, certificate.account)
+            and set(pending.names) == set(certificate.names)
+            and pending.asked == _asked(certificate)
+            and bool(pending.key_pem)
+        )
+        wishes = self._wishes
+        is_barred = is_same and self._run.barred.is_barred(keys.spki_sha256_of(pending.key_pem))
+        if is_same and not is_barred and not (wishes.new_key or wishes.key or wishes.csr):
+            return pending
+        self._run.store.drop_pending(certificate.name)
+        return None
+
+    def _commission(
+        self,
+        certificate: CertificateConfig,
+        lineage: Lineage | None,
+        account: Account,
+        chosen: Chosen,
+        pending: Pending | None,
+        located: Mapping[str, Located],
+    ) -> Commission:
+        directory = account.config.directory
+        is_successor = lineage is not None and lineage.provenance is not None
+        is_successor = is_successor and lineage.provenance.directory == directory  # type: ignore[union-attr]
+
+        def opened(order: Order) -> None:
+            asked = _asked(certificate)
+            kept = Pending(
+                order.url, directory, certificate.account, certificate.names, asked, chosen.created, chosen.key_pem
+            )
+            self._run.store.keep_pending(certificate.name, kept)
+
+        return Commission(
+            certificate.names,
+            chosen.csr,
+            located,
+            profile=due.wanted_profile(certificate),
+            profile_required=bool(certificate.profile),
+            replaces=(keys.renewal_id(lineage.fullchain) or "") if is_successor and lineage else "",
+            resume=pending.order if pending else "",
+            opened=opened,
+            over=lambda: self._run.store.drop_pending(certificate.name),
+            failed=lambda error: self._permission.validation_failed(directory, error),
+        )
+
+    async def _ordered(self, account: Account, commission: Commission, emit: Emitter) -> tuple[str, ...]:
+        """The chains; an account that the CA has forgotten is made again."""
+        try:
+            return await self._issuance(await account.client(), account).obtain(commission, emit)
+        except Problem as problem:
+            if problem.type != "accountDoesNotExist":
+                raise
+            emit("warning", message="the CA has forgotten our account: making it again")
+        return await self._issuance(await account.renewed(), account).obtain(replace(commission, resume=""), emit)
+
+    def _issuance(self, client: Client, account: Account) -> Issuance:
+        return Issuance(
+            client,
+            self._run.publisher,
+            self._run.clock,
+            timeout=self._run.config.propagation.timeout,
+            cache_limit=account.cache_limit,
+        )
+
+    def _stored(
+        self, certificate: CertificateConfig, account: Account, chosen: Chosen, chains: Sequence[str], emit: Emitter
+    ) -> Lineage:
+        """Planned, stored and live; from here on the order is history."""
+        chain_pem = _preferred(chains, certificate, emit)
+        provenance = Provenance(
+            account.config.directory,
+            chosen.created,
+            account=certificate.account,
+            profile=due.wanted_profile(certificate),
+            preferred_chain=certificate.preferred_chain,
+        )
+        self._run.deploying.plan(certificate, keys.describe(chain_pem).serial_text)
+        fresh = self._run.store.save(
+            certificate.name, chosen.key_pem or None, chain_pem, access_of(certificate), provenance, chosen.request
+        )
+        self._run.store.drop_pending(certificate.name)
+        return fresh
+
+
+def access_of(certificate: CertificateConfig) -> Access:
+    """Who may read the private key, by the configuration."""
+    table = f"[certificates.{written_key(certificate.name)}]"
+    return Access(certificate.owner, certificate.group, certificate.mode, table)
+
+
+def _asked(certificate: CertificateConfig) -> str:
+    """What an order is for beside its names, to compare it by."""
+    return f"{certificate.key_type} {due.wanted_profile(certificate)}".strip()
+
+
+def _from(pending: Pending) -> Chosen:
+    return Chosen(keys.csr(pending.key_pem, pending.names), pending.key_created, pending.key_pem)
+
+
+def _preferred(chains: Sequence[str], certificate: CertificateConfig, emit: Emitter) -> str:
+    """The chain that the configuration prefers, else the CA's default."""
+    if not certificate.preferred_chain:
+        return chains[0]
+    found = acme.preferred(chains, certificate.preferred_chain)
+    if found is None:
+        tops = ", ".join(dict.fromkeys(keys.top_issuer(chain) for chain in chains))
+        emit(
+            "warning",
+            message=f"the CA has no chain from {certificate.preferred_chain}",
+            hint=f"it has those from {tops}",
+        )
+    return found or chains[0]

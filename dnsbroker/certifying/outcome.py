@@ -1,0 +1,71 @@
+"""What a caller asks for beside the configuration, and what became of each certificate. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dnsbroker.errors import BrokerError, DeployFailed
+from dnsbroker.events import Emitter
+from dnsbroker.publishing import Located
+from dnsbroker.store import Lineage
+
+Status = Literal["issued", "kept", "deployed", "planned", "rehearsed", "postponed", "busy", "failed"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a caller asks for beside the configuration.
+
+    ``key`` is a file with a private key, ``csr`` one with a request.
+    """
+
+    force: bool = False
+    new_key: bool = False
+    key: Path | None = None
+    csr: Path | None = None
+    dry_run: bool = False
+    rehearse: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one certificate, and why; ``error`` where it failed, ``certificate`` where there is one now.
+
+    ``undeployed`` is what kept a certificate that is there from reaching those who use it.
+    """
+
+    name: str
+    status: Status
+    reason: str
+    certificate: Lineage | None = None
+    error: BrokerError | None = None
+    undeployed: DeployFailed | None = None
+    plan: tuple[Located, ...] = ()
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything on disk is different because of it."""
+        return self.status in ("issued", "deployed")
+
+
+def tell(outcome: Outcome, emit: Emitter) -> None:
+    """Emit what became of one certificate."""
+    if outcome.status == "issued" and outcome.certificate is not None:
+        emit("issued", reason=outcome.reason, **described(outcome.certificate))
+    elif outcome.error is not None:
+        error = outcome.error
+        emit("failed", error={"kind": error.kind, "message": error.message, "hint": error.hint, **error.fields()})
+    else:
+        emit(outcome.status, reason=outcome.reason)
+
+
+def described(certificate: Lineage) -> dict[str, object]:
+    """A certificate's facts as events and results give them."""
+    return {
+        "names": list(certificate.names),
+        "not_after": certificate.not_after.isoformat().replace("+00:00", "Z"),
+        "serial": certificate.serial,
+        "path": str(certificate.path),
+    }

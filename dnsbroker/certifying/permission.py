@@ -1,0 +1,78 @@
+"""Whether a certificate that is due may be asked for now, and what is noted of an attempt for the runs to come.
+
+What the CA demanded always holds. Our own spacing of attempts, and of failed validations, holds where nobody named the
+certificate.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from dnsbroker.config import CertificateConfig
+from dnsbroker.due import when
+from dnsbroker.errors import (
+    BrokerError,
+    ConfigError,
+    Held,
+    KeyGuarded,
+    OrderFailed,
+    OrderUnfinished,
+    Postponed,
+    Problem,
+)
+from dnsbroker.run import Run
+
+
+class Permission:
+    """Asks and keeps the journal's counts. ``is_named`` says that the certificates were named by a person."""
+
+    def __init__(self, run: Run, *, is_named: bool) -> None:
+        self._run = run
+        self._is_named = is_named
+
+    def check(self, certificate: CertificateConfig, directory: str) -> None:
+        """Raise Postponed where ``certificate`` is not to be asked for at the CA with this ``directory`` now."""
+        demanded = self._run.backoffs.until(directory, certificate.name)
+        if demanded is not None:
+            told = f"the CA asked not to come back before {when(demanded.until)}: {demanded.message}"
+            hint = "a later run goes on; what the CA demands holds whatever is asked here"
+            raise Postponed(told, name=certificate.name, until=demanded.until, hint=hint)
+        if not self._is_named:
+            self._check_ours(certificate, directory)
+
+    def _check_ours(self, certificate: CertificateConfig, directory: str) -> None:
+        hint = f"`dnsbroker renew {certificate.name}` tries now"
+        attempt = self._run.attempts.of(certificate.name)
+        now = self._run.clock.now()
+        if attempt is not None and attempt.next_try > now:
+            times = "once" if attempt.failures == 1 else f"{attempt.failures} times in a row"
+            told = f"failed {times}, tried again after {when(attempt.next_try)}: {attempt.message}"
+            raise Postponed(told, name=certificate.name, until=attempt.next_try, hint=hint)
+        free = self._run.attempts.validations_free_at(directory, certificate.names)
+        if free is not None and free > now:
+            told = f"so many validations failed that one more may lock the name out: tried again after {when(free)}"
+            raise Postponed(told, name=certificate.name, until=free, hint=hint)
+
+    def validation_failed(self, directory: str, error: OrderFailed) -> None:
+        """Count a failed validation."""
+        if error.identifier:
+            self._run.attempts.validation_failed(directory, [error.identifier])
+
+    def failed(self, certificate: CertificateConfig, directory: str, error: BrokerError) -> None:
+        """Note a failed attempt, and what the CA demanded with it. What is no attempt leaves no trace."""
+        if isinstance(error, ConfigError | Held | KeyGuarded | Postponed):
+            return
+        self._run.attempts.failed(certificate.name, error)
+        until = self._demanded(error)
+        if until is not None:
+            # A limit named by the CA is the order's affair; a CA that is busy is everybody's.
+            is_own = isinstance(error, OrderUnfinished) or (isinstance(error, Problem) and error.type == "rateLimited")
+            self._run.backoffs.demanded(directory, until, error.message, certificate.name if is_own else "")
+
+    def _demanded(self, error: BrokerError) -> datetime | None:
+        seconds = getattr(error, "retry_after", None)
+        return None if seconds is None else self._run.clock.now() + timedelta(seconds=seconds)
+
+    def succeeded(self, certificate: CertificateConfig) -> None:
+        """The attempt went well."""
+        self._run.attempts.succeeded(certificate.name)

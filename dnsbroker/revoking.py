@@ -1,0 +1,162 @@
+"""Certificates taken back and put aside: revoked at the CA (RFC 8555 section 7.6), or deleted from the store.
+
+A key that was compromised is barred before anybody is asked, and for ever. What is deleted stays for a time where
+nothing serves it from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from dnsbroker import keys
+from dnsbroker.certifying.outcome import Outcome
+from dnsbroker.errors import ConfigError, PemInvalid, Problem, StoreError
+from dnsbroker.journal import FileLock
+from dnsbroker.run import Run
+from dnsbroker.store import Lineage
+
+#: The words for reasons, and their codes (RFC 5280 section 5.3.1).
+REASONS = {
+    "unspecified": 0,
+    "keycompromise": 1,
+    "affiliationchanged": 3,
+    "superseded": 4,
+    "cessationofoperation": 5,
+}
+#: How long what was deleted is kept.
+KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """Which certificate of a lineage is meant, and why it is revoked.
+
+    The live one unless ``serial`` (hex) names another one in the archive, or ``cert`` is a file with it.
+    """
+
+    reason: str = "unspecified"
+    serial: str = ""
+    cert: Path | None = None
+    replace: bool = False
+
+    @property
+    def is_compromise(self) -> bool:
+        """Whether somebody else may have the key."""
+        return self.reason == "keycompromise"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The certificate to be revoked; ``lineage`` holds it where it is in the store."""
+
+    name: str
+    fullchain: str
+    leaf: keys.Leaf
+    lineage: Lineage | None
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """What was revoked; ``by_us`` is false where it had been before. ``replaced`` is what came in its place."""
+
+    target: Target
+    by_us: bool
+    replaced: Outcome | None = None
+
+
+def find_target(run: Run, name: str, revocation: Revocation) -> Target:
+    """The certificate that is meant. Raises ConfigError where there is none, StoreError."""
+    if revocation.reason not in REASONS:
+        raise ConfigError(f"no reason {revocation.reason!r} is known", hint=f"reasons are {', '.join(REASONS)}")
+    if revocation.cert is not None:
+        return _from_file(name, revocation.cert)
+    lineage = run.store.load(name)
+    if revocation.serial:
+        lineage = run.store.archived(name, revocation.serial)
+    if lineage is None:
+        raise ConfigError(
+            f"there is no certificate {name!r}",
+            hint=f"there are {', '.join(run.store.names()) or 'none'}; --cert FILE revokes one that is elsewhere",
+        )
+    return Target(name, lineage.fullchain, lineage.leaf, lineage)
+
+
+def _from_file(name: str, path: Path) -> Target:
+    try:
+        text = path.read_bytes().decode("ascii", "replace")
+        return Target(name, text, keys.describe(text), None)
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot be read: {words}", path=str(path), hint="name a certificate in PEM") from error
+    except PemInvalid as error:
+        raise ConfigError(error.message, path=str(path), hint="name a certificate in PEM") from error
+
+
+def bar(run: Run, target: Target) -> None:
+    """Never use the key of ``target`` again. Raises StoreError."""
+    run.barred.bar(target.leaf.spki_sha256, f"certificate {target.leaf.serial_text} was revoked as compromised")
+
+
+async def revoke(run: Run, target: Target, revocation: Revocation) -> bool:
+    """Ask the CA to revoke ``target``; False where it had been revoked before. Raises AcmeError, StoreError.
+
+    By the account that ordered it or, where the CA says that it was another one, by the certificate's own key.
+    """
+    origin = target.lineage.provenance if target.lineage else None
+    configured = run.config.certificates.get(target.name)
+    account = run.accounts.get(origin.account if origin else configured.account if configured else "default")
+    code = REASONS[revocation.reason]
+    try:
+        by_us = await (await account.existing()).revoke(target.fullchain, code)
+    except Problem as problem:
+        if problem.type not in ("unauthorized", "accountDoesNotExist") or not _has_key(target):
+            raise
+        assert target.lineage is not None  # noqa: S101 - it has a key
+        by_us = await account.visitor().revoke(target.fullchain, code, key_pem=target.lineage.private_key)
+    run.emit("revoked", certificate=target.name, serial=target.leaf.serial_text, reason=revocation.reason)
+    _note(run, target)
+    return by_us
+
+
+def _has_key(target: Target) -> bool:
+    return target.lineage is not None and target.lineage.has_key
+
+
+def _note(run: Run, target: Target) -> None:
+    """Let the next ``renew`` know, where the revoked one is live and nothing has taken its place."""
+    ident = keys.renewal_id(target.fullchain)
+    known = run.renewal_answers.get(ident) if ident else None
+    if known is not None:
+        run.renewal_answers.keep(replace(known, revoked_at=run.clock.now()))
+
+
+def delete(run: Run, name: str) -> Path:
+    """Put certificate ``name`` aside; where its files are then. Raises ConfigError, StoreError."""
+    configured = run.config.certificates.get(name)
+    if (configured is not None and not configured.remembered) or name in run.config.broken:
+        raise ConfigError(
+            f"certificate {name!r} is configured",
+            path=str(run.config.path or ""),
+            hint="take its table or its file in certificates.d out first: the next renew would get it anew",
+        )
+    lock = FileLock(run.config.state_dir / "locks" / f"certificate-{name}")
+    if not lock.try_acquire():
+        raise StoreError(
+            f"another dnsbroker (pid {lock.holder()}) has {name}", path=str(lock.path), hint="try again when it is done"
+        )
+    try:
+        path = run.store.delete(name, run.clock.now())
+        run.attempts.forget(name)
+        run.deployments.forget(name)
+        run.observations.forget(name)
+    finally:
+        lock.release()
+    run.emit("deleted", certificate=name, path=str(path))
+    return path
+
+
+def prune_deleted(run: Run) -> None:
+    """Take away what was deleted long enough ago. Raises StoreError."""
+    run.store.prune_deleted(run.clock.now() - KEPT)
