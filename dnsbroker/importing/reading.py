@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8", "replace")
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def listed(path: Path, suffix: str = "") -> list[Path]:
@@ -39,10 +39,11 @@ def listed(path: Path, suffix: str = "") -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: OSError) -> ConfigError:
+def unreadable(path: Path, error: OSError) -> ConfigError:
+    """What the system said against reading ``path``, and what to do."""
     words = (error.strerror or str(error)).lower()
     if isinstance(error, PermissionError):
         hint = "run it as a user who may read it, most often root"
