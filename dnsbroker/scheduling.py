@@ -135,9 +135,9 @@ def _system_lines(config: Config, program: Sequence[str]) -> Iterator[str]:
     runs_commands = _runs_commands(config)
     if runs_commands:
         yield _ABOUT_COMMANDS.rstrip()
-    yield from (f"ReadWritePaths={_word(path)}" for path in (_normal(config.state_dir), *copies))
-    if config.metrics:
-        yield f"ReadWritePaths={_word('-' + _normal(config.metrics.parent))}"
+    metrics = [_normal(config.metrics.parent)] if config.metrics else []
+    # A dash lets a path be missing: until it is made above, or for good, where nobody collects metrics.
+    yield from (f"ReadWritePaths={_word(f'-{path}')}" for path in (_normal(config.state_dir), *copies, *metrics))
     if runs_commands:
         yield f"ReadWritePaths={_WRITTEN_BY_HOOKS}"
     yield (_SANDBOX if runs_commands else _SANDBOX + _WITHOUT_COMMANDS).rstrip()

@@ -80,24 +80,25 @@ def test_every_directory_of_a_copy_may_be_written_and_no_other() -> None:
     )
     written = values(service(config), "ReadWritePaths")
     assert written == [
-        "/var/lib/dnsbroker",
-        "/etc/prosody/certs/a.example",
-        "/etc/ssl/certs",
-        "/etc/ssl/private",
-        "/var/lib/dnsbroker/out",
+        "-/var/lib/dnsbroker",
+        "-/etc/prosody/certs/a.example",
+        "-/etc/ssl/certs",
+        "-/etc/ssl/private",
+        "-/var/lib/dnsbroker/out",
         "-/var/lib/prometheus",
     ]
     assert values(service(config), "ProtectSystem") == ["strict"]
-    assert values(service(configured({})), "ReadWritePaths") == ["/var/lib/dnsbroker"]
+    assert values(service(configured({})), "ReadWritePaths") == ["-/var/lib/dnsbroker"]
 
 
 def test_what_may_be_written_is_made_before_the_sandbox_closes() -> None:
-    """A path that is not there would keep systemd from starting the service at all."""
+    """A path that is not there keeps systemd from starting anything, unless a dash says that it may be missing."""
     lines = service(configured(copied({"to": "/etc/prosody/certs"})))
     assert values(lines, "ExecStartPre") == [
         "+mkdir -p -m 0711 -- /var/lib/dnsbroker",
         "+mkdir -p -m 0755 -- /etc/prosody/certs",
     ]
+    assert all(path.startswith("-/") for path in values(lines, "ReadWritePaths"))
 
 
 def test_each_credential_is_loaded_once() -> None:
@@ -148,7 +149,7 @@ def test_without_such_commands_nothing_of_that_is_open() -> None:
     lines = service(configured(copied(reload=["nginx"])))
     assert values(lines, "CapabilityBoundingSet")
     assert values(lines, "SystemCallFilter") == ["@system-service"]
-    assert values(lines, "ReadWritePaths") == ["/var/lib/dnsbroker"]
+    assert values(lines, "ReadWritePaths") == ["-/var/lib/dnsbroker"]
     assert "AF_UNIX" in values(lines, "RestrictAddressFamilies")[0]
 
 
