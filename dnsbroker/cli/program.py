@@ -22,6 +22,7 @@ _COMMANDS = {
     "delete": ("dnsbroker.cli.revoking:delete", "Put a certificate aside."),
     "account": ("dnsbroker.cli.accounts:account", "Register, show or change an account at a CA."),
     "list": ("dnsbroker.cli.certificates:list_certificates", "Show the certificates that are there."),
+    "import": ("dnsbroker.cli.importing:import_directory", "Take over what certbot or dehydrated keeps."),
     "txt": ("dnsbroker.cli.records:txt", "Publish or withdraw TXT values."),
     "wait": ("dnsbroker.cli.records:wait", "Watch the authoritative servers until all have a value."),
     "gc": ("dnsbroker.cli.records:gc", "Withdraw what dead or expired runs left in DNS."),
