@@ -12,6 +12,7 @@ from dnsbroker.events import Event
 CHALLENGE = "_acme-challenge.example.org."
 PLACE = {"name": CHALLENGE, "owner": CHALLENGE, "zone": "example.org.", "provider": "corp"}
 WRITE = {"provider": "corp", "zone": "example.org.", "names": [CHALLENGE], "serial": 7, "changed": True}
+HOOK = {"phase": "deploy", "command": "x.sh"}
 SERVER = {"zone": "example.org.", "server": "ns2.example.org.", "address": "192.0.2.2"}
 
 STORY: list[tuple[Event, int, str]] = [
@@ -64,6 +65,25 @@ STORY: list[tuple[Event, int, str]] = [
     ({"event": "written", **WRITE}, 0, "written to example.org at corp, serial 7: _acme-challenge.example.org"),
     ({"event": "failed", "error": {"message": "no"}}, 1, "failed: no"),
     ({"event": "failed"}, 1, "failed"),
+    ({"event": "copied", "paths": ["/etc/a.crt", "/etc/a.key"]}, 0, "copied to /etc/a.crt, /etc/a.key"),
+    ({"event": "hook", **HOOK, "status": 3, "output": ["one", "two"]}, 0, "deploy hook 'x.sh': status 3\n  one\n  two"),
+    ({"event": "hook", **HOOK, "status": 143, "timed_out": True}, 0, "deploy hook 'x.sh': stopped at its time-out"),
+    ({"event": "reloaded", "unit": "nginx", "state": "active", "running": True}, 0, "reloaded nginx"),
+    (
+        {"event": "reloaded", "unit": "nginx", "state": "failed", "running": False},
+        0,
+        "nginx is not running (failed): left alone",
+    ),
+    (
+        {"event": "verified", "endpoint": "https://a.example", "addresses": ["192.0.2.1", "192.0.2.2"]},
+        0,
+        "https://a.example serves the new certificate at 192.0.2.1, 192.0.2.2",
+    ),
+    (
+        {"event": "deploy_failed", "step": "hook x.sh", "message": "ended with status 3", "hint": "mend it"},
+        0,
+        "failed to deploy: hook x.sh: ended with status 3\nhint: mend it",
+    ),
     ({"event": "new-one", "time": "t", "fact": 1}, 2, "new-one fact=1"),
 ]
 

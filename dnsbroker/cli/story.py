@@ -63,10 +63,45 @@ def _held(event: Event) -> str:
     return f"the CA may hold an older answer for {_names(event, 'name')}: asking it in {event['seconds']} s"
 
 
+def _paths(event: Event) -> str:
+    paths = event.get("paths")
+    return f"copied to {', '.join(map(str, paths)) if isinstance(paths, list) else paths}"
+
+
+def _hook(event: Event) -> str:
+    """How it ended, and all that it said: a person looks here for why."""
+    said = event.get("output")
+    lines = [f"\n  {line}" for line in said] if isinstance(said, list) else []
+    end = "stopped at its time-out" if event.get("timed_out") is True else f"status {event['status']}"
+    return f"{event['phase']} hook {event['command']!r}: {end}{''.join(lines)}"
+
+
+def _reloaded(event: Event) -> str:
+    if event.get("running") is False:
+        return f"{event['unit']} is not running ({event['state']}): left alone"
+    return f"reloaded {event['unit']}"
+
+
+def _verified(event: Event) -> str:
+    addresses = event.get("addresses")
+    where = ", ".join(map(str, addresses)) if isinstance(addresses, list) else addresses
+    return f"{event['endpoint']} serves the new certificate at {where or 'no address that can be seen from here'}"
+
+
+def _deploy_failed(event: Event) -> str:
+    hint = f"\nhint: {event['hint']}" if event.get("hint") else ""
+    return f"failed to deploy: {event['step']}: {event['message']}{hint}"
+
+
 _LINES: dict[str, tuple[int, _Line]] = {
     "account": (0, lambda event: f"account at the CA: {event['url']}"),
     "deleted": (1, lambda event: f"deleted; its files are in {event['path']}"),
     "deployed": (1, lambda event: str(event["reason"])),
+    "copied": (0, _paths),
+    "deploy_failed": (0, _deploy_failed),
+    "hook": (0, _hook),
+    "reloaded": (0, _reloaded),
+    "verified": (0, _verified),
     "asked": (1, lambda event: f"asking the CA to look at {_names(event, 'identifier')}"),
     "busy": (1, lambda event: str(event["reason"])),
     "held": (0, _held),

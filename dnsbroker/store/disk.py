@@ -146,19 +146,18 @@ def _lets_named_read(descriptor: int) -> bool:
     return any(tag in (_NAMED_USER, _NAMED_GROUP) and bits & 0o4 for tag, bits, _ in entries)
 
 
-def replace(path: Path, content: str | bytes, mode: int = PRIVATE_FILE, uid: int = -1, gid: int = -1) -> None:
-    """Put a file in the place of ``path``, by default one that only we may read. Raises OSError.
+def replace(path: Path, text: str) -> None:
+    """Put a file that only we may read in the place of ``path``; nobody else may do so meanwhile. Raises OSError.
 
-    Written beside, synced, renamed: a reader sees the old one whole or the new one whole. Nobody else may do so
-    meanwhile. A symbolic link that stands there is replaced, not followed.
+    Written beside, synced, renamed: a reader sees the old one whole or the new one whole.
     """
-    beside = _beside(path)
+    new = beside(path)
     try:
-        write_new(beside, content, mode, uid, gid)
-        beside.replace(path)
+        write_new(new, text, PRIVATE_FILE)
+        new.replace(path)
     except BaseException:
         with suppress(OSError):
-            beside.unlink()
+            new.unlink()
         raise
     sync_directory(path.parent)
 
@@ -167,16 +166,16 @@ def point(link: Path, target: str) -> None:
     """Make ``link`` a symbolic link to ``target``, in one rename; nobody else may do so meanwhile. Raises OSError."""
     if link.is_symlink() and os.readlink(link) == target:
         return
-    beside = _beside(link)
-    beside.symlink_to(target)
-    beside.replace(link)
+    new = beside(link)
+    new.symlink_to(target)
+    new.replace(link)
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
     """The name under which what is to stand at ``path`` is made; what a killed run left there is gone."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    return beside
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    return new
 
 
 @contextmanager
