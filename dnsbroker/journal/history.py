@@ -25,11 +25,12 @@ _WRITTEN = ("written", "withdrawn", "left", "swept")
 _DEPLOYED = ("copied", "hook", "reloaded", "verified", "deploy_failed", "deployed")
 #: The kinds of events that are kept.
 KINDS = frozenset((*_ASKED, *_ANSWERED, *_WRITTEN, *_DEPLOYED))
+#: How many events are kept at most, the newest ones.
+MOST_ROWS = 50_000
 
 # By this row a run says that it came to write down all it had to tell.
 _ENDED = "ended"
 _KEPT = timedelta(days=180).total_seconds()
-_MOST_ROWS = 50_000
 _MOST_WAITING = 5_000
 _PERIOD = 1.0
 _LONGEST_TEXT = 2_000
@@ -84,7 +85,7 @@ class History:
         with self._journal.transaction() as database:
             _insert(database, self._waiting)
             database.execute("DELETE FROM event WHERE at < ?", (newest - _KEPT,))
-            database.execute("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (_MOST_ROWS,))
+            database.execute("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (MOST_ROWS,))
         self._waiting.clear()
         self._has_rows = True
 
