@@ -16,7 +16,7 @@ from dnsbroker.certifying.obtaining import Obtaining, access_of
 from dnsbroker.certifying.outcome import Outcome, Status, Wishes, described, tell
 from dnsbroker.certifying.permission import Permission
 from dnsbroker.config import CertificateConfig
-from dnsbroker.errors import BrokerError, DeployFailed, Postponed, StoreError
+from dnsbroker.errors import BrokerError, Postponed, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answer, FileLock
 from dnsbroker.names import challenge_name
@@ -70,38 +70,35 @@ class Certifying:
 
     async def bring(self, certificates: Sequence[CertificateConfig]) -> tuple[Outcome, ...]:
         """Every certificate at once; one outcome each, in their order. Then whoever uses them is told."""
+        attempted = self._obtaining.attempted
         try:
             outcomes = await together(self._one(certificate, self._decide) for certificate in certificates)
-            await self._run.deploying.finish()
-        finally:
-            # What a hook before the order stopped is started again, also where the run is.
-            await uninterrupted(self._run.deploying.close(self._obtaining.attempted))
-        return tuple(self._with_deployment(outcome) for outcome in outcomes)
+        except BaseException:
+            # What a hook before the order stopped is started again, also where the run is stopped.
+            await uninterrupted(self._run.deploying.close(attempted))
+            raise
+        return await self._finished(outcomes)
 
     async def deploy(self, certificates: Sequence[CertificateConfig]) -> tuple[Outcome, ...]:
         """Copies, hooks, reload and verify again for every certificate, without an order."""
-        outcomes = await together(self._one(certificate, self._deploy) for certificate in certificates)
-        await self._run.deploying.finish()
-        return tuple(self._with_deployment(outcome) for outcome in outcomes)
+        return await self._finished(
+            await together(self._one(certificate, self._deploy) for certificate in certificates)
+        )
+
+    async def _finished(self, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+        """The outcomes with what became of their deployments, once all that is shared is done."""
+        deploying = self._run.deploying
+        await deploying.finish(self._obtaining.attempted)
+        self._run.changed = self._run.changed or deploying.changed
+        return tuple(replace(outcome, undeployed=deploying.error(outcome.name)) for outcome in outcomes)
 
     async def _deploy(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
         lineage = self._run.store.load(certificate.name)
         if lineage is None:
             hint = f"`dnsbroker issue {certificate.name}` obtains it"
             raise BrokerError(f"there is no certificate {certificate.name!r} to deploy", hint=hint)
-        self._run.store.conform(certificate.name, access_of(certificate))
         await self._run.deploying.spread(certificate, lineage, emit, again=True)
         return Outcome(certificate.name, "deployed", "deployed again", lineage)
-
-    def _with_deployment(self, outcome: Outcome) -> Outcome:
-        failed = self._run.deploying.failures(outcome.name)
-        if not failed:
-            return outcome
-        steps = [f"{step.name}: {step.message}" for step in failed]
-        words = f"{outcome.name} is issued, but not deployed: {'; '.join(steps)}"
-        hint = "the next `dnsbroker renew` tries just that again"
-        error = DeployFailed(words, certificate=outcome.name, steps=[step.name for step in failed], hint=hint)
-        return replace(outcome, undeployed=error)
 
     async def _one(self, certificate: CertificateConfig, work: _Work) -> Outcome:
         emit = self._run.emit.bound(certificate=certificate.name)
@@ -164,7 +161,7 @@ class Certifying:
         if not self._is_mending or self._wishes.dry_run:
             return kept
         is_changed = self._run.store.conform(certificate.name, access_of(certificate))
-        if self._run.deploying.unfinished(certificate, lineage.serial):
+        if self._run.deploying.is_unfinished(certificate, lineage):
             await self._run.deploying.spread(certificate, lineage, emit)
             return replace(kept, status="deployed", reason="what was left of its deployment is done")
         return replace(kept, status="deployed", reason="owner, group or mode changed") if is_changed else kept

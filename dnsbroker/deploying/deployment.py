@@ -180,8 +180,11 @@ class Deploying:
 
         ``attempted``: the certificates for which an order was to be made, and whether they are issued.
         """
-        await self._reload()
-        await self.close(attempted)
+        try:
+            await self._reload()
+        finally:
+            # What a hook before the order stopped is started again, also where the run is stopped.
+            await uninterrupted(self.close(attempted))
         await self._look()
 
     async def _reload(self) -> None:
