@@ -16,7 +16,7 @@ from dnsbroker.certifying.obtaining import Obtaining, access_of
 from dnsbroker.certifying.outcome import Outcome, Status, Wishes, described, tell
 from dnsbroker.certifying.permission import Permission
 from dnsbroker.config import CertificateConfig
-from dnsbroker.errors import BrokerError, Postponed, StoreError
+from dnsbroker.errors import BrokerError, DeployFailed, Postponed, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answer, FileLock
 from dnsbroker.names import challenge_name
@@ -90,7 +90,7 @@ class Certifying:
         deploying = self._run.deploying
         await deploying.finish(self._obtaining.attempted)
         self._run.changed = self._run.changed or deploying.changed
-        return tuple(replace(outcome, undeployed=deploying.error(outcome.name)) for outcome in outcomes)
+        return tuple(_with_deployment(outcome, deploying.error(outcome.name)) for outcome in outcomes)
 
     async def _deploy(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
         lineage = self._run.store.load(certificate.name)
@@ -177,3 +177,11 @@ class Certifying:
             if not self._wishes.force:
                 raise
             return None
+
+
+def _with_deployment(outcome: Outcome, error: DeployFailed | None) -> Outcome:
+    if error is None:
+        return outcome
+    if outcome.status == "deployed":
+        return replace(outcome, status="kept", reason="its deployment is not finished", undeployed=error)
+    return replace(outcome, undeployed=error)

@@ -214,7 +214,8 @@ def _told(outcome: Outcome) -> list[str]:
     if outcome.certificate is None:
         return [f"{shown(outcome.name)}: {outcome.status} ({outcome.reason})"]
     where = f"valid until {outcome.certificate.not_after:%Y-%m-%d}, in {outcome.certificate.path}"
-    how = "kept" if outcome.status == "kept" else f"{outcome.status} ({outcome.reason})"
+    is_plain = outcome.status == "kept" and outcome.undeployed is None
+    how = "kept" if is_plain else f"{outcome.status} ({outcome.reason})"
     return [f"{shown(outcome.name)}: {how}, {where}"]
 
 
