@@ -1,0 +1,262 @@
+"""``show``, ``status`` and ``log``: from the configuration, the store and the journal alone; nothing is contacted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dnsbroker.cli.options import Options, common, example
+from dnsbroker.names import shown
+
+if TYPE_CHECKING:
+    from dnsbroker.cli.output import Result
+    from dnsbroker.config import Config
+    from dnsbroker.journal import Entry, Journal
+    from dnsbroker.knowing import Collection
+
+_Facts = Mapping[str, Any]
+#: What -v adds to the log: where records stand is known from what was written there.
+_ONLY_VERBOSE = ("place",)
+
+
+@click.command(
+    epilog=example("dnsbroker status", "dnsbroker -q status example.org"),
+    short_help="Tell whether all is well with the certificates.",
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@common
+@click.pass_context
+def status(context: click.Context, /, names: tuple[str, ...]) -> int:
+    """Tell how the certificates are, all or those named. Contacts nobody.
+
+    The exit status is 0, or 4 where something needs a person.
+    """
+
+    def work(config: Config, journal: Journal) -> Result:
+        return _status(_collection(config, journal), names)
+
+    return _look(context, "status", work)
+
+
+@click.command(
+    epilog=example("dnsbroker show example.org", "dnsbroker --json show example.org"),
+    short_help="Show all that is known of a certificate.",
+)
+@click.argument("name", metavar="NAME")
+@common
+@click.pass_context
+def show(context: click.Context, /, name: str) -> int:
+    """Show all that is known of one certificate: names, key, origin, renewal, failures, deployment. Contacts nobody."""
+
+    def work(config: Config, journal: Journal) -> Result:
+        return _show(_collection(config, journal), name)
+
+    return _look(context, "show", work)
+
+
+@click.command(
+    epilog=example("dnsbroker log", "dnsbroker log example.org --since 7d"),
+    short_help="Show what was done, and by which run.",
+)
+@click.argument("name", default="", metavar="[NAME]")
+@click.option("--since", default="", metavar="TIME", help="Only what is younger: a duration, or a moment (RFC 3339).")
+@common
+@click.pass_context
+def log(context: click.Context, /, name: str, since: str) -> int:
+    """Show what was written, withdrawn, asked, answered and deployed, and by which run. Contacts nobody.
+
+    All of it, or what concerns one certificate; it is kept for half a year.
+    """
+    begin = _moment(since) if since else None
+    is_verbose = context.ensure_object(Options).verbose > 0
+
+    def work(config: Config, journal: Journal) -> Result:
+        from dnsbroker.journal import History
+
+        entries = History(journal, "").entries(name, begin)
+        return _log([entry for entry in entries if is_verbose or entry.event not in _ONLY_VERBOSE])
+
+    return _look(context, "log", work)
+
+
+def _look(context: click.Context, command: str, work: Callable[[Config, Journal], Result]) -> int:
+    """Do ``work`` with the configuration and the journal, which is made by runs, not by looking."""
+    from dnsbroker.cli.output import Output, failed
+    from dnsbroker.config import Config
+    from dnsbroker.errors import BrokerError
+    from dnsbroker.journal import Journal
+
+    options = context.ensure_object(Options)
+    try:
+        config = Config.load(options.config or None)
+        journal = Journal(config.state_dir, create=False)
+        try:
+            result = work(config, journal)
+        finally:
+            journal.close()
+    except BrokerError as error:
+        result = failed(error)
+    Output(options, command).end(result)
+    return result.status
+
+
+def _collection(config: Config, journal: Journal) -> Collection:
+    from dnsbroker.clock import SystemClock
+    from dnsbroker.knowing import Collection
+    from dnsbroker.store import Store
+
+    return Collection(config, Store(config.state_dir), journal, SystemClock())
+
+
+def _check(collection: Collection, names: Sequence[str]) -> None:
+    from dnsbroker.errors import ConfigError
+
+    known = collection.names()
+    for name in names:
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise ConfigError(f"no certificate {name!r} is configured or there", hint=f"there are: {there}")
+
+
+def _status(collection: Collection, names: Sequence[str]) -> Result:
+    from dnsbroker.cli import exit_status
+    from dnsbroker.cli.output import Result
+    from dnsbroker.knowing.describing import record, summary
+
+    _check(collection, names)
+    found = [collection.known(name) for name in names or collection.names()]
+    healths = [collection.judged(known) for known in found]
+    facts = [summary(known, health) for known, health in zip(found, healths, strict=True)]
+    lines = [line for one in facts for line in _health_lines(one)]
+    records = collection.records()
+    if records.findings:
+        lines += ["left in DNS:", *(f"  {finding}" for finding in records.findings)]
+    needs_person = any(health.needs_person for health in (*healths, records))
+    return Result(
+        status=exit_status.CHECK if needs_person else exit_status.DONE,
+        lines=lines or ["no certificate is configured"],
+        certificates=facts,
+        fields={"needs_person": needs_person, "left": [record(lease) for lease in collection.left()]},
+    )
+
+
+def _health_lines(facts: _Facts) -> list[str]:
+    mark = ", needs a person" if facts["needs_person"] else ""
+    until = f", valid until {facts['not_after'][:10]}" if facts["not_after"] else ""
+    return [f"{shown(facts['name'])}: {facts['status']}{mark}{until}", *(f"  {text}" for text in facts["findings"])]
+
+
+def _show(collection: Collection, name: str) -> Result:
+    from dnsbroker.cli.output import Result
+    from dnsbroker.knowing.describing import whole
+
+    _check(collection, [name])
+    known = collection.known(name)
+    facts = whole(known, collection.judged(known), collection.about(known), datetime.now(UTC))
+    rows = [(title, text) for title, texts in _rows(facts) for text in texts if text]
+    width = max(len(title) for title, _ in rows)
+    titles = ["" if index and rows[index - 1][0] == title else title for index, (title, _) in enumerate(rows)]
+    lines = [f"{title:{width}}  {text}" for title, (_, text) in zip(titles, rows, strict=True)]
+    return Result(lines=lines, certificates=[facts])
+
+
+def _rows(facts: _Facts) -> list[tuple[str, list[str]]]:
+    """What is told of a certificate, by title; a title without text is left out."""
+    made = f", made {_day(facts['key_created'])}" if facts["key_created"] else ""
+    elsewhere = ", which is not here" if facts["has_key"] is False else ""
+    life = f"{_minute(facts['not_before'])} to {_minute(facts['not_after'])}" if facts["not_after"] else ""
+    return [
+        ("certificate", [shown(facts["name"])]),
+        ("status", [facts["status"] + (", needs a person" if facts["needs_person"] else "")]),
+        ("", [f"  {finding}" for finding in facts["findings"]]),
+        ("names", [", ".join(shown(name) for name in facts["names"])]),
+        ("issuer", [facts["issuer"] or ""]),
+        ("serial", [facts["serial"] or ""]),
+        ("valid", [life]),
+        ("key", [f"{facts['key_type']}{elsewhere}{made}" if facts["key_type"] else ""]),
+        ("account", [facts["account"] or ""]),
+        ("directory", [facts["directory"] or ""]),
+        ("profile", [facts["profile"] or ""]),
+        ("path", [facts["path"] or ""]),
+        ("renewal", _renewal_lines(facts["renewal"])),
+        ("deployment", [_step_line(step) for step in facts["deployment"]]),
+        ("tlsa", [_tlsa_line(seen) for seen in facts["tlsa"]]),
+        ("in DNS", [_record_line(record) for record in facts["records"]]),
+    ]
+
+
+def _renewal_lines(renewal: _Facts | None) -> list[str]:
+    if renewal is None:
+        return []
+    why = "as the CA advises" if renewal["by"] == "ari" else "by its lifetime"
+    lines = [renewal["due"] or f"due on {_minute(renewal['moment'])}, {why}"]
+    if renewal["start"]:
+        lines.append(f"the CA's window: {_minute(renewal['start'])} to {_minute(renewal['end'])}")
+    return [*lines, renewal["explanation"] or ""]
+
+
+def _step_line(step: _Facts) -> str:
+    message = f": {step['message']}" if step["message"] else ""
+    return f"{step['step']}: {step['state']} {_minute(step['at'])}{message}"
+
+
+def _tlsa_line(seen: _Facts) -> str:
+    message = f": {seen['message']}" if seen["message"] else ""
+    return f"{seen['endpoint']}: {'covered' if seen['covered'] else 'not covered'}, {_minute(seen['at'])}{message}"
+
+
+def _record_line(record: _Facts) -> str:
+    message = f": {record['message']}" if record["message"] else ""
+    return f"{record['type']} at {shown(record['name'])}: {record['state']}, since {_minute(record['since'])}{message}"
+
+
+def _day(moment: str) -> str:
+    return moment[:10]
+
+
+def _minute(moment: str) -> str:
+    return f"{moment[:10]} {moment[11:16]} UTC"
+
+
+def _log(entries: Sequence[Entry]) -> Result:
+    from dnsbroker.cli.output import Result
+
+    return Result(
+        lines=[_log_line(entry) for entry in entries] or ["nothing is known of that time"],
+        fields={"entries": [_log_facts(entry) for entry in entries]},
+    )
+
+
+def _log_facts(entry: Entry) -> dict[str, object]:
+    time = entry.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    own = {"certificate": entry.certificate} if entry.certificate else {}
+    return {"event": entry.event, "time": time, "run": entry.run, "command": entry.command, **own, **entry.fields}
+
+
+def _log_line(entry: Entry) -> str:
+    from dnsbroker.cli.story import line_for
+
+    event = {name: value for name, value in _log_facts(entry).items() if name not in ("run", "command")}
+    _, text = line_for(event)
+    command = f" {entry.command}" if entry.command else ""
+    return f"{entry.time:%Y-%m-%d %H:%M:%S}Z  {entry.run}{command}  {' '.join(text.split())}"
+
+
+def _moment(text: str) -> datetime:
+    """The moment that ``--since`` means: so long ago, or a moment in RFC 3339. Raises UsageError."""
+    from dnsbroker.config.durations import parse
+    from dnsbroker.settings import Rejected
+
+    try:
+        return datetime.now(UTC) - timedelta(seconds=parse(text))
+    except (Rejected, OverflowError):
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        told = f"--since {text!r} is neither a duration such as 7d nor a moment such as 2026-11-20T12:00:00Z"
+        raise click.UsageError(told) from None
+    return moment.astimezone(UTC)

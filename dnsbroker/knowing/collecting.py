@@ -1,0 +1,119 @@
+"""What is known of each certificate, gathered from the configuration, the store and the journal alone; no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
+
+from dnsbroker import keys
+from dnsbroker.clock import Clock
+from dnsbroker.config import Config
+from dnsbroker.errors import NameInvalid, StoreError
+from dnsbroker.journal import (
+    Answer,
+    Attempts,
+    Backoffs,
+    Deployments,
+    History,
+    Journal,
+    Lease,
+    Leases,
+    Observations,
+    RenewalAnswers,
+    Runs,
+)
+from dnsbroker.knowing.health import Health, Known, judge, judge_records
+from dnsbroker.names import challenge_name
+from dnsbroker.store import Lineage, Store
+
+#: Whoever only looks wants no lease and tells no event, and is no run.
+_LOOKING = "looking"
+
+
+class Collection:
+    """Asks one configuration, store and journal. Each method raises StoreError where those cannot be read."""
+
+    def __init__(self, config: Config, store: Store, journal: Journal, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._alert_after = timedelta(seconds=config.alert_after)
+        self._attempts = Attempts(journal, clock)
+        self._backoffs = Backoffs(journal, clock)
+        self._deployments = Deployments(journal, clock)
+        self._answers = RenewalAnswers(journal)
+        self._observations = Observations(journal, clock)
+        self._leases = Leases(journal, _LOOKING, clock)
+        self._history = History(journal, _LOOKING)
+
+    def names(self) -> tuple[str, ...]:
+        """Every certificate that is configured, rightly or not, and every one that is there besides."""
+        known = [*self._config.certificates, *self._config.broken]
+        return tuple(dict.fromkeys([*known, *self._store.names()]))
+
+    def known(self, name: str) -> Known:
+        """All that is known of the certificate ``name``."""
+        configured = self._config.certificates.get(name)
+        account = self._config.known_accounts.get(configured.account) if configured is not None else None
+        directory = account.directory if account is not None else ""
+        lineage, damage = self._loaded(name)
+        return Known(
+            name=name,
+            configured=configured,
+            trouble=self._config.broken.get(name),
+            lineage=lineage,
+            damage=damage,
+            directory=directory,
+            answer=self._answer(lineage),
+            attempt=self._attempts.of(name),
+            backoff=self._backoffs.until(directory, name) if directory else None,
+            steps=self._deployments.of(name, lineage.serial) if lineage is not None else (),
+            observed=tuple(seen for seen in self._observations.all() if seen.certificate == name),
+        )
+
+    def _loaded(self, name: str) -> tuple[Lineage | None, StoreError | None]:
+        try:
+            return self._store.load(name), None
+        except StoreError as error:
+            return None, error
+
+    def _answer(self, lineage: Lineage | None) -> Answer | None:
+        ident = keys.renewal_id(lineage.fullchain) if lineage is not None else None
+        return self._answers.get(ident) if ident is not None else None
+
+    def health(self, names: Iterable[str] = ()) -> tuple[Health, ...]:
+        """How the certificates ``names`` are, or all."""
+        chosen = tuple(names) or self.names()
+        return tuple(self.judged(self.known(name)) for name in chosen)
+
+    def judged(self, known: Known) -> Health:
+        """How that certificate is now."""
+        return judge(known, self._clock.now(), self._alert_after)
+
+    def left(self) -> tuple[Lease, ...]:
+        """The records in DNS that nobody alive answers for."""
+        return self._leases.sweepable(Runs(self._config.state_dir).is_alive)
+
+    def open(self) -> tuple[Lease, ...]:
+        """Every record that is, or may be, in DNS by us."""
+        return self._leases.open()
+
+    def records(self) -> Health:
+        """How DNS is: what is left in it."""
+        return judge_records(self.left(), self._clock.now(), self._alert_after)
+
+    def about(self, known: Known) -> tuple[Lease, ...]:
+        """The open leases of records by which the CA validates a certificate, as far as that is known."""
+        owners = _challenges(known) | self._history.owners(known.name)
+        return tuple(lease for lease in self.open() if lease.record.name in owners)
+
+
+def _challenges(known: Known) -> set[str]:
+    """Where the CA looks for the names of a certificate; one from elsewhere may have others than host names."""
+    configured = known.configured.names if known.configured is not None else ()
+    found = set()
+    for name in (*configured, *(known.lineage.names if known.lineage is not None else ())):
+        with suppress(NameInvalid):
+            found.add(challenge_name(name))
+    return found

@@ -1,0 +1,188 @@
+"""How a certificate is, and whether that needs a person: decided from what is known of it, and from nothing else.
+
+Pure functions over values. What the next run sees to by itself needs nobody, as long as there is reason to believe in
+that run. Each finding is a sentence that ends in the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from dnsbroker.config import CertificateConfig
+from dnsbroker.due import next_moment, reason, when
+from dnsbroker.errors import BrokerError
+from dnsbroker.journal import Answer, Attempt, Backoff, Lease, Observed, Step
+from dnsbroker.journal.moments import at
+from dnsbroker.names import shown
+from dnsbroker.store import Lineage
+
+Word = Literal[
+    "damaged", "misconfigured", "expired", "not covered", "not deployed", "failing", "missing", "due", "unmanaged", "ok"
+]
+#: From the gravest on: the word for a certificate is that of its gravest finding.
+WORDS: tuple[Word, ...] = Word.__args__  # type: ignore[attr-defined] # the words of the type, in their order
+
+_SHARE_OF_REST = 3
+_NEXT_RUN = "the next `dnsbroker renew` tries again"
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that the configuration, the store and the journal know of the certificate ``name``.
+
+    ``trouble`` is why its configuration (``configured`` is None then) cannot be used, ``damage`` why its files cannot.
+    ``directory`` is the URL of its CA; ``steps`` are those of its deployment, ``observed`` tells of its TLSA records.
+    """
+
+    name: str
+    configured: CertificateConfig | None = None
+    trouble: BrokerError | None = None
+    lineage: Lineage | None = None
+    damage: BrokerError | None = None
+    directory: str = ""
+    answer: Answer | None = None
+    attempt: Attempt | None = None
+    backoff: Backoff | None = None
+    steps: tuple[Step, ...] = ()
+    observed: tuple[Observed, ...] = ()
+
+    @property
+    def unfinished(self) -> tuple[Step, ...]:
+        """The steps of its deployment that are not done."""
+        return tuple(step for step in self.steps if step.state != "done")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a certificate: the ``word`` for it, a ``sentence``, and whether a person has to act."""
+
+    word: Word
+    sentence: str
+    needs_person: bool = False
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the certificate ``name`` is, in a word and in sentences."""
+
+    name: str
+    status: Word
+    needs_person: bool
+    findings: tuple[str, ...]
+
+
+def judge(known: Known, now: datetime, alert_after: timedelta) -> Health:
+    """How a certificate is at the moment ``now`` (aware), where it may fail for ``alert_after`` and need nobody."""
+    findings = list(_findings(known, now, alert_after))
+    words = {finding.word for finding in findings}
+    return Health(
+        name=known.name,
+        status=next((word for word in WORDS if word in words), "ok"),
+        needs_person=any(finding.needs_person for finding in findings),
+        findings=tuple(finding.sentence for finding in sorted(findings, key=lambda one: WORDS.index(one.word))),
+    )
+
+
+def _findings(known: Known, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
+    if known.trouble is not None:
+        yield Finding("misconfigured", _told(known.trouble), needs_person=True)
+    if known.damage is not None:
+        yield Finding("damaged", _told(known.damage), needs_person=True)
+    elif known.lineage is None:
+        yield from _about_missing(known)
+    else:
+        yield from _about_life(known, known.lineage, now, alert_after)
+        yield from _about_deployment(known)
+    yield from (
+        Finding("not covered", f"{seen.endpoint}: {seen.message}", needs_person=True)
+        for seen in known.observed
+        if not seen.covered
+    )
+
+
+def _about_missing(known: Known) -> Iterator[Finding]:
+    if known.configured is None:
+        return
+    yield Finding("missing", "there is no certificate yet; the next `dnsbroker renew` obtains it")
+    yield from _about_failing(known, needs_person=True)
+
+
+def _about_life(known: Known, lineage: Lineage, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
+    if now >= lineage.not_after:
+        told = f"expired on {when(lineage.not_after)}; `dnsbroker renew {known.name}` tries now"
+        yield Finding("expired", told, needs_person=True)
+    if known.configured is None:
+        if known.trouble is None:
+            told = f"no configuration names it, and nothing renews it; `dnsbroker delete {known.name}` takes it away"
+            yield Finding("unmanaged", told)
+        return
+    why = reason(lineage, known.configured, known.directory, now, known.answer)
+    if why is None:
+        return
+    begun = _begun(known, lineage, now)
+    is_late = begun is not None and _is_too_long(begun, lineage.not_after, now, alert_after)
+    if known.attempt is not None:
+        yield Finding("due", why)
+        yield from _about_failing(known, needs_person=is_late)
+    elif is_late:
+        told = f"{why}, and no run has tried since; does the timer run? `dnsbroker renew {known.name}` tries now"
+        yield Finding("due", told, needs_person=True)
+    else:
+        yield Finding("due", f"{why}; the next `dnsbroker renew` sees to it")
+
+
+def _begun(known: Known, lineage: Lineage, now: datetime) -> datetime | None:
+    """Since when somebody should have succeeded: since due, or the first failure after that; None where unknown."""
+    moments = [next_moment(lineage.leaf, known.answer)]
+    if known.answer is not None and known.answer.revoked_at is not None:
+        moments.append(known.answer.revoked_at)
+    past = [moment for moment in moments if moment <= now]
+    if known.attempt is None:
+        return min(past, default=None)
+    return max(known.attempt.since, min(past, default=known.attempt.since))
+
+
+def _is_too_long(begun: datetime, not_after: datetime, now: datetime, alert_after: timedelta) -> bool:
+    return now - begun > min(alert_after, (not_after - begun) / _SHARE_OF_REST)
+
+
+def _about_failing(known: Known, *, needs_person: bool) -> Iterator[Finding]:
+    attempt = known.attempt
+    if attempt is not None:
+        times = "failed once" if attempt.failures == 1 else f"failed {attempt.failures} times in a row"
+        cure = f"; {attempt.hint}" if attempt.hint else ""
+        told = (
+            f"{times} since {when(attempt.since)}: {attempt.message}{cure}; tried again after {when(attempt.next_try)}"
+        )
+        yield Finding("failing", told, needs_person)
+    if known.backoff is not None:
+        told = f"the CA asked not to come back before {when(known.backoff.until)}: {known.backoff.message}"
+        yield Finding("due", f"{told}; a later run goes on")
+
+
+def _about_deployment(known: Known) -> Iterator[Finding]:
+    for step in known.unfinished:
+        if step.state == "failed":
+            told = f"{step.name} failed on {when(step.at)}: {step.message}; {_NEXT_RUN}"
+            yield Finding("not deployed", told, needs_person=True)
+        else:
+            yield Finding("not deployed", f"{step.name} is still to be done; the next `dnsbroker renew` does it")
+
+
+def _told(error: BrokerError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def judge_records(left: Sequence[Lease], now: datetime, alert_after: timedelta) -> Health:
+    """How DNS is by the leases ``left``, those that nobody alive answers for."""
+    findings = []
+    for lease in left:
+        trouble = f" ({lease.trouble})" if lease.trouble else ""
+        told = f"{lease.record.type} at {shown(lease.record.name)}, left since {when(at(lease.created))}{trouble}"
+        is_late = lease.trouble is not None and now - at(lease.created) > alert_after
+        findings.append(Finding("due", f"{told}; `dnsbroker gc` or the next `dnsbroker renew` withdraws it", is_late))
+    needs_person = any(finding.needs_person for finding in findings)
+    return Health("", "due" if left else "ok", needs_person, tuple(finding.sentence for finding in findings))
