@@ -43,7 +43,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Guarded:
-    """TLSA records that speak against a new key, or that cannot be seen.
+    """TLSA records for one service, and what speaks against a new key; or that they cannot be seen.
 
     ``owner`` is where they stand, ``endpoint`` the service they are for, ``records`` all that are there. ``by_key`` are
     those that name the present key while none of their kind names the new one. ``by_certificate`` name the present
@@ -89,7 +89,14 @@ class Guard:
     async def blocked(
         self, names: Sequence[str], verify: Sequence[Endpoint], chain_pem: str, new_public_key: bytes
     ) -> tuple[Guarded, ...]:
-        """What speaks against the key ``new_public_key`` (a SubjectPublicKeyInfo in DER); nothing: it may be used.
+        """What ``look`` finds that speaks against the key ``new_public_key``; nothing: it may be used."""
+        found = await self.look(names, verify, chain_pem, new_public_key)
+        return tuple(item for item in found if item.holds_key or item.by_certificate)
+
+    async def look(
+        self, names: Sequence[str], verify: Sequence[Endpoint], chain_pem: str, new_public_key: bytes
+    ) -> tuple[Guarded, ...]:
+        """The TLSA records there are, and what they say about the key ``new_public_key`` (SubjectPublicKeyInfo, DER).
 
         ``names`` are the certificate's identifiers, ``chain_pem`` is the present one, leaf first. Looked at are ports
         25 and 443 of every name without a wildcard and of every MX host that the names cover, and all of ``verify``;
@@ -107,7 +114,7 @@ class Guard:
         wanted = {service.owner: service for found in services for service in found}
         looked = await together(self._looked_at(service, present, new_public_key, until) for service in wanted.values())
         unknown = [found.unknown for found in mail if found.unknown]
-        return (*unknown, *(found for found in looked if found.holds_key or found.by_certificate))
+        return (*unknown, *(found for found in looked if found.records or found.unknown))
 
     async def _mail_hosts(self, domain: str, names: Sequence[str], until: float) -> _Mail:
         try:

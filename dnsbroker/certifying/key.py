@@ -47,6 +47,8 @@ class KeyChoice:
     def __init__(self, run: Run, wishes: Wishes) -> None:
         self._run = run
         self._wishes = wishes
+        #: The TLSA records that were looked at, by certificate.
+        self.seen: dict[str, tuple[Guarded, ...]] = {}
 
     def refused(self, lineage: Lineage | None) -> str:
         """Why the key of ``lineage`` may not be used any more; empty where it may."""
@@ -115,7 +117,9 @@ class KeyChoice:
             return ()
         verify = [parse(text) for text in certificate.verify]
         names = sorted({*lineage.names, *certificate.names})
-        found = await self._run.guard.blocked(names, verify, lineage.fullchain, new_public_key)
+        found = self.seen[certificate.name] = await self._run.guard.look(
+            names, verify, lineage.fullchain, new_public_key
+        )
         for item in found:
             if item.by_certificate:
                 emit(
