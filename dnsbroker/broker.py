@@ -23,6 +23,7 @@ from dnsbroker.config.values import read_ignored
 from dnsbroker.errors import BrokerError, ConfigError, NotWithdrawn, StoreError
 from dnsbroker.events import Emitter, Event, Listener
 from dnsbroker.keys import read_request
+from dnsbroker.knowing import Health, after_run, survey_health
 from dnsbroker.revoking import Revocation, Revoked, bar, delete, find_target, prune_deleted, revoke
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
@@ -248,6 +249,25 @@ class Broker:
             self._run.publisher.report(await sweep(self._run))
         except StoreError as error:
             self._emit("warning", message=error.message, hint=error.hint)
+
+    async def status(self, name: str) -> Health:
+        """How the certificate ``name`` is, from what is stored alone: ``needs_person``, and what was found."""
+        return (await self.status_all([name]))[0]
+
+    async def status_all(self, names: Sequence[str] = ()) -> tuple[Health, ...]:
+        """How the certificates ``names``, or all, are. Raises ConfigError where one that is named is unknown."""
+        found = {item.name: item for item in survey_health(self._config, self._run.store, self._run.journal)}
+        for name in names:
+            if name not in found:
+                raise ConfigError(f"there is no certificate {name!r}", hint=f"there are {', '.join(found) or 'none'}")
+        return tuple(found[name] for name in names) if names else tuple(found.values())
+
+    async def conclude(self, status: int, story: Sequence[str] = ()) -> None:
+        """Write the metrics file and tell whoever is to be alerted, after a run with the exit status ``status``.
+
+        ``story`` is what a person was told. What cannot be done is told as a warning.
+        """
+        await after_run(self._run, command=self._run.command, status=status, story=story)
 
     def certificates(self) -> tuple[Certificate, ...]:
         """Those that are there, whoever configured them. Raises StoreError."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from dnsbroker.broker import Broker, Certificate
 from dnsbroker.certifying import Wishes
+from dnsbroker.knowing import Health
 from dnsbroker.revoking import Revocation, Revoked
 
 T = TypeVar("T")
@@ -56,6 +57,10 @@ class SyncBroker:
     def revoke(self, name: str, revocation: Revocation | None = None) -> Revoked:
         """See ``Broker.revoke``."""
         return self._await(self._broker.revoke(name, revocation))
+
+    def status(self, name: str) -> Health:
+        """See ``Broker.status``."""
+        return self._await(self._broker.status(name))
 
     def certificates(self) -> tuple[Certificate, ...]:
         """See ``Broker.certificates``."""

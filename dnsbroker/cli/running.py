@@ -81,7 +81,9 @@ async def _with_broker(config: Config, work: Work, output: Output, ignore: tuple
             result = await work(broker)
         except BrokerError as error:
             result = failed(error)
-        return _with_leftovers(broker, result)
+        result = _with_leftovers(broker, result)
+        await broker.conclude(result.status, [*result.lines, *(failure.error.message for failure in result.failures)])
+        return result
 
 
 def _with_leftovers(broker: Broker, result: Result) -> Result:
