@@ -52,6 +52,6 @@ def test_every_layer_is_in_the_table_and_none_is_upside_down() -> None:
 
 def test_it_is_one_page() -> None:
     """What is longer stands at the heads of the modules. A contributor's page is shorter still."""
-    assert len(PAGE.split()) <= 1100
+    assert len(PAGE.split()) <= 1200
     assert len(pages.text("CONTRIBUTING.md").split()) <= 400
-    assert len(pages.text("README.md").split()) <= 1100
+    assert len(pages.text("README.md").split()) <= 1200

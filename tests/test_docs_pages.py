@@ -99,7 +99,7 @@ def test_the_readme_s_timer_and_cron_line_use_the_path_that_it_installs() -> Non
     readme = pages.text("README.md")
     assert "/opt/dnsbroker/bin/dnsbroker /usr/local/bin/dnsbroker" in readme
     assert "root  /usr/local/bin/dnsbroker -q renew" in readme
-    assert any("ExecStart=/usr/local/bin/dnsbroker -q renew" in unit for unit in pages.blocks(readme, "ini"))
+    assert any("dnsbroker config systemd --write /etc/systemd/system" in shell for shell in pages.blocks(readme, "sh"))
 
 
 def test_getting_started_shows_what_is_tested_on_real_servers() -> None:
