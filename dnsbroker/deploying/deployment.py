@@ -70,7 +70,7 @@ class Deploying:
         self._clock = clock
         self._emit = emit
         self._addresses = addresses
-        self._works: dict[str, _Work] = {}
+        self._spread: dict[str, _Work] = {}
         self._before: dict[str, asyncio.Task[HookEnd]] = {}
         self.changed = False
 
@@ -94,7 +94,10 @@ class Deploying:
         told = "; ".join(f"{failed.step}: {failed.message}" for failed in found)
         hint = found[0].hint or "`dnsbroker renew` tries just that again"
         return DeployFailed(
-            f"{name}: not deployed: {told}", certificate=name, steps=[failed.step for failed in found], hint=hint
+            f"{name} is issued, but not deployed: {told}",
+            certificate=name,
+            steps=[failed.step for failed in found],
+            hint=hint,
         )
 
     async def pre(self, certificate: CertificateConfig) -> None:
@@ -119,12 +122,13 @@ class Deploying:
         ``again``: every step anew. Raises StoreError where the journal cannot be read; what fails, ``failures`` tells.
         """
         todo = self._record.take_up(certificate, lineage.serial, again)
-        work = self._works[certificate.name] = _Work(certificate, lineage, emit, todo)
+        work = _Work(certificate, lineage, emit, todo)
         await self._conform(work)
         missing = [copy for copy in certificate.copies if not await self._copy(work, copy)]
         for command in dict.fromkeys(certificate.deploy_hooks):
             if hook_step(command) in todo:
                 await self._deploy(work, command, missing)
+        self._spread[certificate.name] = work
 
     async def _conform(self, work: _Work) -> None:
         wanted = work.certificate
@@ -180,16 +184,17 @@ class Deploying:
 
         ``attempted``: the certificates for which an order was to be made, and whether they are issued.
         """
+        works, self._spread = self._spread, {}
         try:
-            await self._reload()
+            await self._reload(works.values())
         finally:
             # What a hook before the order stopped is started again, also where the run is stopped.
-            await uninterrupted(self.close(attempted))
-        await self._look()
+            await uninterrupted(self._close(attempted, works))
+        await self._look(works.values())
 
-    async def _reload(self) -> None:
+    async def _reload(self, works: Iterable[_Work]) -> None:
         wanted: dict[str, list[_Work]] = {}
-        for work in self._works.values():
+        for work in works:
             for unit in dict.fromkeys(work.certificate.reload):
                 if work.wants(reload_step(unit)):
                     wanted.setdefault(unit, []).append(work)
@@ -209,25 +214,22 @@ class Deploying:
                 self._record.done(*work.key, step, work.emit)
 
     async def close(self, attempted: Iterable[tuple[CertificateConfig, bool]]) -> None:
-        """Post hooks, each distinct command once: those of ``attempted``, and those that an earlier run still owes."""
+        """Run the post hooks alone, each distinct one once: for a run that is stopped before it comes to its end."""
+        works, self._spread = self._spread, {}
+        await self._close(attempted, works)
+
+    async def _close(self, attempted: Iterable[tuple[CertificateConfig, bool]], works: Mapping[str, _Work]) -> None:
+        """The post hooks of ``attempted``, and those that an earlier run still owes."""
+        self._before.clear()
         owed: dict[str, list[tuple[CertificateConfig, bool]]] = {}
-        for certificate, issued, command in self._owed(list(attempted)):
+        for certificate, issued, command in _owed(list(attempted), works):
             owed.setdefault(command, []).append((certificate, issued))
         for command, those in owed.items():
-            await self._post(command, those)
+            await self._post(command, those, works)
 
-    def _owed(
-        self, attempted: Sequence[tuple[CertificateConfig, bool]]
-    ) -> Iterator[tuple[CertificateConfig, bool, str]]:
-        for certificate, issued in attempted:
-            yield from ((certificate, issued, command) for command in certificate.post_hooks)
-        names = {certificate.name for certificate, _ in attempted}
-        for work in self._works.values():
-            if work.certificate.name not in names:
-                left = (command for command in work.certificate.post_hooks if post_step(command) in work.todo)
-                yield from ((work.certificate, True, command) for command in left)
-
-    async def _post(self, command: str, those: Sequence[tuple[CertificateConfig, bool]]) -> None:
+    async def _post(
+        self, command: str, those: Sequence[tuple[CertificateConfig, bool]], works: Mapping[str, _Work]
+    ) -> None:
         certificates = [certificate for certificate, _ in those]
         variables = {
             commands.RENEWED: commands.listed(name for one, issued in those if issued for name in one.names),
@@ -238,14 +240,14 @@ class Deploying:
         end = await self._commands.run("post", command, timeout, variables, self._emit)
         for name in dict.fromkeys(one.name for one in certificates):
             # Of one that is not issued there is no deployment to remember: its next attempt runs the hook again.
-            serial = self._works[name].lineage.serial if name in self._works else ""
+            serial = works[name].lineage.serial if name in works else ""
             self._settle(name, serial, post_step(command), end)
 
-    async def _look(self) -> None:
+    async def _look(self, works: Iterable[_Work]) -> None:
         """At each endpoint whose certificate is not known to be served, all at once."""
         looks = [
             self._look_at(work, endpoint)
-            for work in self._works.values()
+            for work in works
             for endpoint in work.certificate.verify
             if work.wants(verify_step(endpoint))
         ]
@@ -263,3 +265,16 @@ class Deploying:
             seen = [item.address for item in look.seen if item.state == "serves"]
             work.emit("verified", endpoint=endpoint, addresses=seen)
             self._record.done(*work.key, step, work.emit)
+
+
+def _owed(
+    attempted: Sequence[tuple[CertificateConfig, bool]], works: Mapping[str, _Work]
+) -> Iterator[tuple[CertificateConfig, bool, str]]:
+    """Each certificate with each post hook that is to be run for it, and whether it is issued."""
+    for certificate, issued in attempted:
+        yield from ((certificate, issued, command) for command in certificate.post_hooks)
+    names = {certificate.name for certificate, _ in attempted}
+    for work in works.values():
+        if work.certificate.name not in names:
+            left = (command for command in work.certificate.post_hooks if post_step(command) in work.todo)
+            yield from ((work.certificate, True, command) for command in left)

@@ -36,6 +36,7 @@ class Record:
         Those that are configured no longer are forgotten. Those configured since are not caught up with: a hook is for
         a new certificate. Copies are, so they are known from now on.
         """
+        self._failures.pop(certificate.name, None)
         wanted = steps(certificate)
         known = {step.name: step for step in self._deployments.of(certificate.name, serial)}
         copied = {copy_step(copy) for copy in certificate.copies}
