@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dnsbroker.clock import SystemClock
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Entry, History, Journal, Leases
 from dnsbroker.records import Record
@@ -80,6 +82,24 @@ def test_a_burst_is_written_in_few_transactions(bench: Bench) -> None:
     assert len(bench.told()) == 101
 
 
+def test_what_comes_while_a_run_waits_is_written_a_second_later(bench: Bench) -> None:
+    """No further event is needed: a run that is killed while it waits has told what it did before."""
+
+    async def wait() -> list[str]:
+        history, emit = bench.run("run-1")
+        emit("order", certificate="c", url="u", names=["example.org"])
+        emit("written", provider="corp", zone=ZONE, names=[OWNER])
+        assert bench.told() == ["order"]
+        await SystemClock().sleep(1.1)
+        told = bench.told()
+        emit("withdrawn", provider="corp", zone=ZONE, names=[OWNER])
+        history.close()
+        return told
+
+    assert asyncio.run(wait()) == ["order", "written"]
+    assert bench.told() == ["order", "written", "withdrawn"]
+
+
 def test_what_is_half_a_year_old_is_forgotten(bench: Bench) -> None:
     """And what is younger is not."""
     history, emit = bench.run("run-1")
@@ -137,6 +157,14 @@ def test_a_certificates_history_has_its_records(bench: Bench) -> None:
     assert bench.told("c") == ["order", "place", "written", "withdrawn"]
 
 
+def test_the_names_that_a_certificate_is_known_to_have_count_too(bench: Bench) -> None:
+    """A run was killed before it told what it was about. A name that no CA looks for in DNS is no reason to fail."""
+    leave(bench, "killed", closed=False)
+    assert bench.told("c") == []
+    found = History(bench.journal, "reader").entries("c", None, ["example.org", "no_host"])
+    assert [entry.event for entry in found] == ["written"]
+
+
 def leave(bench: Bench, run: str, *, closed: bool) -> None:
     """Have ``run`` write a value, and, if ``closed``, withdraw it; nothing is told of it."""
     leases = Leases(bench.journal, run, bench.clock)
@@ -156,6 +184,14 @@ def test_what_a_killed_run_wrote_is_told_by_its_leases(bench: Bench) -> None:
     assert bench.told("c") == ["order", "written", "withdrawn"]
     written = bench.entries("c")[1]
     assert written.fields == {"provider": "corp", "zone": ZONE, "name": OWNER, "names": [OWNER], "serial": 7}
+
+
+def test_values_that_went_in_one_write_are_one_event(bench: Bench) -> None:
+    """As when the run tells: a name and its wildcard have two values at one owner name."""
+    leases = Leases(bench.journal, "killed", bench.clock)
+    leases.want("corp", ZONE, [Record(OWNER, "TXT", value) for value in ("a", "b")], ttl=5)
+    leases.written(leases.take("corp", ZONE, is_alive=lambda _: True), serial=7)
+    assert bench.told() == ["written"]
 
 
 def test_what_a_run_told_itself_is_not_told_twice(bench: Bench) -> None:

@@ -74,9 +74,7 @@ def log(context: click.Context, /, name: str, since: str) -> int:
     is_verbose = context.ensure_object(Options).verbose > 0
 
     def work(config: Config, journal: Journal) -> Result:
-        from dnsbroker.journal import History
-
-        entries = History(journal, "").entries(name, begin)
+        entries = _collection(config, journal).log(name, begin)
         return _log([entry for entry in entries if is_verbose or entry.event not in _ONLY_VERBOSE])
 
     return _look(context, "log", work)

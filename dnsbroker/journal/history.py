@@ -7,14 +7,15 @@ an event that cannot be written waits for the next time. An unknown kind of even
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dnsbroker.errors import StoreError
+from dnsbroker.errors import NameInvalid, StoreError
 from dnsbroker.journal.database import Journal
 from dnsbroker.journal.moments import at
 from dnsbroker.names import challenge_name
@@ -59,6 +60,7 @@ class History:
         self._waiting: list[tuple[object, ...]] = []
         self._flushed = 0.0
         self._has_rows = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def note(self, event: Mapping[str, object]) -> None:
         """Keep ``event`` where its kind is one that is kept. Raises nothing."""
@@ -69,8 +71,20 @@ class History:
         self._waiting.append(self._row(moment, kind, event))
         if not 0 <= moment - self._flushed < _PERIOD:
             self._flushed = moment
-            with suppress(StoreError):
-                self.flush()
+            self._flush_if_possible()
+        elif self._timer is None:
+            with suppress(RuntimeError):  # without an event loop nothing waits for long: the end comes soon
+                self._timer = asyncio.get_running_loop().call_later(_PERIOD, self._flush_if_possible)
+
+    def _flush_if_possible(self) -> None:
+        self._stop_timer()
+        with suppress(StoreError):  # whoever cannot write the journal hears of it where that matters
+            self.flush()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _row(self, moment: float, kind: str, event: Mapping[str, object]) -> tuple[object, ...]:
         fields = {key: _short(value) for key, value in event.items() if key not in ("event", "time", "certificate")}
@@ -91,29 +105,31 @@ class History:
 
     def close(self) -> None:
         """Put on disk what waits, and that nothing is missing. May be called more than once, and raises nothing."""
-        with suppress(StoreError):  # whoever cannot write the journal hears of it where that matters
-            self.flush()
+        self._flush_if_possible()
+        with suppress(StoreError):
             if self._has_rows:
                 with self._journal.transaction() as database:
                     _insert(database, [(self._flushed, self._run, self._command, _ENDED, "", "{}")])
                 self._has_rows = False
 
-    def entries(self, certificate: str = "", since: datetime | None = None) -> tuple[Entry, ...]:
+    def entries(
+        self, certificate: str = "", since: datetime | None = None, names: Iterable[str] = ()
+    ) -> tuple[Entry, ...]:
         """What happened, oldest first: all of it, or what concerns ``certificate``, or ``since`` a moment (aware).
 
-        An event that names no certificate concerns one if it is about an owner name at which that one is validated.
-        Raises StoreError.
+        An event that names no certificate concerns one if it is about an owner name at which that one is validated:
+        for ``names`` (identifiers) and for those that it is known to have had. Raises StoreError.
         """
         told = self._told()
         found = sorted([*told, *self._untold(told)], key=lambda entry: entry.time)
         if certificate:
-            owners = _owners(certificate, told)
+            owners = _owners(certificate, told, names)
             found = [entry for entry in found if _is_about(entry, certificate, owners)]
         return tuple(entry for entry in found if since is None or entry.time >= since)
 
-    def owners(self, certificate: str) -> frozenset[str]:
-        """The owner names at which the CA looked for records of ``certificate``, so far as known. Raises StoreError."""
-        return _owners(certificate, self._told())
+    def owners(self, certificate: str, names: Iterable[str] = ()) -> frozenset[str]:
+        """The owner names at which the CA looks for records of ``certificate``, as ``entries``. Raises StoreError."""
+        return _owners(certificate, self._told(), names)
 
     def _told(self) -> list[Entry]:
         return [
@@ -129,7 +145,9 @@ class History:
         ended = {row["run"] for row in self._journal.rows("SELECT run FROM event WHERE event = ?", (_ENDED,))}
         known = {(entry.run, entry.event, name) for entry in told for name in _listed(entry.fields.get("names"))}
         found = [entry for row in rows for entry in _lease_entries(row) if entry.run not in ended]
-        return [entry for entry in found if (entry.run, entry.event, str(entry.fields["name"])) not in known]
+        # Values at one name that went in one write are one event, as they are when a run tells.
+        unlike = {(entry.time, entry.run, entry.event, str(entry.fields["name"])): entry for entry in found}
+        return [entry for key, entry in unlike.items() if key[1:] not in known]
 
 
 def _insert(database: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
@@ -161,12 +179,20 @@ def _lease_entries(row: sqlite3.Row) -> list[Entry]:
     return [written, Entry(at(row["closed"]), row["withdrawer"] or row["run"], "", "withdrawn", "", fields)]
 
 
-def _owners(certificate: str, told: Sequence[Entry]) -> frozenset[str]:
+def _owners(certificate: str, told: Sequence[Entry], names: Iterable[str]) -> frozenset[str]:
     about = [entry.fields for entry in told if entry.certificate == certificate]
-    names = {name for fields in about for name in (*_listed(fields.get("names")), *_listed(fields.get("identifier")))}
-    challenges = {challenge_name(name) for name in names}
+    had = {name for fields in about for key in ("names", "identifier") for name in _listed(fields.get(key))}
+    challenges = {owner for owner in map(_challenge, {*had, *names}) if owner}
     places = [entry.fields for entry in told if entry.event == "place"]
     return frozenset((*challenges, *(str(place["owner"]) for place in places if place.get("name") in challenges)))
+
+
+def _challenge(name: str) -> str | None:
+    """Where the CA looks for ``name``; a certificate that came from elsewhere may have others than host names."""
+    try:
+        return challenge_name(name)
+    except NameInvalid:
+        return None
 
 
 def _is_about(entry: Entry, certificate: str, owners: frozenset[str]) -> bool:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dnsbroker import keys
 from dnsbroker.clock import Clock
 from dnsbroker.config import Config
-from dnsbroker.errors import NameInvalid, StoreError
+from dnsbroker.errors import StoreError
 from dnsbroker.journal import (
     Answer,
     Attempts,
     Backoffs,
     Deployments,
+    Entry,
     History,
     Journal,
     Lease,
@@ -24,7 +24,6 @@ from dnsbroker.journal import (
     Runs,
 )
 from dnsbroker.knowing.health import Health, Known, judge, judge_records
-from dnsbroker.names import challenge_name
 from dnsbroker.store import Lineage, Store
 
 #: Whoever only looks wants no lease and tells no event, and is no run.
@@ -95,6 +94,10 @@ class Collection:
         """The records in DNS that nobody alive answers for."""
         return self._leases.sweepable(Runs(self._config.state_dir).is_alive)
 
+    def log(self, name: str = "", since: datetime | None = None) -> tuple[Entry, ...]:
+        """What happened, oldest first: everything, or what concerns the certificate ``name``; ``since`` a moment."""
+        return self._history.entries(name, since, self.known(name).names if name else ())
+
     def open(self) -> tuple[Lease, ...]:
         """Every record that is, or may be, in DNS by us."""
         return self._leases.open()
@@ -105,15 +108,5 @@ class Collection:
 
     def about(self, known: Known) -> tuple[Lease, ...]:
         """The open leases of records by which the CA validates a certificate, as far as that is known."""
-        owners = _challenges(known) | self._history.owners(known.name)
+        owners = self._history.owners(known.name, known.names)
         return tuple(lease for lease in self.open() if lease.record.name in owners)
-
-
-def _challenges(known: Known) -> set[str]:
-    """Where the CA looks for the names of a certificate; one from elsewhere may have others than host names."""
-    configured = known.configured.names if known.configured is not None else ()
-    found = set()
-    for name in (*configured, *(known.lineage.names if known.lineage is not None else ())):
-        with suppress(NameInvalid):
-            found.add(challenge_name(name))
-    return found

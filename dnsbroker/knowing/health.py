@@ -50,6 +50,12 @@ class Known:
     observed: tuple[Observed, ...] = ()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names in it, and those that are configured."""
+        configured = self.configured.names if self.configured is not None else ()
+        return tuple(dict.fromkeys((*(self.lineage.names if self.lineage is not None else ()), *configured)))
+
+    @property
     def unfinished(self) -> tuple[Step, ...]:
         """The steps of its deployment that are not done."""
         return tuple(step for step in self.steps if step.state != "done")
