@@ -25,10 +25,9 @@ class Record:
         """Write down every step for the certificate that is about to go live as ``serial``. Raises StoreError."""
         self._deployments.plan(certificate.name, serial, steps(certificate))
 
-    def unfinished(self, certificate: CertificateConfig, serial: str) -> set[str]:
-        """The configured steps that the journal knows, and does not know to be done. Raises StoreError."""
-        left = {step.name for step in self._deployments.unfinished(certificate.name, serial)}
-        return left & set(steps(certificate))
+    def has_unfinished(self, name: str, serial: str) -> bool:
+        """Whether the journal has a step that is not done, be it one to be forgotten. Raises StoreError."""
+        return bool(self._deployments.unfinished(name, serial))
 
     def take_up(self, certificate: CertificateConfig, serial: str, again: bool) -> set[str]:
         """The steps to be done now, from what is unfinished, or all of them ``again``. Raises StoreError.
@@ -73,6 +72,6 @@ class Record:
 
 def has_work(record: Record, certificate: CertificateConfig, lineage: Lineage) -> bool:
     """Whether a step is unfinished, or a copy not as it is to be. Raises StoreError."""
-    if record.unfinished(certificate, lineage.serial):
+    if record.has_unfinished(certificate.name, lineage.serial):
         return True
     return not all(copies.are_current(copy, lineage) for copy in certificate.copies)
