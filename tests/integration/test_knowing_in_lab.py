@@ -49,3 +49,33 @@ def test_runs_are_known_afterwards(lab: Lab, configure: Callable[..., Path]) -> 
     (shown,) = program("--json", "show", "two").succeeded().result["certificates"]
     assert shown["serial"] == told["certificates"][0]["serial"]
     assert shown["account"] == "default" and shown["records"] == [] and shown["failures"] is None
+
+
+def test_a_monitor_and_a_person_hear_of_it(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
+    """A deployment fails: once told, in the metrics until it is done, and told again when it is."""
+    metrics, mail, broken = tmp_path / "dnsbroker.prom", tmp_path / "mail", tmp_path / "broken"
+    broken.touch()
+    overrides = {
+        "metrics": str(metrics),
+        "alert_hooks": [f'{{ echo "$DNSBROKER_SUMMARY"; cat; }} >> {mail}'],
+        "certificates": {"two": {"deploy_hooks": [f"! test -e {broken}"]}},
+    }
+    program = Program(configure({"two": ["two.example.test"]}, overrides))
+
+    def told() -> str:
+        return "\n".join(line for line in metrics.read_text().splitlines() if not line.startswith("#"))
+
+    program("renew").failed(7)
+    assert 'dnsbroker_certificate_not_after_seconds{certificate="two"} ' in told()
+    assert 'dnsbroker_deploy_pending{certificate="two"} 1\n' in told()
+    assert told().endswith("dnsbroker_last_run_status 7")
+    first = mail.read_text()
+    assert first.startswith("two: hook ") and "dnsbroker renew ended with status 7" in first
+    program("renew").failed(7)
+    assert mail.read_text() == first
+    assert "two: not deployed, needs a person" in program("-q", "status").failed(4).stdout
+    broken.unlink()
+    program("renew").succeeded()
+    assert 'dnsbroker_deploy_pending{certificate="two"} 0\n' in told()
+    assert mail.read_text().removeprefix(first).startswith("two: all is well again\n")
+    assert program("-q", "status").succeeded().stdout == ""
