@@ -166,7 +166,9 @@ class Broker:
 
     async def deploy_all(self, names: Sequence[str] = ()) -> tuple[Outcome, ...]:
         """Copies, hooks, reload and verify again for the certificates ``names``, or all that are there; no order."""
-        outcomes = await Certifying(self._run, Wishes(), is_named=True, is_mending=True).deploy(self._chosen(names))
+        there = set(self._run.store.names())
+        chosen = [item for item in self._chosen(names) if names or item.name in there]
+        outcomes = await Certifying(self._run, Wishes(), is_named=True, is_mending=True).deploy(chosen)
         self._note_changes(outcomes)
         return (*outcomes, *self._broken(names))
 

@@ -1,4 +1,4 @@
-"""Deployments over several runs: what failed is tried again alone, what was left or configured later is caught up with."""
+"""Deployments over several runs: what failed is tried again alone, what was left or configured later is made up for."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _COMMANDS = {
     "issue": ("dnsbroker.cli.certificates:issue", "Obtain certificates."),
     "renew": ("dnsbroker.cli.certificates:renew", "Make what is there what the configuration says."),
+    "deploy": ("dnsbroker.cli.deploying:deploy", "Bring certificates to their users again."),
     "revoke": ("dnsbroker.cli.revoking:revoke", "Have the CA take a certificate back."),
     "delete": ("dnsbroker.cli.revoking:delete", "Put a certificate aside."),
     "account": ("dnsbroker.cli.accounts:account", "Register, show or change an account at a CA."),
