@@ -244,6 +244,7 @@ class TestLog:
         emit("order", certificate=NAME, url="https://ca.test/order/1", names=[NAME])
         emit("place", name=OWNER, owner=OWNER, zone="example.test.", provider="corp", servers=[])
         emit("written", provider="corp", zone="example.test.", names=[OWNER], serial=7)
+        emit("hook", certificate=NAME, phase="deploy", command="true", status=1, timed_out=False, output=["a", "b"])
         emit("failed", certificate="other.test", error={"kind": "acme", "message": "no", "hint": ""})
         history.close()
 
@@ -257,9 +258,10 @@ class TestLog:
         assert [line[2] for line in lines] == [
             "example.test: order https://ca.test/order/1",
             "written to example.test at corp, serial 7: _acme-challenge.example.test",
+            "example.test: deploy hook 'true': status 1 a b",
             "other.test: failed: no",
         ]
-        assert len(run("-v", "log")[1].splitlines()) == 4
+        assert len(run("-v", "log")[1].splitlines()) == 5
 
     @pytest.mark.usefixtures("told")
     def test_a_certificates_log_has_its_own_and_its_records(self, run: Run) -> None:
@@ -267,11 +269,18 @@ class TestLog:
         out = run("log", NAME)[1]
         assert "order" in out and "written" in out and "other.test" not in out
 
+    def test_what_an_older_program_told_is_still_a_line(self, host: Host, run: Run) -> None:
+        """Fields are added in time, and the past has none of them."""
+        history = History(host.journal(), "old", "renew")
+        Emitter(CLOCK, history.note)("issued", certificate=NAME)
+        history.close()
+        assert run("log")[1].endswith("  old renew  example.test: issued\n")
+
     @pytest.mark.usefixtures("told")
     def test_entries_are_there_for_programs(self, run: Run) -> None:
         """The events as they were told, with their run."""
         entries = result(run("--json", "log", "other.test")[1])["entries"]
-        assert [(entry["event"], entry["run"][-6:], entry["command"]) for entry in entries] == [
+        assert [(entry["event"], entry["run"][-6:], entry["run_command"]) for entry in entries] == [
             ("failed", "aaaaaa", "renew")
         ]
         assert entries[0]["error"]["message"] == "no"
@@ -280,7 +289,7 @@ class TestLog:
     @pytest.mark.parametrize("since", ["7d", "3600", "2020-01-01T00:00:00Z", "2020-01-01"])
     def test_since_takes_durations_and_moments(self, run: Run, since: str) -> None:
         """All of them before what was told."""
-        assert len(run("log", "--since", since)[1].splitlines()) == 3
+        assert len(run("log", "--since", since)[1].splitlines()) == 4
 
     @pytest.mark.usefixtures("told")
     @pytest.mark.parametrize("since", ["0s", "2100-01-01T00:00:00+02:00"])

@@ -229,16 +229,23 @@ def _log(entries: Sequence[Entry]) -> Result:
 
 
 def _log_facts(entry: Entry) -> dict[str, object]:
+    return {**_event(entry), "run": entry.run, "run_command": entry.command}
+
+
+def _event(entry: Entry) -> dict[str, object]:
+    """The event as it was told."""
     time = entry.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     own = {"certificate": entry.certificate} if entry.certificate else {}
-    return {"event": entry.event, "time": time, "run": entry.run, "command": entry.command, **own, **entry.fields}
+    return {"event": entry.event, "time": time, **own, **entry.fields}
 
 
 def _log_line(entry: Entry) -> str:
     from dnsbroker.cli.story import line_for
 
-    event = {name: value for name, value in _log_facts(entry).items() if name not in ("run", "command")}
-    _, text = line_for(event)
+    try:
+        _, text = line_for(_event(entry))
+    except KeyError:  # told by an older program, without a field that has been added since
+        text = f"{shown(entry.certificate)}: {entry.event}" if entry.certificate else entry.event
     command = f" {entry.command}" if entry.command else ""
     return f"{entry.time:%Y-%m-%d %H:%M:%S}Z  {entry.run}{command}  {' '.join(text.split())}"
 
