@@ -16,7 +16,7 @@ from dnsbroker.certifying.obtaining import Obtaining, access_of
 from dnsbroker.certifying.outcome import Outcome, Status, Wishes, described, tell
 from dnsbroker.certifying.permission import Permission
 from dnsbroker.config import CertificateConfig
-from dnsbroker.errors import BrokerError, DeployFailed, Postponed, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Postponed, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answer, FileLock
 from dnsbroker.names import challenge_name
@@ -46,11 +46,24 @@ class Certifying:
         self._obtaining = Obtaining(run, wishes, self._keys, self._permission)
 
     def check(self, certificates: Sequence[CertificateConfig]) -> None:
-        """Raise ConfigError where one of ``certificates`` is to be ordered, and nothing may be; contacts nobody."""
-        if self._wishes.dry_run:
+        """Raise ConfigError where some of ``certificates`` are to be ordered, and none of them may be; contacts nobody.
+
+        Where one account may order and another may not, the certificates of the other fail, each for itself.
+        """
+        wanted = dict.fromkeys(item.account for item in certificates if self._is_to_be_ordered(item))
+        if self._wishes.dry_run or not wanted:
             return
-        for name in dict.fromkeys(item.account for item in certificates if self._is_to_be_ordered(item)):
-            self._run.accounts.get(name, rehearsing=self._wishes.rehearse).check()
+        refusals = [error for error in map(self._refusal, wanted) if error is not None]
+        if len(refusals) == len(wanted):
+            raise refusals[0]
+
+    def _refusal(self, account: str) -> ConfigError | None:
+        """Why nothing may be ordered from ``account``."""
+        try:
+            self._run.accounts.get(account, rehearsing=self._wishes.rehearse).check()
+        except ConfigError as error:
+            return error
+        return None
 
     def _is_to_be_ordered(self, certificate: CertificateConfig) -> bool:
         try:
@@ -153,6 +166,8 @@ class Certifying:
         account = self._run.accounts.get(certificate.account)
         if lineage.provenance is None or lineage.provenance.directory != account.config.directory:
             return None
+        if self._run.backoffs.until(account.config.directory, "") is not None:
+            return self._run.advice.known(lineage)  # a CA that wants to be left alone is left alone with this too
         return await self._run.advice.ask(lineage, account, emit)
 
     async def _keep(self, certificate: CertificateConfig, lineage: Lineage, emit: Emitter) -> Outcome:
