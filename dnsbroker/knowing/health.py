@@ -26,6 +26,7 @@ Word = Literal[
 WORDS: tuple[Word, ...] = Word.__args__  # type: ignore[attr-defined] # the words of the type, in their order
 
 _SHARE_OF_REST = 3
+_COVER = "let a TLSA record there name the live key, or take the records away"
 _NEXT_RUN = "the next `dnsbroker renew` tries again"
 
 
@@ -103,7 +104,7 @@ def _findings(known: Known, now: datetime, alert_after: timedelta) -> Iterator[F
         yield from _about_life(known, known.lineage, now, alert_after)
         yield from _about_deployment(known)
     yield from (
-        Finding("not covered", f"{seen.endpoint}: {seen.message}", needs_person=True)
+        Finding("not covered", f"{seen.endpoint}: {seen.message}; {_COVER}", needs_person=True)
         for seen in known.observed
         if not seen.covered
     )
