@@ -1,6 +1,7 @@
 """The CA accounts of a run: each key and URL kept in the store, a client opened when the first order needs it.
 
-A rehearsal uses an account's key at the CA's staging directory, and keeps nothing of what it learns there.
+A rehearsal uses an account's key at the CA's staging directory, a revocation may at a CA that was configured formerly:
+nothing of what is learnt there is kept, and no key is made or settled for it.
 """
 
 from __future__ import annotations
@@ -51,13 +52,28 @@ class Accounts:
     ) -> None:
         self._configured = configured
         self._around = _Surroundings(store, connections, clock, emit, asyncio.Semaphore(parallel))
-        self._opened: dict[tuple[str, bool], Account] = {}
+        self._opened: dict[tuple[str, str], Account] = {}
 
     def get(self, name: str, *, rehearsing: bool = False) -> Account:
         """The account ``name``. Raises ConfigError where none is configured, or nothing is known to rehearse at."""
-        if (name, rehearsing) not in self._opened:
-            self._opened[name, rehearsing] = Account(self._config(name, rehearsing), self._around, rehearsing)
-        return self._opened[name, rehearsing]
+        config = self._config(name, rehearsing)
+        return self._at(config, "rehearsal" if rehearsing else "", keeping=not rehearsing)
+
+    def formerly(self, name: str, directory: str) -> Account:
+        """The account ``name`` where it was when it had this ``directory`` (URL), for what was issued there.
+
+        How to reach a CA whose table is gone is what [acme] says. Raises ConfigError.
+        """
+        config = self._configured.get(name)
+        if config is not None and config.directory == directory:
+            return self.get(name)
+        config = config or replace(self._config("default", False), name=name)
+        return self._at(replace(config, directory=directory), directory, keeping=False)
+
+    def _at(self, config: AcmeConfig, use: str, *, keeping: bool) -> Account:
+        if (config.name, use) not in self._opened:
+            self._opened[config.name, use] = Account(config, self._around, keeping=keeping)
+        return self._opened[config.name, use]
 
     def _config(self, name: str, rehearsing: bool) -> AcmeConfig:
         if name not in self._configured:
@@ -79,12 +95,17 @@ class Accounts:
 
 
 class Account:
-    """One account at its CA. ``client`` makes or finds it at its first call."""
+    """One account at its CA. ``client`` makes or finds it at its first call.
 
-    def __init__(self, config: AcmeConfig, around: _Surroundings, rehearsing: bool) -> None:
+    Without ``keeping`` nothing on disk changes: a key that is not there is made for this run alone.
+    """
+
+    def __init__(self, config: AcmeConfig, around: _Surroundings, *, keeping: bool) -> None:
         self.config = config
         self._around = around
-        self._rehearsing = rehearsing
+        self._keeping = keeping
+        self._passing_key = ""
+        self._bound: Binding | None = None
         self._files: AccountFiles = around.store.account(config.name)
         self._session: Session | None = None
         self._client: Client | None = None
@@ -92,12 +113,7 @@ class Account:
 
     def check(self) -> None:
         """Raise ConfigError where nothing may be ordered; contacts nobody."""
-        if not self.config.agree_tos:
-            raise ConfigError(
-                "nothing is ordered before you agree to the CA's terms of service",
-                key=f"{self.config.table} agree_tos",
-                hint=f"read them at the CA's site and set agree_tos = true in {self.config.table}",
-            )
+        self._check_opening()
         gone = self._files.deactivated(self.config.directory)
         if gone is not None:
             raise ConfigError(
@@ -105,6 +121,17 @@ class Account:
                 key=self.config.table,
                 hint=f"`dnsbroker account register --account {self.config.name}` makes a new one",
             )
+
+    def _check_opening(self) -> None:
+        """Raise ConfigError where no account may be made."""
+        if not self.config.agree_tos:
+            raise ConfigError(
+                "nothing is ordered before you agree to the CA's terms of service",
+                key=f"{self.config.table} agree_tos",
+                hint=f"read them at the CA's site and set agree_tos = true in {self.config.table}",
+            )
+        if not self._files.has_key():
+            self._binding()  # what is wrong with it is found before anybody is contacted
 
     @property
     def cache_limit(self) -> float | None:
@@ -117,39 +144,38 @@ class Account:
         async with self._opening:
             if self._client is None:
                 self.check()
-                self._client = await self._open()
+                self._client = await self._find() or await self._registered()
         return self._client
 
     async def renewed(self) -> Client:
         """The client, its account made again: for a CA that has forgotten it. Raises as ``client``."""
         async with self._opening:
-            if not self._rehearsing:
-                self._files.keep_url(self.config.directory, "")
-            self._client = await self._open()
+            self._client = await self._find(by_key=True) or await self._registered()
         return self._client
 
     def visitor(self) -> Client:
         """A client for what the CA tells everybody; there need be no account. Raises ConfigError, StoreError."""
-        return self._client or self._made(self._files.key(_new_key))
+        return self._client or self._made(self._key())
 
     async def register(self) -> str:
         """The account's URL, registered now unless the CA knows its key. Raises as ``client``."""
-        if self._files.deactivated(self.config.directory) is not None:
-            self._files.keep_url(self.config.directory, "")
-        self.check()
+        self._check_opening()
         return (await self.renewed()).account_url
 
     async def existing(self) -> Client:
-        """The client for an account that is there: by its URL, or found by its key. Raises AcmeError where none is."""
+        """The client for an account that is there. Raises AcmeError where none is."""
+        client = await self.found()
+        if client is None:
+            raise AcmeError(
+                f"there is no account {self.config.name} at {self.config.directory}",
+                hint=f"`dnsbroker account register --account {self.config.name}` makes one",
+            )
+        return client
+
+    async def found(self) -> Client | None:
+        """The client for an account that is there, by its URL or found by its key; None where none is."""
         async with self._opening:
-            if self._client is None:
-                client = await self._found()
-                if client is None:
-                    raise AcmeError(
-                        f"there is no account {self.config.name} at {self.config.directory}",
-                        hint=f"`dnsbroker account register --account {self.config.name}` makes one",
-                    )
-                self._client = client
+            self._client = self._client or await self._find()
         return self._client
 
     async def update(self) -> AccountFacts:
@@ -179,16 +205,15 @@ class Account:
         self._client = None
         return url
 
-    async def _open(self) -> Client:
-        return await self._found() or await self._registered()
-
-    async def _found(self) -> Client | None:
-        """The client of an account that the store or the CA knows; None where neither does."""
+    async def _find(self, *, by_key: bool = False) -> Client | None:
+        """The client of an account that the store or the CA knows, ``by_key`` the CA alone; None where neither does."""
         if not self._files.has_key():
             return None
-        await self._settle_key()
-        client = self._made(self._files.key(_new_key))
-        client.account_url = "" if self._rehearsing else self._files.url(self.config.directory) or ""
+        if self._keeping:
+            await self._settle_key()
+        client = self._made(self._key())
+        is_known = self._keeping and not by_key
+        client.account_url = (self._files.url(self.config.directory) or "") if is_known else ""
         if not client.account_url:
             url = await client.find()
             if url is None:
@@ -197,35 +222,44 @@ class Account:
         return client
 
     async def _registered(self) -> Client:
-        client = self._made(self._files.key(_new_key))
+        client = self._made(self._key())
         self._keep(await client.register(self.config.contact, self.config.agree_tos, self._binding()))
         return client
 
     def _keep(self, url: str) -> None:
-        if not self._rehearsing:
+        if self._keeping:
             self._files.keep_url(self.config.directory, url)
         self._around.emit("account", url=url, account=self.config.name)
 
     def _binding(self) -> Binding | None:
         """The external account binding that is configured, its key read now. Raises ConfigError."""
-        if self.config.eab_hmac_key is None:
-            return None
+        if self.config.eab_hmac_key is None or self._bound is not None:
+            return self._bound
         secret = self.config.eab_hmac_key.reveal()
         try:
-            return Binding(self.config.eab_kid, secret, self.config.eab_algorithm)
+            self._bound = Binding(self.config.eab_kid, secret, self.config.eab_algorithm)
         except ConfigError as error:
             message = error.message.removeprefix(f"{error.key}: ")
             raise ConfigError(message, key=f"{self.config.table} {error.key}", hint=error.hint) from error
+        return self._bound
+
+    def _key(self) -> str:
+        """The account's private key (PEM), made where there is none."""
+        if self._keeping or self._files.has_key():
+            return self._files.key(_new_key)
+        self._passing_key = self._passing_key or _new_key()
+        return self._passing_key
 
     async def _settle_key(self) -> None:
         """Find out which key holds where a run died while it was changed."""
         staged = self._files.staged()
         if staged is None:
             return
+        known = self._files.url(self.config.directory)
         found = await self._made(staged).find()
-        if found is not None and found == (self._files.url(self.config.directory) or found):
+        if found is not None and found == (known or found):
             self._files.promote()
-        else:
+        elif known is not None:  # else it may be the key of an account at another CA
             self._files.unstage()
 
     def _made(self, key_pem: str) -> Client:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dnsbroker import keys
+from dnsbroker.account import Account
 from dnsbroker.certifying.outcome import Outcome
 from dnsbroker.errors import ConfigError, PemInvalid, Problem, StoreError
 from dnsbroker.journal import FileLock
@@ -71,7 +72,7 @@ def find_target(run: Run, name: str, revocation: Revocation) -> Target:
     if revocation.reason not in REASONS:
         raise ConfigError(f"no reason {revocation.reason!r} is known", hint=f"reasons are {', '.join(REASONS)}")
     if revocation.cert is not None:
-        return _from_file(name, revocation.cert)
+        return _from_file(run, name, revocation.cert)
     lineage = run.store.load(name)
     if revocation.serial:
         lineage = run.store.archived(name, revocation.serial)
@@ -83,15 +84,17 @@ def find_target(run: Run, name: str, revocation: Revocation) -> Target:
     return Target(name, lineage.fullchain, lineage.leaf, lineage)
 
 
-def _from_file(name: str, path: Path) -> Target:
+def _from_file(run: Run, name: str, path: Path) -> Target:
     try:
         text = path.read_bytes().decode("ascii", "replace")
-        return Target(name, text, keys.describe(text), None)
+        leaf = keys.describe(text)
     except OSError as error:
         words = (error.strerror or str(error)).lower()
         raise ConfigError(f"cannot be read: {words}", path=str(path), hint="name a certificate in PEM") from error
     except PemInvalid as error:
         raise ConfigError(error.message, path=str(path), hint="name a certificate in PEM") from error
+    kept = run.store.archived(name, leaf.serial_text)
+    return Target(name, text, leaf, kept if kept is not None and kept.leaf == leaf else None)
 
 
 def bar(run: Run, target: Target) -> None:
@@ -102,26 +105,33 @@ def bar(run: Run, target: Target) -> None:
 async def revoke(run: Run, target: Target, revocation: Revocation) -> bool:
     """Ask the CA to revoke ``target``; False where it had been revoked before. Raises AcmeError, StoreError.
 
-    By the account that ordered it or, where the CA says that it was another one, by the certificate's own key.
+    At the CA that issued it, by the account that ordered it. Where that account is gone, or the CA says that it was
+    another one, by the certificate's own key.
     """
-    origin = target.lineage.provenance if target.lineage else None
-    configured = run.config.certificates.get(target.name)
-    account = run.accounts.get(origin.account if origin else configured.account if configured else "default")
+    account = _account(run, target)
     code = REASONS[revocation.reason]
+    own_key = target.lineage.private_key if target.lineage is not None and target.lineage.has_key else ""
     try:
-        by_us = await (await account.existing()).revoke(target.fullchain, code)
+        client = await (account.found() if own_key else account.existing())
+        by_us = await client.revoke(target.fullchain, code) if client is not None else None
     except Problem as problem:
-        if problem.type not in ("unauthorized", "accountDoesNotExist") or not _has_key(target):
+        if problem.type not in ("unauthorized", "accountDoesNotExist") or not own_key:
             raise
-        assert target.lineage is not None  # noqa: S101 - it has a key
-        by_us = await account.visitor().revoke(target.fullchain, code, key_pem=target.lineage.private_key)
+        by_us = None
+    if by_us is None:
+        by_us = await account.visitor().revoke(target.fullchain, code, key_pem=own_key)
     run.emit("revoked", certificate=target.name, serial=target.leaf.serial_text, reason=revocation.reason)
     _note(run, target)
     return by_us
 
 
-def _has_key(target: Target) -> bool:
-    return target.lineage is not None and target.lineage.has_key
+def _account(run: Run, target: Target) -> Account:
+    """The account that ordered ``target``, as far as that is known."""
+    origin = target.lineage.provenance if target.lineage else None
+    if origin is not None:
+        return run.accounts.formerly(origin.account, origin.directory)
+    configured = run.config.certificates.get(target.name)
+    return run.accounts.get(configured.account if configured else "default")
 
 
 def _note(run: Run, target: Target) -> None:
