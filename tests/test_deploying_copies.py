@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from dnsbroker.config.certificate import CopyConfig
 from dnsbroker.deploying.copies import are_current, make
 from dnsbroker.errors import ConfigError, StoreError
 from dnsbroker.store import Access, Lineage, Provenance, Store
+from killing import is_killed_before_change
 from visitor import Visitor, can_become_others, some_group
 
 NAME = "example.test"
@@ -242,6 +244,33 @@ def test_an_unknown_owner_is_the_configuration_s_fault(store: Store, target: Pat
         make(CopyConfig(to=target, owner="no-such-user"), live(store), NOW)
     assert caught.value.key == '[[certificates."example.test".copies]] owner'
     assert not target.exists()
+
+
+def test_copies_killed_anywhere_are_whole_files_and_made_right_by_the_next_run(store: Store, target: Path) -> None:
+    """Each file is the old one or the new one, for they change one by one; nothing is left beside them."""
+    copy = CopyConfig(to=target, keep=1)
+    make(copy, live(store, 1), NOW)
+    step, serial, mixed = 0, 1, 0
+    while True:
+        old, serial = live(store, serial), serial + 1
+        new = live(store, serial)
+        killed = is_killed_before_change(step, partial(make, copy, new, NOW + timedelta(seconds=step)))
+        states = {}
+        for file in FILES:
+            content = (target / file).read_bytes()
+            assert content in {(lineage.archive / file).read_bytes() for lineage in (old, new)}
+            states[file] = content == (new.archive / file).read_bytes()
+        mixed += len({states[file] for file in FILES - {"chain.pem"}}) == 2
+        assert are_current(copy, new) is all(states.values())
+
+        make(copy, new, NOW + timedelta(seconds=step))
+        assert are_current(copy, new)
+        assert not [path.name for path in target.iterdir() if path.name.startswith(".")]
+        if not killed:
+            break
+        step += 1
+    assert step > 20
+    assert mixed == 3
 
 
 FULL_DISK = """

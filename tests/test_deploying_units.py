@@ -77,12 +77,17 @@ def test_a_unit_that_is_not_there_is_a_failure(environment: dict[str, str]) -> N
     assert "not found" in end.error
 
 
-def test_a_unit_that_fails_to_reload_is_told_with_where_to_look(environment: dict[str, str]) -> None:
-    """The last line of systemctl, and the journal of the unit."""
+def test_a_unit_that_fails_to_reload_is_told_with_where_to_look(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last line of systemctl, and the journal of the unit; where systemd does not run at all, that is no use."""
+    monkeypatch.setattr(units, "BOOTED", tmp_path)
     end = reloaded("broken", environment)
     assert end.error == "systemctl ended with status 1: Job for broken.service failed."
     assert end.output == "a line\nJob for broken.service failed.\n"
     assert "journalctl -u broken" in end.hint
+    monkeypatch.setattr(units, "BOOTED", tmp_path / "missing")
+    assert "deploy_hooks" in reloaded("broken", environment).hint
 
 
 def test_a_unit_that_hangs_is_not_waited_for_for_ever(

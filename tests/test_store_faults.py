@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -17,60 +14,17 @@ from authority import Authority
 from dnsbroker import keys
 from dnsbroker.errors import StoreError
 from dnsbroker.store import Access, Lineage, Provenance, Store
+from killing import ended_with, forked, is_killed_before_change
 
 NAME = "example.test"
 AUTHORITY = Authority()
 KEYS = [keys.generate("ecdsa-p256") for _ in range(3)]
 FROM = Provenance("https://ca.test/dir", datetime(2026, 11, 1, 12, tzinfo=UTC))
-CHANGES = (
-    *("open", "write", "fsync", "fchmod", "fchown", "chmod"),
-    *("mkdir", "rmdir", "symlink", "rename", "replace", "unlink"),
-)
 
 
 def save(store: Store, serial: int) -> Lineage:
     key = KEYS[serial % len(KEYS)]
     return store.save(NAME, key, AUTHORITY.issue(key, [NAME], serial=serial), Access(), FROM)
-
-
-def forked(act: Callable[[], object]) -> int:
-    """The process that does ``act`` and ends with 0, or with 1 where it fails."""
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        act()
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def ended_with(child: int) -> int:
-    """Its exit status, or less the signal that killed it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def is_killed_before_change(count: int, act: Callable[[], object]) -> bool:
-    """Whether ``act``, in a process of its own, got as far as its ``count``-th change of the disk; it died there."""
-
-    def act_watched() -> None:
-        left = count
-
-        def before_call(_frame: FrameType, event: str, function: object) -> None:
-            nonlocal left
-            is_change = event == "c_call" and getattr(function, "__module__", "") == "posix"
-            left -= is_change and getattr(function, "__name__", "") in CHANGES
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.setprofile(before_call)
-        act()
-        sys.setprofile(None)
-
-    status = ended_with(forked(act_watched))
-    assert status in (0, -signal.SIGKILL)
-    return status != 0
 
 
 def leftovers(store: Store) -> set[Path]:

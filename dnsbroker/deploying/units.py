@@ -8,11 +8,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from dnsbroker.deploying.hooks import DEFAULT_PATH, HookEnd, run_program
 
 #: Seconds that a unit may take; a restart waits for it to end and to begin.
 PATIENCE = 90.0
+
+#: Where it is a directory, systemd runs this host (sd_booted(3)); a container may have systemctl all the same.
+BOOTED = Path("/run/systemd/system")
 
 _HERE = ("active", "reloading", "activating", "refreshing")
 _NO_SYSTEMD = "there is no systemctl on the PATH of this run"
@@ -50,7 +54,11 @@ async def reload(unit: str, environment: Mapping[str, str]) -> Reloaded:
     end = await run_program(command, variables, PATIENCE)
     if end.succeeded:
         return Reloaded(unit, state, end.output)
-    return Reloaded(unit, state, end.output, _reason(end), f"`systemctl status {unit}` and `journalctl -u {unit}`")
+    return Reloaded(unit, state, end.output, _reason(end), _hint(unit))
+
+
+def _hint(unit: str) -> str:
+    return f"`systemctl status {unit}` and `journalctl -u {unit}` say more" if BOOTED.is_dir() else _NO_SYSTEMD_HINT
 
 
 def _reason(end: HookEnd) -> str:
