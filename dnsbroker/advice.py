@@ -53,6 +53,12 @@ class Advice:
         if ident is not None:
             self._answers.keep(self._first(ident, lineage, renewal_info))
 
+    def forget(self, lineage: Lineage) -> None:
+        """Forget what was said about a certificate that has been replaced. Raises StoreError."""
+        ident = keys.renewal_id(lineage.fullchain)
+        if ident is not None:
+            self._answers.forget(ident)
+
     def known(self, lineage: Lineage) -> Answer | None:
         """What is known without asking anybody. Raises StoreError."""
         ident = keys.renewal_id(lineage.fullchain)

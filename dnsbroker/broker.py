@@ -230,16 +230,27 @@ class Broker:
         certifying.check(certificates)
         if wishes.dry_run:
             return await certifying.bring(certificates)
+        if certifying.has_pending(certificates):
+            # An order that is gone on with wants the very values that the dead run left.
+            outcomes = await certifying.bring(certificates)
+            await self._sweep()
+        else:
+            outcomes = await self._bring_and_sweep(certifying, certificates)
+        self._note_changes(outcomes)
+        return outcomes
+
+    async def _bring_and_sweep(
+        self, certifying: Certifying, certificates: Sequence[CertificateConfig]
+    ) -> tuple[Outcome, ...]:
+        """Both at once."""
         sweeping = asyncio.ensure_future(self._sweep())
         try:
-            outcomes = await certifying.bring(certificates)
+            return await certifying.bring(certificates)
         except asyncio.CancelledError:
             sweeping.cancel()  # our own records are gone by now; a dead run's can wait for the next one
             raise
         finally:
             await sweeping
-        self._note_changes(outcomes)
-        return outcomes
 
     def _note_changes(self, outcomes: Iterable[Outcome]) -> None:
         if any(outcome.has_changed for outcome in outcomes):
@@ -258,11 +269,14 @@ class Broker:
 
     async def status_all(self, names: Sequence[str] = ()) -> tuple[Health, ...]:
         """How the certificates ``names``, or all, are. Raises ConfigError where one that is named is unknown."""
-        found = {item.name: item for item in survey_health(self._config, self._run.store, self._run.journal)}
+        found = {item.name: item for item in self._health()}
         for name in names:
             if name not in found:
                 raise ConfigError(f"there is no certificate {name!r}", hint=f"there are {', '.join(found) or 'none'}")
         return tuple(found[name] for name in names) if names else tuple(found.values())
+
+    def _health(self) -> tuple[Health, ...]:
+        return survey_health(self._config, self._run.store, self._run.journal, self._run.clock)
 
     async def conclude(self, status: int, story: Sequence[str] = ()) -> None:
         """Write the metrics file and tell whoever is to be alerted, after a run with the exit status ``status``.

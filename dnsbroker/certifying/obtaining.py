@@ -91,6 +91,8 @@ class Obtaining:
             is_done = True
         finally:
             self.attempted.append((certificate, is_done))
+        if lineage is not None and lineage.serial != fresh.serial:
+            self._run.advice.forget(lineage)
         self._run.advice.introduce(fresh, (await (await account.client()).directory()).renewal_info)
         return fresh
 

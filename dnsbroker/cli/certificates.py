@@ -211,6 +211,8 @@ def _told(outcome: Outcome) -> list[str]:
         ]
     if outcome.error is not None:
         return []
+    if outcome.status == "busy":
+        return [f"{shown(outcome.name)}: {outcome.reason}"]
     if outcome.certificate is None:
         return [f"{shown(outcome.name)}: {outcome.status} ({outcome.reason})"]
     where = f"valid until {outcome.certificate.not_after:%Y-%m-%d}, in {outcome.certificate.path}"

@@ -27,6 +27,8 @@ from dnsbroker.errors import BrokerError
 Work = Callable[[Broker], Awaitable[Result]]
 
 _PATIENCE_AFTER_SIGNAL = 5.0
+#: The commands after which metrics are written and people alerted: those that bring certificates forward or clean up.
+_RUNS = frozenset({"issue", "renew", "deploy", "revoke", "delete", "gc"})
 
 
 def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> int:
@@ -34,13 +36,13 @@ def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> in
     options = context.ensure_object(Options)
     _hush(options)
     command = context.command_path.removeprefix("dnsbroker ")
+    is_run = command in _RUNS and not context.params.get("dry_run")
     output = Output(options, command)
     stopped: list[int] = []
     try:
         config = Config.load(options.config or None)
-        result = asyncio.run(
-            _interruptible(_with_broker(config, work, output, tuple(ignore), command), stopped, output)
-        )
+        broker = Broker(config, on_event=output.event, ignore=ignore, command=command)
+        result = asyncio.run(_interruptible(_with_broker(broker, work, is_run=is_run), stopped, output))
     except BrokerError as error:
         result = failed(error)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -75,14 +77,16 @@ def _hush(options: Options) -> None:
         root.addHandler(logging.StreamHandler() if options.verbose > 1 else logging.NullHandler())
 
 
-async def _with_broker(config: Config, work: Work, output: Output, ignore: tuple[str, ...], command: str) -> Result:
-    async with Broker(config, on_event=output.event, ignore=ignore, command=command) as broker:
+async def _with_broker(broker: Broker, work: Work, *, is_run: bool) -> Result:
+    async with broker:
         try:
             result = await work(broker)
         except BrokerError as error:
             result = failed(error)
         result = _with_leftovers(broker, result)
-        await broker.conclude(result.status, [*result.lines, *(failure.error.message for failure in result.failures)])
+        if is_run:
+            told = [*result.lines, *(failure.error.message for failure in result.failures)]
+            await broker.conclude(result.status, told)
         return result
 
 

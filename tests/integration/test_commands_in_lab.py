@@ -206,8 +206,8 @@ def test_what_another_process_works_on_is_left_to_it(lab: Lab, program: Configur
         told = dnsbroker("issue", "example.test").succeeded().stdout
     finally:
         lock.release()
-    assert statuses(ran)["example.test"] == ("busy", f"left to another dnsbroker, pid {os.getpid()}")
-    assert told == f"example.test: busy (left to another dnsbroker, pid {os.getpid()})\n"
+    assert statuses(ran)["example.test"] == ("busy", f"another dnsbroker (pid {os.getpid()}) has it: left to it")
+    assert told == f"example.test: another dnsbroker (pid {os.getpid()}) has it: left to it\n"
     assert not ran.named("order")
 
 
