@@ -27,6 +27,8 @@ _CA_PATIENCE = 300.0
 _FAREWELL = 1.0
 #: The states in which an order can still lead to a certificate.
 _OPEN = frozenset({"pending", "ready", "processing", "valid"})
+#: Those in which every authorization is valid, or was when it counted (RFC 8555 section 7.1.6).
+_PROVED = _OPEN - {"pending"}
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,19 @@ class Issuance:
             order = await self._order(commission, emit)
             pending: Sequence[Authorization] = ()
             try:
-                authorizations = await self._client.authorizations(order)
-                pending = [item for item in authorizations if not item.is_valid]
+                pending = await self._unproved(order)
                 await self._validate(pending, commission.located, announcement, deadline, emit)
             except BaseException:
                 commission.over()
                 await uninterrupted(self._give_up(pending, announcement))
                 raise
             return await self._complete(order, commission, announcement)
+
+    async def _unproved(self, order: Order) -> Sequence[Authorization]:
+        """What is left to prove; of an order that has come further nobody asks."""
+        if order.status in _PROVED:
+            return ()
+        return [item for item in await self._client.authorizations(order) if not item.is_valid]
 
     async def _order(self, commission: Commission, emit: Emitter) -> Order:
         """The order to go on with, else a new one."""

@@ -134,7 +134,11 @@ class Publisher:
     async def _watch(self, item: Located, leases: Sequence[Lease], deadline: Deadline) -> Outcome:
         serials = [lease.serial for lease in leases if lease.serial is not None]
         expectation = Expectation(
-            item.place, "TXT", frozenset(lease.record.value for lease in leases), serials[-1] if serials else None
+            item.place,
+            "TXT",
+            frozenset(lease.record.value for lease in leases),
+            serials[-1] if serials else None,
+            returned=self._writer.has_left(leases),
         )
         return await self._watcher.wait(expectation, deadline, settle=item.route.settle)
 

@@ -62,6 +62,13 @@ def test_what_a_look_means(sight: Sight, verdict: str) -> None:
     assert judge(sight, WANT).verdict == verdict
 
 
+@pytest.mark.parametrize(("serial", "verdict"), [(9, "stale"), (10, "green"), (11, "green"), (None, "green")])
+def test_a_value_that_had_left_counts_from_its_new_serial_on(serial: int | None, verdict: str) -> None:
+    """An address with the old serial has it from before, and is about to lose it."""
+    assert judge(replace(GOOD, serial=serial), replace(WANT, returned=True)).verdict == verdict
+    assert judge(replace(GOOD, serial=serial), replace(WANT, returned=True, serial=None)).verdict == "green"
+
+
 @pytest.mark.parametrize(
     ("served", "needed", "verdict"),
     [

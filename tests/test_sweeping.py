@@ -108,6 +108,55 @@ def test_what_a_living_run_has_is_left_alone(bench: Bench) -> None:
     assert bench.standing() == set()
 
 
+def test_a_value_that_a_dead_run_left_is_taken_over_by_who_wants_the_same(bench: Bench) -> None:
+    """It is never gone meanwhile, goes with its new holder, and nothing is left to sweep."""
+    bench.leave("same", "other")
+
+    async def story(run: Run) -> None:
+        leases = await write(run, "same")
+        assert [lease.record.value for lease in run.leases.sweepable(run.runs.is_alive)] == ["other"]
+        assert not run.writer.has_left(run.leases.by_id([1]))
+        await sweep(run)
+        assert bench.standing() == {"same"}
+        await run.writer.withdraw(leases)
+        assert bench.standing() == set()
+        assert run.writer.has_left(await write(run, "same"))
+
+    bench.alone(story)
+
+
+def test_a_living_run_s_value_is_not_taken_over(bench: Bench) -> None:
+    """The negative twin: it stays until both have let go."""
+
+    async def story(run: Run) -> None:
+        async with bench.run() as other:
+            theirs = await write(other, "same")
+            await run.writer.withdraw(await write(run, "same"))
+            assert bench.standing() == {"same"}
+            await other.writer.withdraw(theirs)
+
+    bench.alone(story)
+    assert bench.standing() == set()
+
+
+def test_a_write_that_may_still_take_effect_is_not_taken_over(bench: Bench) -> None:
+    """Its lease stays open until nothing can come of it any more."""
+
+    async def killed(run: Run) -> None:
+        run.leases.want("corp", ZONE, [Record(NAME, "TXT", "same")], ttl=5)
+        taken = run.leases.take("corp", ZONE, is_alive=run.runs.is_alive)
+        run.leases.sent(taken, bench.clock.now().timestamp() + 30)
+
+    async def story(run: Run) -> None:
+        await run.writer.withdraw(await write(run, "same"))
+        await sweep_out(run)
+
+    bench.alone(killed)
+    bench.alone(story)
+    assert (bench.standing(), bench.open()) == (set(), [])
+    assert [event["seconds"] for event in bench.told if event["event"] == "waiting"] == [30.0]
+
+
 def test_what_was_presented_goes_when_it_has_expired_and_not_before(bench: Bench) -> None:
     """The run that presented it is dead at once; that says nothing."""
     bench.leave("hook", expires=bench.clock.now().timestamp() + 60)

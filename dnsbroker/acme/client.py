@@ -223,7 +223,8 @@ class Client:
         names = ", ".join(order.names)
         pace = Pace(deadline, f"the order for {names}")
         csr = payload({"csr": json_util.encode_b64jose(csr_der)})
-        seen = await self._submit(order, csr, deadline)
+        has_csr = order.status in ("processing", "valid")
+        seen = await (self._see(order.url, deadline) if has_csr else self._submit(order, csr, deadline))
         while seen.order.status != "valid" or not seen.order.certificate:
             if seen.order.status not in (*orders.WAITING, "ready", "valid"):
                 raise orders.failed_order(seen.order, self._wire.host)

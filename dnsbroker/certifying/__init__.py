@@ -65,6 +65,16 @@ class Certifying:
             return error
         return None
 
+    def has_pending(self, certificates: Sequence[CertificateConfig]) -> bool:
+        """Whether an earlier run left an order open for one of ``certificates``."""
+        return any(self._is_pending(item.name) for item in certificates)
+
+    def _is_pending(self, name: str) -> bool:
+        try:
+            return self._run.store.pending(name) is not None
+        except StoreError:
+            return False  # told when its turn comes, as its own failure
+
     def _is_to_be_ordered(self, certificate: CertificateConfig) -> bool:
         try:
             lineage = self._run.store.load(certificate.name)

@@ -107,6 +107,36 @@ class Leases:
             ]
         return self.by_id(ident for ident in ids if ident is not None)
 
+    def take_over(self, leases: Iterable[Lease], *, is_alive: Callable[[str], bool]) -> None:
+        """Let ``leases`` answer from now on for what dead runs have there of the same values.
+
+        Those runs' own leases are closed, but for one whose write may still take effect.
+        """
+        dead = [
+            other
+            for lease in leases
+            for other in self._open(
+                "id <> ? AND provider = ? AND zone = ? AND name = ? AND type = ? AND value = ? AND state <> 'closed'"
+                " AND expires IS NULL AND (suspect_until IS NULL OR suspect_until <= ?)",
+                (lease.id, lease.provider, lease.zone, *_identity(lease.record), self._now()),
+            )
+            if not is_alive(other.withdrawer or other.run)
+        ]
+        with self._journal.transaction() as database:
+            for other in dead:
+                _close_for_another(database, other, self._now())
+
+    def has_left(self, leases: Iterable[Lease]) -> bool:
+        """Whether a value of ``leases`` was there by an earlier lease of ours that is closed."""
+        return any(
+            self._journal.rows(
+                "SELECT 1 FROM lease WHERE id < ? AND name = ? AND type = ? AND value = ? AND NOT foreign_value"
+                " AND write IS NOT NULL AND state = 'closed' LIMIT 1",
+                (lease.id, *_identity(lease.record)),
+            )
+            for lease in leases
+        )
+
     def adopt(self, provider: str, zone: str, record: Record) -> tuple[Lease, ...]:
         """A lease for a value that is there by no lease of ours, so that its withdrawal is journalled too."""
         with self._journal.transaction() as database:
@@ -299,6 +329,10 @@ class Leases:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+def _identity(record: Record) -> tuple[str, str, str]:
+    return record.name, record.type, record.value
 
 
 def _other_holder(lease: Lease) -> tuple[str, tuple[object, ...]]:

@@ -1,8 +1,8 @@
 """What an address's answers mean, and when a zone's answers are enough. Pure.
 
-Rules: the value decides, the serial explains. An address that answers wrongly is never tolerated; one that does not
-answer, or not for the zone, is tolerated only where the policy says so and another one answers rightly. Where nobody
-could be asked, nothing is proved.
+Rules: the value decides, the serial explains; but of a value that had left, only the serial tells that it is back. An
+address that answers wrongly is never tolerated; one that does not answer, or not for the zone, is tolerated only where
+the policy says so and another one answers rightly. Where nobody could be asked, nothing is proved.
 """
 
 from __future__ import annotations
@@ -48,13 +48,15 @@ ABSENT = frozenset({Verdict.LAME, Verdict.BROKEN, Verdict.UNREACHABLE})
 class Want:
     """What every server of a zone is to answer: at ``name`` and ``type`` at least ``values``.
 
-    ``serial`` is the served serial that includes them, where it is known.
+    ``serial`` is the served serial that includes them, where it is known. ``returned``: some of them had been taken
+    away before, so that an address with an older serial may be about to lose them.
     """
 
     name: str
     type: str
     values: frozenset[str]
     serial: int | None = None
+    returned: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,18 @@ def judge(sight: Sight, want: Want) -> Finding:
     if sight.refers or not sight.authoritative:
         return Finding(Verdict.LAME, "does not answer for the zone", sight.serial)
     if want.values <= sight.values:
+        if _is_from_before(sight, want):
+            detail = f"has what is about to leave, at serial {sight.serial}, needs {want.serial}"
+            return Finding(Verdict.STALE, detail, sight.serial)
         return Finding(Verdict.BOGUS, sight.fault, sight.serial) if sight.fault else _green(sight)
     return _missing(sight, want)
+
+
+def _is_from_before(sight: Sight, want: Want) -> bool:
+    """Whether the values are those that stood there before they were taken away, and are not back yet."""
+    if not want.returned or want.serial is None or sight.serial is None:
+        return False
+    return rfc1982_newer(want.serial, sight.serial)
 
 
 def _green(sight: Sight) -> Finding:

@@ -32,12 +32,16 @@ _GLANCE = 0.5
 
 @dataclass(frozen=True)
 class Expectation:
-    """``values`` of ``type`` at the owner of ``place``; ``serial`` is the served one that includes them, if known."""
+    """``values`` of ``type`` at the owner of ``place``; ``serial`` is the served one that includes them, if known.
+
+    ``returned``: some of them were taken away before, and an address counts only from that serial on.
+    """
 
     place: Place
     type: RecordType
     values: frozenset[str]
     serial: int | None
+    returned: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Watcher:
         """Every zone on the way; the last one to agree decides the moment."""
         place = expectation.place
         wants = [(hop.zone, Want(hop.owner, hop.kind, frozenset({hop.target}))) for hop in place.hops]
-        final = Want(place.owner, expectation.type, expectation.values, expectation.serial)
+        final = Want(place.owner, expectation.type, expectation.values, expectation.serial, expectation.returned)
         wants.append((place.zone, final))
         outcomes = await together(self._agreed(place, zone, want, deadline) for zone, want in wants)
         warnings = tuple(dict.fromkeys(text for outcome in outcomes for text in outcome.warnings))

@@ -74,7 +74,8 @@ def read_pending(home: Path) -> Pending | None:
 
 
 def remove_pending(home: Path) -> None:
-    """Take away what ``write_pending`` wrote; the order's URL first. Raises StoreError."""
+    """Take away what ``write_pending`` wrote, and had begun to; the order's URL first. Raises StoreError."""
     with explained(home):
         for file in (_ORDER, _KEY):
             (home / file).unlink(missing_ok=True)
+            disk.beside(home / file)

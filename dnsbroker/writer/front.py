@@ -63,6 +63,7 @@ class Writer:
             target.provider, target.zone, records, ttl=ttl, expires=expires, found=found, found_since=since
         )
         if expires is None:
+            self._leases.take_over(leases, is_alive=self._desk.runs.is_alive)
             self._zone(target).held.update(lease.id for lease in leases)
         announcement.arrived(target, leases)
         return await self.send(target, leases)
@@ -74,6 +75,10 @@ class Writer:
         rrsets = [await adapter.read(target.zone, name, type) for name, type in sorted(keys)]
         found = {Record(rrset.name, rrset.type, value) for rrset in rrsets if rrset for value in rrset.values}
         return frozenset(found) & frozenset(records)
+
+    def has_left(self, leases: Iterable[Lease]) -> bool:
+        """Whether any of their values was in DNS by an earlier lease, and was withdrawn since. Raises StoreError."""
+        return self._leases.has_left(leases)
 
     async def send(self, target: Target, leases: Sequence[Lease]) -> tuple[Lease, ...]:
         """Have ``leases``, already in the journal, written; returns them as they are then."""
