@@ -16,6 +16,9 @@ from lab.rig import Lab
 MAC = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 NAME = "account.example.test"
 ONE = {NAME: [NAME]}
+#: Where an account that has proved nothing yet orders what another one had before.
+OTHER = "again.example.test"
+TWO = {**ONE, OTHER: [OTHER]}
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +100,7 @@ def test_a_key_is_rolled_over_to_another_kind_and_back(house: Household) -> None
 @pytest.mark.parametrize("has_taken", [True, False], ids=["the CA has the new key", "the CA never heard of it"])
 def test_a_run_killed_while_the_key_changed_is_mended(house: Household, has_taken: bool) -> None:
     """The key that the CA takes is the one that stays; a rehearsal elsewhere in between decides nothing."""
-    house.says(ONE, {"acme": {"staging": house.ca.url}})
+    house.says(TWO, {"acme": {"staging": house.ca.url}})
     url = house("--json", "account", "register").succeeded().result["url"]
     home = house.state / "accounts" / "default"
     old = (home / "key.pem").read_text()
@@ -108,12 +111,12 @@ def test_a_run_killed_while_the_key_changed_is_mended(house: Household, has_take
     else:
         new = keys.generate("ecdsa-p256")
     (home / "next.pem").write_text(new)
-    house("issue", "--rehearse").succeeded()
+    house("issue", "--rehearse", NAME).succeeded()
     assert (home / "next.pem").read_text() == new
     assert house("--json", "account", "show").succeeded().result["url"] == url
     assert (home / "key.pem").read_text() == (new if has_taken else old)
     assert not (home / "next.pem").exists()
-    house("issue").succeeded()
+    house("issue", OTHER).succeeded()
 
 
 def test_an_account_is_found_by_its_key_at_its_ca_alone(house: Household, tmp_path: Path) -> None:
@@ -192,15 +195,15 @@ def test_fail_a_ca_that_wants_a_binding(house: Household, binding_ca: Pebble) ->
 
 def test_a_deactivated_account_orders_nothing_until_there_is_a_new_one(house: Household) -> None:
     """Its certificate stays, and is not in the way of `renew` until it is due."""
-    house.says(ONE)
-    house("issue").succeeded()
+    house.says(TWO)
+    house("issue", NAME).succeeded()
     url = house("--json", "account", "deactivate").succeeded().result["url"]
-    house("renew").succeeded()
+    house("renew", NAME).succeeded()
     error, hint = house("issue", "--force", NAME).failed(2).error
     assert "deactivated" in error and "account register" in hint
     house("account", "show").failed(1)
     assert house("--json", "account", "register").succeeded().result["url"] != url
-    house("issue", "--force", NAME).succeeded()
+    house("issue", OTHER).succeeded()
 
 
 def test_fail_an_account_that_was_closed_elsewhere(house: Household, tmp_path: Path) -> None:
