@@ -92,7 +92,10 @@ def test_what_is_right_already_is_not_touched(store: Store, target: Path) -> Non
 
 
 def test_older_copies_are_kept_with_their_date_and_no_more_than_asked_for(store: Store, target: Path) -> None:
-    """All that changed under one date, not so the CA's own; a person's files beside them are left alone."""
+    """All that changed under one date, not so the CA's own; a person's files beside them are left alone.
+
+    In a directory of their own their names begin with a dot, so that a daemon that reads it whole finds none of them.
+    """
     copy = CopyConfig(to=target, keep=2, mode=0o640)
     for day in range(5):
         make(copy, live(store, day + 1), NOW + timedelta(days=day))
@@ -101,9 +104,9 @@ def test_older_copies_are_kept_with_their_date_and_no_more_than_asked_for(store:
     assert {path.name for path in target.iterdir()} == {
         *FILES,
         "privkey.pem.bak",
-        *(f"{file}.{date}" for file in FILES - {"chain.pem"} for date in dates),
+        *(f".{file}.{date}" for file in FILES - {"chain.pem"} for date in dates),
     }
-    old = target / f"privkey.pem.{dates[1]}"
+    old = target / f".privkey.pem.{dates[1]}"
     assert old.read_text() == (store.state_dir / "archive" / NAME / "4" / "privkey.pem").read_text()
     assert mode_of(old) == 0o640
 

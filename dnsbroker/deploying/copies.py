@@ -50,9 +50,10 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class _File:
-    """One file as it is to be; ``uid`` and ``gid`` are -1 where nothing is said."""
+    """One file as it is to be; ``uid`` and ``gid`` are -1 where nothing is said. ``older`` names what it replaces."""
 
     path: Path
+    older: Path
     content: bytes
     mode: int
     uid: int
@@ -91,7 +92,15 @@ def _files(copy: CopyConfig, lineage: Lineage) -> list[_File]:
     table = f"[[certificates.{written_key(lineage.name)}.copies]]"
     uid, gid = Access(copy.owner, copy.group, table=table).numbers()
     return [
-        _File(path, _content(lineage, what), copy.mode if what in _SECRET else PUBLIC_FILE, uid, gid)
+        _File(
+            path,
+            # A daemon that reads a whole directory, as Prosody does, must not find an older certificate in it.
+            path if copy.to is None else path.with_name(f".{path.name}"),
+            _content(lineage, what),
+            copy.mode if what in _SECRET else PUBLIC_FILE,
+            uid,
+            gid,
+        )
         for what, path in paths.items()
     ]
 
@@ -163,12 +172,12 @@ def _replace(files: Sequence[_File], date: str, keep: int) -> None:
 
 
 def _set_aside(file: _File, date: str, keep: int) -> None:
-    """Keep what ``file`` is about to replace under its name with the ``date``, and no more of those than ``keep``."""
-    path = file.path
+    """Keep what ``file`` is about to replace, with the ``date`` in its name, and no more of those than ``keep``."""
+    path, older = file.path, file.older
     if keep and path.is_file() and not path.is_symlink() and path.read_bytes() != file.content:
         with suppress(FileExistsError):  # the second one within a second
-            os.link(path, path.with_name(f"{path.name}.{date}"), follow_symlinks=False)
-    dated = sorted(other for other in path.parent.glob("*") if _is_dated(other, path))
+            os.link(path, older.with_name(f"{older.name}.{date}"), follow_symlinks=False)
+    dated = sorted(other for other in path.parent.glob("*") if _is_dated(other, older))
     for old in dated[: max(0, len(dated) - keep)]:
         old.unlink()
 
