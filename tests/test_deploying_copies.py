@@ -268,7 +268,7 @@ def test_copies_killed_anywhere_are_whole_files_and_made_right_by_the_next_run(s
 
         make(copy, new, NOW + timedelta(seconds=step))
         assert are_current(copy, new)
-        assert not [path.name for path in target.iterdir() if path.name.startswith(".")]
+        assert not [path.name for path in target.iterdir() if path.name.endswith(".new")]
         if not killed:
             break
         step += 1
