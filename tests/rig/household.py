@@ -50,6 +50,10 @@ class Household(Program):
         """The digest of the key in the live certificate ``name``."""
         return keys.spki_sha256_of(self.pem(name, "privkey"))
 
+    def key_type(self, name: str) -> str:
+        """The kind of the key in the live certificate ``name``."""
+        return keys.describe(self.pem(name)).key_type
+
     def serial(self, name: str) -> int:
         """The live certificate's serial number."""
         return keys.describe(self.pem(name)).serial
