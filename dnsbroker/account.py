@@ -139,6 +139,11 @@ class Account:
         host = urlsplit(self.config.directory).hostname or ""
         return next((limit for ca, limit in _CACHE_LIMITS.items() if host == ca or host.endswith("." + ca)), None)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this run has a client with an account."""
+        return self._client is not None
+
     async def client(self) -> Client:
         """The client, with an account. Raises ConfigError, StoreError, AcmeError."""
         async with self._opening:

@@ -65,8 +65,11 @@ class Permission:
         self._run.attempts.failed(certificate.name, error)
         until = self._demanded(error)
         if until is not None:
-            # A limit named by the CA is the order's affair; a CA that is busy is everybody's.
-            is_own = isinstance(error, OrderUnfinished) or (isinstance(error, Problem) and error.type == "rateLimited")
+            # A limit named by the CA is the order's affair; a CA that is busy, or takes no account, is everybody's.
+            is_limit = isinstance(error, Problem) and error.type == "rateLimited"
+            is_own = isinstance(error, OrderUnfinished) or (
+                is_limit and self._run.accounts.get(certificate.account).is_open
+            )
             self._run.backoffs.demanded(directory, until, error.message, certificate.name if is_own else "")
 
     def _demanded(self, error: BrokerError) -> datetime | None:
