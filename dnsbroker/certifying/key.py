@@ -6,6 +6,7 @@ A key that was compromised is never used again. A key that a TLSA record names i
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -98,11 +99,11 @@ class KeyChoice:
         self, lineage: Lineage, certificate: CertificateConfig, new_public_key: bytes, emit: Emitter
     ) -> bool:
         """Whether the present key is to stay because TLSA records name it and not the new one. Raises KeyGuarded."""
-        if not lineage.has_key:
-            return False
         guarded = await self._guarded(lineage, certificate, new_public_key, emit)
         if not guarded:
             return False
+        if not lineage.has_key:
+            raise _guarded_error("the given key is not used", guarded)
         without = replace(certificate, key_type=lineage.leaf.key_type)  # type: ignore[arg-type] # of our own making
         if without != certificate and not self._is_due_otherwise(lineage, without):
             raise _guarded_error(f"{certificate.name} keeps its {lineage.leaf.key_type} key", guarded)
@@ -112,8 +113,8 @@ class KeyChoice:
     async def _guarded(
         self, lineage: Lineage, certificate: CertificateConfig, new_public_key: bytes, emit: Emitter
     ) -> tuple[Guarded, ...]:
-        """What speaks for the present key, where it may be used again at all."""
-        if not certificate.tlsa_guard or self.refused(lineage):
+        """What speaks for the present key, where it may be used again at all; where it may not, that is told."""
+        if not certificate.tlsa_guard:
             return ()
         verify = [parse(text) for text in certificate.verify]
         names = sorted({*lineage.names, *certificate.names})
@@ -127,7 +128,13 @@ class KeyChoice:
                     message=str(item),
                     hint="publish 3 1 1 instead, which a renewal with the same key matches",
                 )
-        return tuple(item for item in found if item.holds_key)
+        held = tuple(item for item in found if item.holds_key)
+        if held and self.refused(lineage):
+            record = f"3 1 1 {hashlib.sha256(new_public_key).hexdigest()}"
+            hint = f"publish {record} there at once, and take the old record away"
+            emit("warning", message=f"the compromised key is given up all the same: {_told(held)}", hint=hint)
+            return ()
+        return held
 
     def _is_due_otherwise(self, lineage: Lineage, certificate: CertificateConfig) -> bool:
         directory = self._run.accounts.get(certificate.account).config.directory
