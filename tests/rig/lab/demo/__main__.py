@@ -11,6 +11,7 @@ import time
 import types
 
 from lab.demo.acts import BIND, POWERDNS, Stage
+from lab.demo.life import renew
 from lab.demo.page import Page
 from lab.processes import LabError
 from lab.rig import Lab
@@ -20,7 +21,7 @@ def main() -> int:
     """Start the lab, show everything; the exit status."""
     signal.signal(signal.SIGTERM, _stop)
     page, began = Page(), time.monotonic()
-    page.title("dnsbroker: a wildcard certificate through each of two DNS services, on real servers")
+    page.title("dnsbroker: wildcard certificates through two DNS services, and a renewal, on real servers")
     page.text(
         """All of it runs in a network namespace of its own, on loopback addresses: no server of this machine is
         touched, nothing leaves it, and nothing stays."""
@@ -51,6 +52,7 @@ def show(stage: Stage) -> None:
     stage.plant_at_bind()
     stage.play(BIND)
     stage.again()
+    renew(stage)
 
 
 def _stop(number: int, frame: types.FrameType | None) -> None:

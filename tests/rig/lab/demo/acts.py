@@ -108,9 +108,10 @@ class Stage:
         )
         self._root.write_text(self.lab.pebble.root())
         self.page.section("The configuration, all of it")
-        self.page.quoted(self._shown(self.configuration.read_text()).splitlines())
+        self.page.quoted(self.shown(self.configuration.read_text()).splitlines())
 
-    def _shown(self, text: str) -> str:
+    def shown(self, text: str) -> str:
+        """``text`` without the lab's own path."""
         return text.replace(str(self.lab.directory), "LAB")
 
     def plant_at_powerdns(self) -> None:
@@ -135,7 +136,7 @@ class Stage:
         page.command("dnsbroker", "issue", act.zone)
         watch = Watch(self.lab, act.challenge, seconds=60)
         seen = watch.run([DNSBROKER, "--config", self.configuration, "issue", act.zone], live=live / "current")
-        page.quoted(f"{line.at:5.2f}  {self._shown(line.text)}" for line in seen.lines)
+        page.quoted(f"{line.at:5.2f}  {self.shown(line.text)}" for line in seen.lines)
         self._moments(act, seen)
         if seen.status == 0:
             page.text(act.after)
@@ -188,7 +189,7 @@ class Stage:
         """What openssl makes of the files."""
         page = self.page
         show = ["openssl", "x509", "-in", "cert.pem", "-noout", "-issuer", "-dates", "-ext", "subjectAltName"]
-        page.command(f"cd {self._shown(str(live))} &&", *show)
+        page.command(f"cd {self.shown(str(live))} &&", *show)
         shown = openssl(live, *show[1:])
         page.quoted(line.strip() for line in shown.splitlines())
         page.claim(f"DNS:{act.zone}" in shown and f"DNS:*.{act.zone}" in shown, "it names the apex and the wildcard")
@@ -216,7 +217,7 @@ class Stage:
             timeout=60,
             check=False,
         )
-        page.quoted(self._shown(done.stderr + done.stdout).splitlines())
+        page.quoted(self.shown(done.stderr + done.stdout).splitlines())
         page.line()
         page.claim(done.returncode == 0 and done.stdout.count("kept") == 2, "both are left alone, status 0")
         after = self._serials()
