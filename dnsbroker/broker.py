@@ -24,6 +24,7 @@ from dnsbroker.errors import BrokerError, ConfigError, NotWithdrawn, StoreError
 from dnsbroker.events import Emitter, Event, Listener
 from dnsbroker.keys import read_request
 from dnsbroker.knowing import Health, after_run, survey_health
+from dnsbroker.names import meant, shown
 from dnsbroker.revoking import Revocation, Revoked, bar, delete, find_target, prune_deleted, revoke
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
@@ -146,12 +147,13 @@ class Broker:
         if not names and wishes is not None and wishes.csr is not None:
             names = read_request(wishes.csr).names
         certificate, text = ad_hoc(self._config, names, name=name, settings=settings)
-        known = self._config.certificates.get(certificate.name)
-        if (known and not known.remembered) or certificate.name in self._config.broken:
+        there = meant(certificate.name, [*self._config.certificates, *self._config.broken])
+        known = self._config.certificates.get(there)
+        if (known and not known.remembered) or there in self._config.broken:
             raise ConfigError(
-                f"certificate {certificate.name!r} is configured already",
+                f"certificate {there!r} is configured already",
                 path=str(self._config.path or ""),
-                hint=f"`dnsbroker issue {certificate.name}` obtains it; --name gives this one another name",
+                hint=f"`dnsbroker issue {there}` obtains it; --name gives this one another name",
             )
         (outcome,) = await self._bring([certificate], wishes, is_named=True, is_mending=False)
         if outcome.status in ("issued", "kept"):
@@ -178,6 +180,7 @@ class Broker:
         Where ``revocation.replace`` is set, a new one is obtained and deployed before. Raises BrokerError.
         """
         revocation = revocation or Revocation()
+        name = self._meant(name)
         target = find_target(self._run, name, revocation)
         if revocation.is_compromise:
             bar(self._run, target)
@@ -195,7 +198,7 @@ class Broker:
 
         Raises ConfigError while the configuration names it, or where it is not there.
         """
-        path = delete(self._run, name)
+        path = delete(self._run, self._meant(name))
         self._run.changed = True
         return path
 
@@ -205,6 +208,7 @@ class Broker:
 
     def _chosen(self, names: Sequence[str]) -> list[CertificateConfig]:
         known = self._config.certificates
+        names = [self._meant(name) for name in names]
         for name in names:
             if name in self._config.broken:
                 raise self._config.broken[name]
@@ -212,9 +216,13 @@ class Broker:
                 raise ConfigError(
                     f"no certificate {name!r} is configured",
                     path=str(self._config.path or ""),
-                    hint=f"configured: {', '.join(known) or 'none'}; -d obtains one that no file describes",
+                    hint=f"configured: {', '.join(map(shown, known)) or 'none'}; -d obtains one that no file describes",
                 )
         return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+
+    def _meant(self, name: str) -> str:
+        """The certificate that a person calls ``name``, in whatever form."""
+        return meant(name, [*self._config.certificates, *self._config.broken, *self._run.store.names()])
 
     def _broken(self, names: Sequence[str]) -> list[Outcome]:
         """Where all are meant, the certificates that cannot be used fail alone."""
@@ -270,6 +278,7 @@ class Broker:
     async def status_all(self, names: Sequence[str] = ()) -> tuple[Health, ...]:
         """How the certificates ``names``, or all, are. Raises ConfigError where one that is named is unknown."""
         found = {item.name: item for item in self._health()}
+        names = [meant(name, found) for name in names]
         for name in names:
             if name not in found:
                 raise ConfigError(f"there is no certificate {name!r}", hint=f"there are {', '.join(found) or 'none'}")

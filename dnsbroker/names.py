@@ -104,6 +104,24 @@ def shown(name: str) -> str:
     return ".".join(_shown_label(label) for label in text.split("."))
 
 
+def meant(name: str, known: Iterable[str]) -> str:
+    """The one of the ``known`` names that ``name`` means: itself, or else the same name written otherwise.
+
+    In U-labels or A-labels, in upper or lower case, with a final dot or without. ``name`` where none of them is meant.
+    """
+    candidates = tuple(known)
+    if name in candidates:
+        return name
+    return next((other for other in candidates if _form(other) == _form(name)), name)
+
+
+def _form(name: str) -> str:
+    try:
+        return owner(name)
+    except NameInvalid:
+        return name
+
+
 def _shown_label(label: str) -> str:
     import idna
 

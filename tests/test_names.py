@@ -13,6 +13,33 @@ LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True).filt
 NAME = st.lists(LABEL, min_size=1, max_size=5).map(lambda parts: ".".join(parts) + ".")
 
 
+class TestMeant:
+    """What a person calls a certificate is found however it is written."""
+
+    @pytest.mark.parametrize(
+        ("name", "found"),
+        [
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("BÜCHER.example.", "xn--bcher-kva.example"),
+            ("xn--strae-oqa.example", "straße.example"),
+            ("WEB", "web"),
+            ("web one", "web one"),
+        ],
+    )
+    def test_in_another_form(self, name: str, found: str) -> None:
+        """The known one is given back."""
+        assert names.meant(name, ["xn--bcher-kva.example", "straße.example", "web", "web one"]) == found
+
+    @pytest.mark.parametrize("name", ["else.example", "not a name", ""])
+    def test_fail_none(self, name: str) -> None:
+        """Then it stays as it is, for whoever says that it is unknown."""
+        assert names.meant(name, ["xn--bcher-kva.example", "web one"]) == name
+
+    def test_itself_before_another(self) -> None:
+        """Where both are there."""
+        assert names.meant("WEB", ["web", "WEB"]) == "WEB"
+
+
 class TestOwner:
     """Owner names are absolute, in lower-case A-labels."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnsbroker.cli.options import Options, common, example
-from dnsbroker.names import shown
+from dnsbroker.names import meant, shown
 
 if TYPE_CHECKING:
     from dnsbroker.cli.output import Result
@@ -74,7 +74,8 @@ def log(context: click.Context, /, name: str, since: str) -> int:
     is_verbose = context.ensure_object(Options).verbose > 0
 
     def work(config: Config, journal: Journal) -> Result:
-        entries = _collection(config, journal).log(name, begin)
+        collection = _collection(config, journal)
+        entries = collection.log(meant(name, collection.names()), begin)
         return _log([entry for entry in entries if is_verbose or entry.event not in _ONLY_VERBOSE])
 
     return _look(context, "log", work)
@@ -109,14 +110,17 @@ def _collection(config: Config, journal: Journal) -> Collection:
     return Collection(config, Store(config.state_dir), journal, SystemClock())
 
 
-def _check(collection: Collection, names: Sequence[str]) -> None:
+def _meant(collection: Collection, names: Sequence[str]) -> list[str]:
+    """The certificates that a person called ``names``. Raises ConfigError where one is unknown."""
     from dnsbroker.errors import ConfigError
 
     known = collection.names()
-    for name in names:
+    found = [meant(name, known) for name in names]
+    for name in found:
         if name not in known:
-            there = ", ".join(known) or "none"
+            there = ", ".join(map(shown, known)) or "none"
             raise ConfigError(f"no certificate {name!r} is configured or there", hint=f"there are: {there}")
+    return found
 
 
 def _status(collection: Collection, names: Sequence[str]) -> Result:
@@ -124,8 +128,7 @@ def _status(collection: Collection, names: Sequence[str]) -> Result:
     from dnsbroker.cli.output import Result
     from dnsbroker.knowing.describing import record, summary
 
-    _check(collection, names)
-    found = [collection.known(name) for name in names or collection.names()]
+    found = [collection.known(name) for name in _meant(collection, names) or collection.names()]
     healths = [collection.judged(known) for known in found]
     facts = [summary(known, health) for known, health in zip(found, healths, strict=True)]
     lines = [line for one in facts for line in _health_lines(one)]
@@ -151,8 +154,7 @@ def _show(collection: Collection, name: str) -> Result:
     from dnsbroker.cli.output import Result
     from dnsbroker.knowing.describing import whole
 
-    _check(collection, [name])
-    known = collection.known(name)
+    known = collection.known(*_meant(collection, [name]))
     facts = whole(known, collection.judged(known), collection.about(known), datetime.now(UTC))
     rows = [(title, text) for title, texts in _rows(facts) for text in texts if text]
     width = max(len(title) for title, _ in rows)

@@ -64,7 +64,7 @@ def outcomes(result: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def test_each_change_is_a_reason_once(house: Household, ca: Pebble, other_ca: Pebble) -> None:
-    """Names, kind of key, account, directory, chain, profile; what is as it was stays, and so does all the time after."""
+    """Names, kind of key, account, directory, chain, profile; what is as it was stays, and so does all after it."""
     accounts = {"moving": account(ca), "second": account(ca)}
     house.says(overrides={**BRIEF, "accounts": accounts, "certificates": certificates()})
     assert {*outcomes(house("--json", "issue").succeeded().result).values()} == {("issued", "not there")}
