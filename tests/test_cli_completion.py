@@ -28,6 +28,13 @@ OFFERED: dict[str, tuple[list[str], list[str]]] = {
     "a certificate that was issued by -d": (["dnsbroker", "issue", "adhoc"], ["adhoc.example"]),
     "a certificate whose name is not ASCII": (["dnsbroker", "renew", "mü"], ["münchen.example"]),
     "no certificate that stands there already": (["dnsbroker", "renew", "a.example", "a"], ["adhoc.example"]),
+    "a certificate to deploy": (["dnsbroker", "deploy", "own"], ["own.example"]),
+    "a certificate to look at": (["dnsbroker", "status", "own"], ["own.example"]),
+    "one certificate to show": (["dnsbroker", "show", "own"], ["own.example"]),
+    "one certificate's log": (["dnsbroker", "log", "own"], ["own.example"]),
+    "one certificate to revoke": (["dnsbroker", "revoke", "own"], ["own.example"]),
+    "one certificate to delete": (["dnsbroker", "delete", "adhoc"], ["adhoc.example"]),
+    "an account": (["dnsbroker", "account", "show", "--account", "te"], ["test"]),
     "a shell": (["dnsbroker", "config", "completion", "z"], ["zsh"]),
     "an adapter": (["dnsbroker", "config", "example", "powerd"], ["powerdns"]),
     "nothing for the name of a record": (["dnsbroker", "wait", "a"], []),
@@ -38,7 +45,8 @@ OFFERED: dict[str, tuple[list[str], list[str]]] = {
 def configuration(tmp_path: Path) -> Path:
     """A configuration that names certificates in each of the places where one can stand."""
     path = tmp_path / "dnsbroker.toml"
-    path.write_text(f'state_dir = "{tmp_path}/state"\n[certificates."a.example"]\n[certificates."münchen.example"]\n')
+    tables = '[certificates."a.example"]\n[certificates."münchen.example"]\n[accounts.test]\n'
+    path.write_text(f'state_dir = "{tmp_path}/state"\n{tables}')
     for file in (tmp_path / "certificates.d" / "own.example.toml", tmp_path / "state/certificates/adhoc.example.toml"):
         file.parent.mkdir(parents=True)
         file.write_text("")

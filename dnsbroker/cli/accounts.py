@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsbroker.cli.completion import account_names
 from dnsbroker.cli.options import Group, common, example
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def _named(command: Any) -> Any:
         "name",
         default="default",
         metavar="NAME",
+        shell_complete=account_names,
         help="The one in [accounts.NAME], not the one in [acme].",
     )
     return option(command)

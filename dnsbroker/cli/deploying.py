@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dnsbroker.cli.completion import certificate_names
 from dnsbroker.cli.options import common, example
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     epilog=example("dnsbroker deploy mail.example.org"),
     short_help="Bring certificates to their users again.",
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=certificate_names)
 @common
 @click.pass_context
 def deploy(context: click.Context, /, names: tuple[str, ...]) -> int:

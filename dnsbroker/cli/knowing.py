@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsbroker.cli.completion import certificate_names
 from dnsbroker.cli.options import Options, common, example
 from dnsbroker.names import meant, shown
 
@@ -26,7 +27,7 @@ _ONLY_VERBOSE = ("place",)
     epilog=example("dnsbroker status", "dnsbroker -q status example.org"),
     short_help="Tell whether all is well with the certificates.",
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=certificate_names)
 @common
 @click.pass_context
 def status(context: click.Context, /, names: tuple[str, ...]) -> int:
@@ -45,7 +46,7 @@ def status(context: click.Context, /, names: tuple[str, ...]) -> int:
     epilog=example("dnsbroker show example.org", "dnsbroker --json show example.org"),
     short_help="Show all that is known of a certificate.",
 )
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=certificate_names)
 @common
 @click.pass_context
 def show(context: click.Context, /, name: str) -> int:
@@ -61,7 +62,7 @@ def show(context: click.Context, /, name: str) -> int:
     epilog=example("dnsbroker log", "dnsbroker log example.org --since 7d"),
     short_help="Show what was done, and by which run.",
 )
-@click.argument("name", default="", metavar="[NAME]")
+@click.argument("name", default="", metavar="[NAME]", shell_complete=certificate_names)
 @click.option("--since", default="", metavar="TIME", help="Only what is younger: a duration, or a moment (RFC 3339).")
 @common
 @click.pass_context

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dnsbroker.cli.completion import certificate_names
 from dnsbroker.cli.options import common, example
 from dnsbroker.names import shown
 
@@ -21,7 +22,7 @@ _REASONS = "unspecified, keycompromise, affiliationchanged, superseded or cessat
     epilog=example("dnsbroker revoke example.org --reason keycompromise --replace"),
     short_help="Have the CA take a certificate back.",
 )
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=certificate_names)
 @click.option("--serial", default="", metavar="S", help="Not the live one, but the one with this serial number (hex).")
 @click.option("--cert", type=click.Path(path_type=Path), metavar="FILE", help="Not the live one, but the one in FILE.")
 @click.option("--reason", default="unspecified", metavar="R", help=f"Why: {_REASONS}.")
@@ -54,7 +55,7 @@ def revoke(context: click.Context, /, name: str, serial: str, cert: Path | None,
 
 
 @click.command(epilog=example("dnsbroker delete old.example.org"), short_help="Put a certificate aside.")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=certificate_names)
 @common
 @click.pass_context
 def delete(context: click.Context, /, name: str) -> int:
