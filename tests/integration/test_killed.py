@@ -9,38 +9,13 @@ from pathlib import Path
 
 from lab.processes import look_until
 from lab.rig import Lab
-from underway import Underway, open_leases
+from underway import Moment, Underway, at, open_leases, sending, wanted, withdrawing
 
 CERTIFICATES = {
     "one": ["example.test", "*.example.test"],
     "two": ["bind.test", "*.bind.test"],
 }
 NAMES = ("_acme-challenge.example.test", "_acme-challenge.bind.test")
-
-
-def wanted(run: Underway, state: Path) -> None:
-    """The moment when the first value is in the journal, and maybe on its way."""
-    look_until(lambda: bool(open_leases(state)), "a lease", 20, 0.001)
-
-
-def sending(run: Underway, state: Path) -> None:
-    """The moment when the first write is under way."""
-    look_until(lambda: any(found == "sending" for found, _ in open_leases(state)), "a write", 20, 0.001)
-
-
-def withdrawing(run: Underway, state: Path) -> None:
-    """The moment when the first withdrawal is under way."""
-    look_until(lambda: any(found == "unwanted" for found, _ in open_leases(state)), "a withdrawal", 20, 0.001)
-
-
-def at(event: str) -> Callable[[Underway, Path], None]:
-    """The moment of the first event of that name."""
-
-    def moment(run: Underway, state: Path) -> None:
-        run.await_event(event)
-
-    moment.__name__ = event
-    return moment
 
 
 #: Twelve moments, in the order of a run.
@@ -50,7 +25,7 @@ MOMENTS = (
 )
 
 
-def killed_at(lab: Lab, directory: Path, moment: Callable[[Underway, Path], None], name: str) -> Path:
+def killed_at(lab: Lab, directory: Path, moment: Moment, name: str) -> Path:
     """The configuration file of a run for ``name`` and its wildcard that was killed at that moment."""
     directory.mkdir()
     configuration = directory / "dnsbroker.toml"

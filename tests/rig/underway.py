@@ -20,6 +20,8 @@ from lab.processes import look_until
 from program import DNSBROKER
 
 Event = dict[str, Any]
+#: Waits until a run has come so far; ``moment(run, state_dir)``.
+Moment = Callable[["Underway", Path], None]
 
 
 class Underway:
@@ -113,3 +115,32 @@ def open_leases(state: Path) -> list[tuple[str, str]]:
         return []
     finally:
         database.close()
+
+
+def wanted(run: Underway, state: Path) -> None:
+    """The moment when the first value is in the journal, and maybe on its way."""
+    _await_lease(run, state, "wanted", "sending", "present")
+
+
+def sending(run: Underway, state: Path) -> None:
+    """The moment when the first write is under way."""
+    _await_lease(run, state, "sending")
+
+
+def withdrawing(run: Underway, state: Path) -> None:
+    """The moment when the first withdrawal is under way."""
+    _await_lease(run, state, "unwanted")
+
+
+def _await_lease(run: Underway, state: Path, *states: str) -> None:
+    look_until(lambda: any(found in states for found, _ in open_leases(state)), f"a lease {states[0]}", 20, 0.001)
+
+
+def at(event: str, seen: Callable[[Event], bool] = bool) -> Moment:
+    """The moment of the first event of that name for which ``seen`` is true."""
+
+    def moment(run: Underway, state: Path) -> None:
+        run.await_event(event, seen=seen)
+
+    moment.__name__ = event
+    return moment
