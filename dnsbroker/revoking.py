@@ -76,6 +76,12 @@ def find_target(run: Run, name: str, revocation: Revocation) -> Target:
     lineage = run.store.load(name)
     if revocation.serial:
         lineage = run.store.archived(name, revocation.serial)
+        if lineage is None:
+            where = run.config.state_dir / "archive" / name
+            raise ConfigError(
+                f"there is no certificate {name!r} with the serial number {revocation.serial}",
+                hint=f"`ls {where}` shows those that are kept; --cert FILE revokes one that is elsewhere",
+            )
     if lineage is None:
         raise ConfigError(
             f"there is no certificate {name!r}",
