@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.front_desk import FrontDesk, Refusal
+from household import credulous
+from lab.front_desk import FrontDesk, Refusal, Window
 from lab.pebble import Pebble
 from lab.rig import Lab
 from later import MINUTE, later
@@ -28,16 +29,9 @@ PAST_OUR_MINUTE = 1.1 * MINUTE + 1
 
 
 @pytest.fixture(scope="module")
-def running_desk(running_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDesk]:
-    """The desk of this module, before a Pebble of its own that asks for no proof twice."""
-    pebble = Pebble(
-        tmp_path_factory.mktemp("pebble"),
-        port=14120,
-        management_port=15120,
-        resolver=f"{running_lab.unbound.address}:53",
-        authorization_reuse=100,
-    )
-    with pebble, FrontDesk(pebble, port=14110) as desk:
+def running_desk(namespace: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDesk]:
+    """The desk of this module, before a Pebble of its own."""
+    with credulous(tmp_path_factory.mktemp("pebble"), port=14120) as pebble, FrontDesk(pebble, port=14110) as desk:
         yield desk
 
 
@@ -49,8 +43,9 @@ def desk(running_desk: FrontDesk) -> FrontDesk:
 
 
 def at(desk: FrontDesk, **keys: object) -> dict[str, object]:
-    """The configuration's part that goes there."""
-    return {"acme": {"directory": desk.url, "ca_bundle": str(desk.pebble.ca_file), **keys}}
+    """The configuration's part that goes there, where nobody waits for name servers unless ``keys`` say so."""
+    account = {"directory": desk.url, "ca_bundle": str(desk.pebble.ca_file)}
+    return {"acme": account, "propagation": {"require": "none", "settle": "1ms"}, **keys}
 
 
 def statuses(ran: Ran) -> dict[str, str]:
@@ -101,7 +96,8 @@ def told_moment(text: str) -> datetime:
 
 
 def test_a_limit_is_one_certificates_and_an_outage_everybodys(desk: FrontDesk, program: Configured) -> None:
-    """With a limit reached for one, the other is issued; with the service down nobody asks, for whatever it is."""
+    """With a limit reached for one, the other is issued; with the service down nobody asks for anything, nor advice."""
+    desk.renewal_info, desk.window = True, Window("2199-01-01T00:00:00Z", "2199-01-02T00:00:00Z", wait=60)
     dnsbroker = program({"one": CERTIFICATES["one"]}, at(desk))
     desk.refuse("newOrder", Refusal(429, "rateLimited", wait=3600), times=1)
     dnsbroker("renew").failed(1)
@@ -112,7 +108,7 @@ def test_a_limit_is_one_certificates_and_an_outage_everybodys(desk: FrontDesk, p
     both("renew", "--force", "two").failed(1)
     desk.forget()
     everybody = program({**CERTIFICATES, "three": [f"three.{ZONE}"]}, at(desk))
-    third = everybody("--json", "renew").succeeded()
+    third = everybody("--json", "renew", environment=later(30 * MINUTE)).succeeded()
     assert statuses(third) == {"one": "postponed", "two": "kept", "three": "postponed"}
     assert desk.asked() == []
 
@@ -186,7 +182,9 @@ def test_failed_validations_stop_before_the_limit_of_the_ca(
     )
     with blind, FrontDesk(blind, port=14131) as desk:
         names = ("first", "second", "third", "fourth")
-        dnsbroker = program(dict.fromkeys((*names, "fifth"), CERTIFICATES["one"]), at(desk))
+        brief = {"powerdns": {"ttl": "1s"}}  # a later attempt outlasts what the one before had published
+        where = at(desk, propagation={}, providers=brief)
+        dnsbroker = program(dict.fromkeys((*names, "fifth"), CERTIFICATES["one"]), where)
         told = dnsbroker("renew", *names).failed(1)
         assert told.stderr.count(f"could not validate one.{ZONE}") >= len(names)
         assert len(desk.asked("challenge")) == len(names)
@@ -206,7 +204,7 @@ def test_failed_validations_stop_before_the_limit_of_the_ca(
 
 def test_who_comes_second_leaves_it_to_the_first(lab: Lab, desk: FrontDesk, configure: Callable[..., Path]) -> None:
     """With nothing to complain of, naming the process that has it; the certificate is ordered once."""
-    configuration = configure({"one": CERTIFICATES["one"]}, at(desk))
+    configuration = configure({"one": CERTIFICATES["one"]}, at(desk, propagation={}))
     dnsbroker = Program(configuration)
     lab.freeze("nsd")
     with Underway(configuration, "renew") as first:
