@@ -1,0 +1,213 @@
+"""An account as it is kept: which key and URL are used at which CA, and what of them changes on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from dnsbroker import keys
+from dnsbroker.account import Accounts
+from dnsbroker.config import AcmeConfig
+from dnsbroker.errors import AcmeError, ConfigError
+from dnsbroker.events import Emitter, Event
+from dnsbroker.settings import Secret
+from dnsbroker.store import Store
+from dnsbroker.testing import FakeClock
+from dnsbroker.transport import Connections
+from fake_ca import FakeCA, refusal
+
+#: 48 times the same octet.
+MAC = "zc3N" * 16
+
+
+class House:
+    """A state directory, two CAs, and the account ``default`` at the first, whose staging is the second."""
+
+    def __init__(self, state_dir: Path, ca: FakeCA, other: FakeCA) -> None:
+        self.ca = ca
+        self.other = other
+        self.store = Store(state_dir)
+        self.store.prepare()
+        self.files = self.store.account("default")
+        self.events: list[Event] = []
+        self._opened: list[Accounts] = []
+
+    def accounts(self, **settings: object) -> Accounts:
+        """As a new process has them."""
+        config = AcmeConfig(self.ca.url("dir"), staging=self.other.url("dir"), agree_tos=True, **settings)  # type: ignore[arg-type]
+        clock = FakeClock()
+        emit = Emitter(clock, self.events.append)
+        opened = Accounts({"default": config}, 8, self.store, Connections({}), clock, emit)
+        self._opened.append(opened)
+        return opened
+
+    def tree(self) -> dict[str, bytes]:
+        """The files of all accounts."""
+        home = self.store.state_dir / "accounts"
+        return {str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        for accounts in self._opened:
+            await accounts.aclose()
+
+
+Play = Callable[[House], Awaitable[None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Play], None]:
+    """Run a coroutine with a house."""
+
+    def run(scenario: Play) -> None:
+        async def played() -> None:
+            ca, other = FakeCA(), FakeCA()
+            async with ca.server, other.server:
+                house = House(tmp_path, ca, other)
+                try:
+                    await scenario(house)
+                finally:
+                    await house.aclose()
+
+        asyncio.run(played())
+
+    return run
+
+
+def test_it_is_made_once_and_found_by_its_url(play: Callable[[Play], None]) -> None:
+    """By many at the same time, and by the next process without a question."""
+
+    async def scenario(house: House) -> None:
+        account = house.accounts().get("default")
+        clients = await asyncio.gather(*(account.client() for _ in range(5)))
+        assert len(house.ca.accounts) == 1 and len({id(client) for client in clients}) == 1
+        posts = len(house.ca.posts)
+        again = await house.accounts().get("default").client()
+        assert again.account_url == clients[0].account_url
+        assert len(house.ca.posts) == posts
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("has_taken", [True, False])
+def test_a_staged_key_is_settled_by_its_own_ca(play: Callable[[Play], None], has_taken: bool) -> None:
+    """Not by a rehearsal, not by another CA that is configured by then; and then once for all."""
+
+    async def scenario(house: House) -> None:
+        url = await house.accounts().get("default").register()
+        old, new = house.files.key(str), keys.generate("ecdsa-p256")
+        if has_taken:
+            await (await house.accounts().get("default").client()).roll_over(new)
+        house.files.stage(new)
+        kept = house.tree()
+        await house.accounts().get("default", rehearsing=True).client()
+        await house.accounts().formerly("default", house.other.url("dir")).found()
+        assert house.tree() == kept
+        client = await house.accounts().get("default").existing()
+        assert client.account_url == url
+        assert house.files.key(str) == (new if has_taken else old)
+        assert house.files.staged() is None
+
+    play(scenario)
+
+
+def test_a_ca_that_does_not_know_a_staged_key_at_all_leaves_it(play: Callable[[Play], None]) -> None:
+    """It may be the key of an account elsewhere; at a CA whose account is known its absence is certain."""
+
+    async def scenario(house: House) -> None:
+        house.files.key(lambda: keys.generate("ecdsa-p256"))
+        house.files.stage(keys.generate("ecdsa-p256"))
+        await house.accounts().get("default").client()
+        assert house.files.staged() is not None
+        await house.accounts().get("default").client()
+        assert house.files.staged() is None
+
+    play(scenario)
+
+
+def test_a_rehearsal_leaves_no_account_behind(play: Callable[[Play], None]) -> None:
+    """Without a key it makes one for itself, and the same for all of the run; beside an account nothing changes."""
+
+    async def scenario(house: House) -> None:
+        rehearsal = house.accounts().get("default", rehearsing=True)
+        url = (await rehearsal.client()).account_url
+        assert (await rehearsal.renewed()).account_url == url
+        assert not house.tree()
+        await house.accounts().get("default").client()
+        kept = house.tree()
+        await house.accounts().get("default", rehearsing=True).client()
+        assert house.tree() == kept
+        assert len(house.ca.accounts) == 1 and len(house.other.accounts) == 2
+
+    play(scenario)
+
+
+def test_a_former_ca_is_found_although_its_table_is_gone(play: Callable[[Play], None]) -> None:
+    """The key opens the account there; the one that is configured is the usual one."""
+
+    async def scenario(house: House) -> None:
+        accounts = house.accounts()
+        await accounts.get("default").client()
+        assert accounts.formerly("default", house.ca.url("dir")) is accounts.get("default")
+        gone = accounts.formerly("gone", house.other.url("dir"))
+        assert gone.config.directory == house.other.url("dir")
+        assert await gone.found() is None
+        with pytest.raises(AcmeError, match="there is no account gone"):
+            await gone.existing()
+        with pytest.raises(ConfigError, match="no account 'gone' is configured"):
+            accounts.get("gone")
+
+    play(scenario)
+
+
+def test_a_binding_is_looked_at_before_anybody_is_contacted_and_only_then(play: Callable[[Play], None]) -> None:
+    """A wrong one is an error while there is no key; it is read once; afterwards it may be gone."""
+    reads: list[str] = []
+
+    def reading(text: str) -> Secret:
+        def read() -> str:
+            reads.append(text)
+            return text
+
+        return Secret("a test", read)
+
+    async def scenario(house: House) -> None:
+        house.ca.members.mac_keys = {"kid-1": b"\xcd" * 48}
+        wrong = house.accounts(eab_kid="kid-1", eab_hmac_key=reading("plain+base64/"))
+        with pytest.raises(ConfigError, match=r"\[acme\] eab_hmac_key") as refused:
+            wrong.get("default").check()
+        assert "plain" not in str(refused.value)
+        assert not house.ca.server.requests and not house.tree()
+        reads.clear()
+        right = house.accounts(eab_kid="kid-1", eab_hmac_key=reading(MAC)).get("default")
+        right.check()
+        await right.client()
+        assert len(reads) == 1
+        later = house.accounts(eab_kid="kid-1", eab_hmac_key=reading(MAC)).get("default")
+        later.check()
+        await later.register()
+        assert len(reads) == 1
+
+    play(scenario)
+
+
+def test_a_deactivated_account_is_closed_until_another_is_registered(play: Callable[[Play], None]) -> None:
+    """Also in the next process; a register that fails leaves it so."""
+
+    async def scenario(house: House) -> None:
+        url = await house.accounts().get("default").register()
+        await house.accounts().get("default").deactivate()
+        with pytest.raises(ConfigError, match="was deactivated on"):
+            await house.accounts().get("default").client()
+        house.ca.scripts["new-account"] = [refusal(403, "unauthorized")] * 2
+        with pytest.raises(AcmeError):
+            await house.accounts().get("default").register()
+        with pytest.raises(ConfigError, match="was deactivated on"):
+            house.accounts().get("default").check()
+        house.ca.scripts.clear()
+        assert await house.accounts().get("default").register() != url
+
+    play(scenario)
