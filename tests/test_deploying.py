@@ -114,6 +114,8 @@ def test_what_is_shared_is_done_once_in_a_run(host: Host) -> None:
         "reloaded nginx",
         "post a.test b.test|none|a.test *.a.test b.test *.b.test|",
     ]
+    shared_events = [*host.told("reloaded"), *(event for event in host.told("hook") if event["phase"] == "post")]
+    assert [event["certificates"] for event in shared_events] == [["a.test", "b.test"]] * 2
 
 
 def test_hooks_of_different_certificates_never_run_at_the_same_time(host: Host) -> None:

@@ -121,6 +121,25 @@ def test_a_long_text_is_kept_in_part(bench: Bench) -> None:
     assert len(str(entry.fields)) < 250_000
 
 
+def test_of_a_long_output_the_end_is_kept(bench: Bench) -> None:
+    """There a command says why it failed."""
+    history, emit = bench.run("run-1")
+    emit("hook", certificate="c", command="true", output=[*map(str, range(1000)), "no space left"])
+    history.close()
+    (entry,) = bench.entries()
+    output = entry.fields["output"]
+    assert isinstance(output, list)
+    assert (len(output), output[-1]) == (100, "no space left")
+
+
+def test_what_was_done_for_several_certificates_concerns_each_of_them(bench: Bench) -> None:
+    """A reload or a post hook does, and no other certificate."""
+    history, emit = bench.run("run-1")
+    emit("reloaded", unit="nginx", state="active", running=True, certificates=["a", "b"])
+    history.close()
+    assert (bench.told("a"), bench.told("b"), bench.told("c")) == (["reloaded"], ["reloaded"], [])
+
+
 def test_a_journal_that_cannot_be_written_stops_no_story(bench: Bench) -> None:
     """Neither while the run goes on nor at its end; what waited is there once the journal can be written again."""
     history, emit = bench.run("run-1")

@@ -204,7 +204,8 @@ class Deploying:
         end = await units.reload(unit, self._commands.environment)
         step = reload_step(unit)
         if not end.error:
-            self._emit("reloaded", unit=unit, state=end.state, running=end.is_running)
+            names = [work.certificate.name for work in works]
+            self._emit("reloaded", unit=unit, state=end.state, running=end.is_running, certificates=names)
         for work in works:
             if end.error:
                 self._record.failed(*work.key, Failed(step, end.error, end.hint), work.emit)
@@ -237,8 +238,9 @@ class Deploying:
             commands.CERTIFICATE: commands.listed(one.name for one in certificates),
         }
         timeout = max(one.hook_timeout for one in certificates)
-        end = await self._commands.run("post", command, timeout, variables, self._emit)
-        for name in dict.fromkeys(one.name for one in certificates):
+        names = list(dict.fromkeys(one.name for one in certificates))
+        end = await self._commands.run("post", command, timeout, variables, self._emit.bound(certificates=names))
+        for name in names:
             # Of one that is not issued there is no deployment to remember: its next attempt runs the hook again.
             serial = works[name].lineage.serial if name in works else ""
             self._settle(name, serial, post_step(command), end)

@@ -163,7 +163,7 @@ def _short(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _short(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_short(item) for item in value[:_LONGEST_LIST]]
+        return [_short(item) for item in value[-_LONGEST_LIST:]]  # a command says last why it failed
     return value
 
 
@@ -196,8 +196,8 @@ def _challenge(name: str) -> str | None:
 
 
 def _is_about(entry: Entry, certificate: str, owners: frozenset[str]) -> bool:
-    if entry.certificate:
-        return entry.certificate == certificate
+    if entry.certificate or "certificates" in entry.fields:
+        return certificate in (entry.certificate, *_listed(entry.fields.get("certificates")))
     named = {name for key in ("name", "names", "owner") for name in _listed(entry.fields.get(key))}
     return not named.isdisjoint(owners)
 
