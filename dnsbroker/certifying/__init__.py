@@ -113,7 +113,11 @@ class Certifying:
         deploying = self._run.deploying
         await deploying.finish(self._obtaining.attempted)
         self._run.changed = self._run.changed or deploying.changed
-        return tuple(_with_deployment(outcome, deploying.error(outcome.name)) for outcome in outcomes)
+        final = tuple(_with_deployment(outcome, deploying.error(outcome.name)) for outcome in outcomes)
+        for outcome in final:
+            if outcome.status == "deployed":
+                tell(outcome, self._run.emit.bound(certificate=outcome.name))
+        return final
 
     async def _deploy(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
         lineage = self._run.store.load(certificate.name)
@@ -131,7 +135,8 @@ class Certifying:
             outcome = self._postponed(certificate, error)
         except BrokerError as error:
             outcome = Outcome(certificate.name, "failed", error.message, error=error)
-        tell(outcome, emit)
+        if outcome.status != "deployed":  # which is not known before what is shared is done
+            tell(outcome, emit)
         return outcome
 
     def _postponed(self, certificate: CertificateConfig, error: Postponed) -> Outcome:

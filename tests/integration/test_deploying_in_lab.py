@@ -79,3 +79,12 @@ def test_a_pre_hook_that_fails_keeps_the_order_from_being_opened(
     assert "ended with status 9: no room" in ran.result["error"]["message"]
     assert ran.named("order") == ran.named("written") == []
     assert log.read_text() == f"post + -{NAME}\n"
+
+
+def test_a_deployment_that_fails_again_is_nowhere_called_done(lab: Lab, configure: Callable[..., Path]) -> None:
+    """Neither by an event, and with it the log, nor by the result."""
+    program = Program(configure({NAME: [NAME]}, {"certificates": {NAME: {"deploy_hooks": ["exit 3"]}}}))
+    program("issue").failed(7)
+    ran = program("--json", "renew").failed(7)
+    assert ran.named("deployed") == []
+    assert [item["status"] for item in ran.result["certificates"]] == ["kept"]
