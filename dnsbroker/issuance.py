@@ -157,18 +157,18 @@ class Issuance:
         """
         profile = await self._profile(commission, emit)
         replaces = commission.replaces if (await self._client.directory()).renewal_info else ""
-        try:
-            return await self._client.new_order(commission.names, profile=profile, replaces=replaces)
-        except Problem as problem:
-            if profile and problem.type == "invalidProfile" and not commission.profile_required:
-                emit("warning", message=problem.message, hint="ordering without the preferred profile")
-                profile = ""
-            elif not replaces or problem.transient or not _is_about_replacing(problem):
-                raise
-            else:
-                emit("not_replacing", message=problem.message)
-                replaces = ""
-        return await self._client.new_order(commission.names, profile=profile, replaces=replaces)
+        while True:
+            try:
+                return await self._client.new_order(commission.names, profile=profile, replaces=replaces)
+            except Problem as problem:
+                if profile and problem.type == "invalidProfile" and not commission.profile_required:
+                    emit("warning", message=problem.message, hint="ordering without the preferred profile")
+                    profile = ""
+                elif replaces and not problem.transient and _is_about_replacing(problem):
+                    emit("not_replacing", message=problem.message)
+                    replaces = ""
+                else:
+                    raise
 
     async def _profile(self, commission: Commission, emit: Emitter) -> str:
         """The profile to ask for: never one that the CA does not advertise. Raises AcmeError where it is required."""
@@ -253,8 +253,11 @@ def _challenge(authorization: Authorization) -> Dns01:
 
 
 def _is_about_replacing(problem: Problem) -> bool:
-    """Whether the CA may refuse the order for what it is to replace, and take it without (RFC 9773 section 5)."""
-    return problem.type in ("alreadyReplaced", "malformed") or problem.status in (404, 409)
+    """Whether the CA may refuse the order for what it is to replace, and take it without (RFC 9773 section 5).
+
+    Let's Encrypt calls a certificate that another account ordered ``unauthorized``.
+    """
+    return problem.type in ("alreadyReplaced", "malformed", "unauthorized") or problem.status in (404, 409)
 
 
 def _is_timeout(error: OrderFailed) -> bool:

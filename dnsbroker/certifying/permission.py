@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from dnsbroker.config import CertificateConfig
 from dnsbroker.due import when
 from dnsbroker.errors import (
+    AcmeError,
     BrokerError,
     ConfigError,
     Held,
@@ -73,7 +74,8 @@ class Permission:
             self._run.backoffs.demanded(directory, until, error.message, certificate.name if is_own else "")
 
     def _demanded(self, error: BrokerError) -> datetime | None:
-        seconds = getattr(error, "retry_after", None)
+        # A DNS service may name a time too, which is no affair of the CA's.
+        seconds = getattr(error, "retry_after", None) if isinstance(error, AcmeError) else None
         return None if seconds is None else self._run.clock.now() + timedelta(seconds=seconds)
 
     def succeeded(self, certificate: CertificateConfig) -> None:
