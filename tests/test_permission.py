@@ -1,52 +1,153 @@
-"""What is noted of an attempt that failed, for the runs to come."""
+"""Whether a certificate may be asked for now: the CA's word for everybody, our own spacing for the timer alone."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from dnsbroker.certifying.permission import Permission
-from dnsbroker.config import Config
-from dnsbroker.errors import BrokerError, DirectoryUnreachable, Postponed, RateLimited
+from dnsbroker.config import CertificateConfig, Config
+from dnsbroker.errors import (
+    AcmeError,
+    BrokerError,
+    ConfigError,
+    DirectoryUnreachable,
+    Held,
+    KeyGuarded,
+    OrderFailed,
+    OrderUnfinished,
+    Postponed,
+    Problem,
+)
 from dnsbroker.events import Emitter
 from dnsbroker.run import Run
 from dnsbroker.testing import FakeClock
 
-CA = "https://ca.test/dir"
+CA, OTHER_CA = "https://ca.test/dir", "https://other.test/dir"
+ONE = CertificateConfig(name="one", names=("one.test",))
+TWO = CertificateConfig(name="two", names=("two.test",))
+MINUTE = timedelta(minutes=1)
+
+
+def problem(type: str, *, wait: float | None = None, status: int = 429) -> Problem:
+    """The CA's refusal, with how long it wants to be left alone."""
+    return Problem(f"refused: {type}", type=type, detail="no", status=status, retry_after=wait)
+
+
+class Bench:
+    """A state directory that runs look at one after another; ``named`` as where a person named the certificate."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = FakeClock()
+        self.config = Config.from_dict(
+            {"state_dir": str(directory / "state"), "acme": {"directory": CA}, "dns": {"resolvers": ["127.0.0.1"]}}
+        )
+
+    def run(self, work: Callable[[Permission], None], *, named: bool = False) -> None:
+        """Do ``work`` in a run of its own."""
+
+        async def play() -> None:
+            async with Run(self.config, self.clock, Emitter(self.clock, None)) as run:
+                work(Permission(run, is_named=named))
+
+        asyncio.run(play())
+
+    def fail(self, error: BrokerError, certificate: CertificateConfig = ONE) -> None:
+        """Note a failed attempt."""
+        self.run(lambda permission: permission.failed(certificate, CA, error))
+
+    def is_held(self, certificate: CertificateConfig = ONE, directory: str = CA, *, named: bool = False) -> bool:
+        """Whether the certificate is not to be asked for."""
+        try:
+            self.run(lambda permission: permission.check(certificate, directory), named=named)
+        except Postponed as error:
+            assert error.name == certificate.name and error.until > self.clock.now() and error.hint
+            return True
+        return False
 
 
 @pytest.fixture
-def allowed(tmp_path: Path) -> Callable[[BrokerError], tuple[bool, bool]]:
-    """Whether a timer may try the certificate that failed with an error, and a person another one, a moment later."""
-    names = ("failed.test", "other.test")
-    config = Config.from_dict(
-        {"state_dir": tmp_path / "state", "acme": {"directory": CA}, "certificates": {name: {} for name in names}}
-    )
-    clock = FakeClock()
-
-    def may(run: Run, name: str, *, is_named: bool) -> bool:
-        try:
-            Permission(run, is_named=is_named).check(config.certificates[name], CA)
-        except Postponed:
-            return False
-        return True
-
-    async def play(error: BrokerError) -> tuple[bool, bool]:
-        async with Run(config, clock, Emitter(clock, lambda event: None)) as run:
-            Permission(run, is_named=True).failed(config.certificates["failed.test"], CA, error)
-            return may(run, "failed.test", is_named=False), may(run, "other.test", is_named=True)
-
-    return lambda error: asyncio.run(play(error))
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
-def test_a_busy_ca_is_left_alone_by_every_certificate(allowed: Callable[[BrokerError], tuple[bool, bool]]) -> None:
-    """What it asks for holds even where a person names another certificate."""
-    assert allowed(DirectoryUnreachable("busy", url=CA, retry_after=600.0)) == (False, False)
+def test_a_failure_is_spaced_for_the_timer_alone(bench: Bench) -> None:
+    """Another certificate is free, a person is as well, and so is the timer after a minute or two."""
+    assert not bench.is_held()
+    bench.fail(BrokerError("no"))
+    assert (bench.is_held(), bench.is_held(named=True), bench.is_held(TWO)) == (True, False, False)
+    bench.clock.turn(70)
+    assert not bench.is_held()
 
 
-def test_a_busy_dns_service_is_no_demand_of_the_ca(allowed: Callable[[BrokerError], tuple[bool, bool]]) -> None:
-    """It postpones the certificate that failed because of it, and none that stands at another service."""
-    assert allowed(RateLimited("too many", provider="corp", retry_after=600.0)) == (False, True)
+def test_a_success_forgets_the_failures(bench: Bench) -> None:
+    """The next failure is the first one again."""
+    bench.fail(BrokerError("no"))
+    bench.run(lambda permission: permission.succeeded(ONE))
+    assert not bench.is_held()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigError("wrong"),
+        Held("later", name="one.test", until=datetime(2030, 1, 1, tzinfo=UTC)),
+        KeyGuarded("not that key", names=["_25._tcp.one.test."]),
+        Postponed("later", name="one", until=datetime(2030, 1, 1, tzinfo=UTC)),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_is_no_attempt_leaves_no_trace(bench: Bench, error: BrokerError) -> None:
+    """The CA was never asked, or there is nothing that waiting would mend."""
+    bench.fail(error)
+    assert not bench.is_held()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        problem("serverInternal", wait=600, status=503),
+        problem("rateLimited", wait=600),
+        DirectoryUnreachable("busy", url=CA, retry_after=600),
+    ],
+    ids=["a CA in trouble", "a limit before there is an account", "no directory"],
+)
+def test_what_the_ca_demands_of_all_holds_for_all(bench: Bench, error: AcmeError) -> None:
+    """For every certificate, for a person too, and at no other CA; until its time is over."""
+    bench.fail(error)
+    assert bench.is_held(named=True) and bench.is_held(TWO, named=True)
+    assert not bench.is_held(TWO, OTHER_CA, named=True)
+    bench.clock.turn(599)
+    assert bench.is_held(named=True)
+    bench.clock.turn(2)
+    assert not bench.is_held(named=True)
+
+
+def test_an_order_that_takes_long_holds_nobody_else(bench: Bench) -> None:
+    """Not even a person who names it may ask for it earlier."""
+    bench.fail(OrderUnfinished("still processing", waited=300, retry_after=600))
+    assert bench.is_held(named=True) and not bench.is_held(TWO, named=True)
+
+
+def test_validations_stop_before_the_limit_of_the_ca(bench: Bench) -> None:
+    """Five failures an hour lock a name out: the timer leaves the fifth to a person; other names are free."""
+    refused = OrderFailed("no", problem_type="unauthorized", detail="no", identifier="one.test")
+    for _ in range(4):
+        assert not bench.is_held()
+        bench.run(lambda permission: permission.validation_failed(CA, refused))
+    assert bench.is_held() and not bench.is_held(named=True)
+    assert not bench.is_held(TWO) and not bench.is_held(directory=OTHER_CA)
+    bench.clock.turn(3600)
+    assert not bench.is_held()
+
+
+def test_a_failure_of_no_name_in_particular_counts_for_none(bench: Bench) -> None:
+    """The twin."""
+    refused = OrderFailed("no", problem_type="unauthorized", detail="no")
+    for _ in range(9):
+        bench.run(lambda permission: permission.validation_failed(CA, refused))
+    assert not bench.is_held()
