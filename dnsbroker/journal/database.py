@@ -6,6 +6,7 @@ this program knows is refused rather than guessed at. What SQLite raises leaves 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -91,7 +92,7 @@ class Journal:
             yield
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
-                f"{self.path}: {getattr(error, 'strerror', None) or error}", path=str(self.path), hint=_cure(error)
+                f"{self.path}: {getattr(error, 'strerror', None) or error}", path=str(self.path), hint=cure(error)
             ) from error
 
     def close(self) -> None:
@@ -99,12 +100,15 @@ class Journal:
         self._connection.close()
 
 
-def _cure(error: Exception) -> str:
+def cure(error: Exception) -> str:
+    """What to do where SQLite or the system says no."""
     text = str(error)
-    if "disk is full" in text or "disk I/O" in text:
+    if "disk is full" in text or "disk I/O" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return "make room on the disk that holds state_dir; nothing was sent that is not written down"
     if "locked" in text:
         return "another process has held the journal for long; look for a stopped dnsbroker"
     if "malformed" in text or "not a database" in text:
         return "move the file away and run `dnsbroker gc` after restoring a copy"
+    if "unable to open" in text:  # SQLite does not say why; a disk may have no room for one file more
+        return "let the user that runs dnsbroker write below state_dir, and see that its disk has room"
     return "let the user that runs dnsbroker write below state_dir, or set state_dir"

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.errors import StoreError
+from dnsbroker.journal.database import cure
 
 _FIRST_LOOK = 0.01
 _LONGEST_LOOK = 0.1
@@ -32,7 +33,8 @@ class FileLock:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror}", path=str(self.path)) from error
+            reason = (error.strerror or str(error)).lower()
+            raise StoreError(f"{self.path}: {reason}", path=str(self.path), hint=cure(error)) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

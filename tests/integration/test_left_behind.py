@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 from io import FileIO
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from dnsbroker import keys
+from household import Household, credulous
 from lab.processes import look_until, run
 from lab.rig import Lab
 from program import Program
@@ -17,6 +20,8 @@ from underway import Underway, open_leases
 
 Programs = Callable[..., Program]
 NAME = "_acme-challenge.left.example.test"
+#: So many files and directories does a small disk hold.
+FILES = 200
 BOTH = (NAME, "_acme-challenge.left.bind.test")
 
 
@@ -25,7 +30,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of a few hundred kilobytes, in our own namespace."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk])
+    run(["mount", "-t", "tmpfs", "-o", f"size=512k,nr_inodes={FILES}", "tmpfs", disk])
     yield disk
     run(["umount", "--lazy", disk])
 
@@ -36,6 +41,15 @@ def fill(disk: Path) -> Path:
     with waste.open("wb", buffering=0) as file:
         for size in (65536, 4096, 1):
             write_until_full(file, size)
+    return waste
+
+
+def leave(disk: Path, files: int) -> list[Path]:
+    """Leave room for so many more files, each with what it needs; those to remove again."""
+    facts = os.statvfs(disk)
+    waste = [disk / f"waste-{number}" for number in range(facts.f_ffree - files)]
+    for path in waste:
+        path.touch()
     return waste
 
 
@@ -139,6 +153,33 @@ def test_a_disk_that_fills_up_leaves_nothing_in_dns(lab: Lab, configure: Callabl
     with Underway(configuration, "gc") as gc:
         assert gc.end() == 0, (gc.events, gc.error)
     assert open_leases(state) == []
+
+
+def test_a_renewal_on_a_full_disk_leaves_what_was_live(running_lab: Lab, small_disk: Path, tmp_path: Path) -> None:
+    """Whichever file has no room, of locks, journal or archive: words, no half certificate, the old one live.
+
+    There is room for one file more each time until it goes well, with the order that was opened on the way. The CA
+    believes without looking: DNS has tests of its own.
+    """
+    archive = small_disk / "state/archive/one"
+    refused: list[str] = []
+    with credulous(tmp_path / "ca", port=14530) as ca:
+        home = Household(running_lab, small_disk, ca).says({"one": ["full.example.test"]})
+        home("issue").succeeded()
+        before = home.serial("one")
+        while home.serial("one") == before:
+            assert len(refused) < 30, refused
+            waste = leave(small_disk, len(refused))
+            ran = home("renew", "one", "--force")
+            for path in waste:
+                path.unlink()
+            assert [len(list(path.iterdir())) for path in archive.iterdir()] == [5] * len(list(archive.iterdir()))
+            assert keys.matches(home.pem("one", "privkey"), home.pem("one"))
+            if home.serial("one") == before:
+                message, hint = ran.failed(1).error
+                refused.append(message.removeprefix(f"{small_disk}/state/"))
+                assert "room" in hint, (message, hint)
+    assert {path.split("/")[0].split(":")[0] for path in refused} == {"runs", "state.db", "archive"}, refused
 
 
 def test_a_full_disk_is_told_before_anything_is_written(lab: Lab, program: Programs, small_disk: Path) -> None:
