@@ -15,8 +15,9 @@ from dnsbroker import keys
 from dnsbroker.acme import AccountFacts, Binding, Client
 from dnsbroker.clock import Clock
 from dnsbroker.config import AcmeConfig
-from dnsbroker.errors import AcmeError, ConfigError
+from dnsbroker.errors import AcmeError, ConfigError, StoreError
 from dnsbroker.events import Emitter
+from dnsbroker.journal import FileLock
 from dnsbroker.store import AccountFiles, Store
 from dnsbroker.transport import Connections, Session
 
@@ -107,6 +108,8 @@ class Account:
         self._passing_key = ""
         self._bound: Binding | None = None
         self._files: AccountFiles = around.store.account(config.name)
+        #: Held while the key is changed: until the CA has taken it, the new one has no other copy.
+        self._changing = FileLock(around.store.state_dir / "locks" / f"account-{config.name}")
         self._session: Session | None = None
         self._client: Client | None = None
         self._opening = asyncio.Lock()
@@ -188,11 +191,21 @@ class Account:
         return await (await self.existing()).update(self.config.contact)
 
     async def roll_over(self, key_type: str = "") -> str:
-        """Give the account a new key, of ``key_type`` or of its present one's kind; its URL. Raises AcmeError.
+        """Give the account a new key, of ``key_type`` or of its present one's kind; its URL.
 
         RFC 8555 section 7.3.5. The new key is on disk before the CA hears of it; a run that dies in between is mended
-        by the next one that opens the account.
+        by the next one that opens the account. Raises AcmeError, and StoreError while another process is at it.
         """
+        if not self._changing.try_acquire():
+            told = f"another dnsbroker (pid {self._changing.holder()}) is changing the key of {self.config.name}"
+            raise StoreError(told, path=str(self._changing.path), hint="try again when it is done")
+        try:
+            await self._settle_key()
+            return await self._rolled_over(key_type)
+        finally:
+            self._changing.release()
+
+    async def _rolled_over(self, key_type: str) -> str:
         client = await self.existing()
         kind = key_type or keys.key_type_of(self._files.key(_new_key))
         new = await asyncio.to_thread(keys.generate, kind)
@@ -214,8 +227,11 @@ class Account:
         """The client of an account that the store or the CA knows, ``by_key`` the CA alone; None where neither does."""
         if not self._files.has_key():
             return None
-        if self._keeping:
-            await self._settle_key()
+        if self._keeping and self._files.staged() is not None and self._changing.try_acquire():
+            try:
+                await self._settle_key()
+            finally:
+                self._changing.release()
         client = self._made(self._key())
         is_known = self._keeping and not by_key
         client.account_url = (self._files.url(self.config.directory) or "") if is_known else ""
@@ -256,7 +272,7 @@ class Account:
         return self._passing_key
 
     async def _settle_key(self) -> None:
-        """Find out which key holds where a run died while it was changed."""
+        """Find out which key holds where a run died while it was changed; nobody may be changing it now."""
         staged = self._files.staged()
         if staged is None:
             return
