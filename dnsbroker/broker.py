@@ -25,7 +25,7 @@ from dnsbroker.events import Emitter, Event, Listener
 from dnsbroker.keys import read_request
 from dnsbroker.knowing import Health, after_run, survey_health
 from dnsbroker.names import meant, shown
-from dnsbroker.revoking import Revocation, Revoked, bar, delete, find_target, prune_deleted, revoke
+from dnsbroker.revoking import Revocation, Revoked, bar, check_replaced, delete, find_target, prune_deleted, revoke
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
 from dnsbroker.surveying import Survey, survey
@@ -177,7 +177,8 @@ class Broker:
     async def revoke(self, name: str, revocation: Revocation | None = None) -> Revoked:
         """Have the CA revoke the certificate ``name``, or another one of its lineage.
 
-        Where ``revocation.replace`` is set, a new one is obtained and deployed before. Raises BrokerError.
+        Where ``revocation.replace`` is set, a new one is obtained and deployed before; where that did not come about,
+        nothing is revoked. Raises BrokerError.
         """
         revocation = revocation or Revocation()
         name = self._meant(name)
@@ -187,8 +188,7 @@ class Broker:
         replaced = None
         if revocation.replace:
             (replaced,) = await self._bring(self._chosen([name]), Wishes(force=True), is_named=True, is_mending=True)
-            if replaced.error is not None:
-                raise replaced.error
+            check_replaced(replaced, target)
         is_ours = await revoke(self._run, target, revocation)
         self._run.changed = self._run.changed or is_ours
         return Revoked(target, is_ours, replaced)

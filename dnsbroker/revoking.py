@@ -13,7 +13,7 @@ from pathlib import Path
 from dnsbroker import keys
 from dnsbroker.account import Account
 from dnsbroker.certifying.outcome import Outcome
-from dnsbroker.errors import ConfigError, PemInvalid, Problem, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, PemInvalid, Problem, StoreError
 from dnsbroker.journal import FileLock
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
@@ -106,6 +106,19 @@ def _from_file(run: Run, name: str, path: Path) -> Target:
 def bar(run: Run, target: Target) -> None:
     """Never use the key of ``target`` again. Raises StoreError."""
     run.barred.bar(target.leaf.spki_sha256, f"certificate {target.leaf.serial_text} was revoked as compromised")
+
+
+def check_replaced(replaced: Outcome, target: Target) -> None:
+    """Raise what kept ``replaced`` from taking the place of ``target``, which is still served then."""
+    if replaced.error is not None:
+        raise replaced.error
+    later = f"`dnsbroker revoke {target.name} --serial {target.leaf.serial_text}` does it once that is mended"
+    if replaced.undeployed is not None:
+        error = replaced.undeployed
+        error.hint = f"{error.hint}; nothing was revoked: {later}" if error.hint else f"nothing was revoked: {later}"
+        raise error
+    if replaced.status != "issued":
+        raise BrokerError(f"{target.name} is not replaced: {replaced.reason}", hint=f"nothing was revoked: {later}")
 
 
 async def revoke(run: Run, target: Target, revocation: Revocation) -> bool:

@@ -178,9 +178,19 @@ def test_a_replacement_is_there_before_the_old_one_goes(house: Household, ca: Pe
     assert ran.result["certificates"][0]["serial"] == f"{new:x}" and ran.result["serial"] == f"{old:x}"
     assert "kept" in house("renew", "replaced").succeeded().stdout
 
+    table = {"names": [f"replaced.{ZONE}"], "deploy_hooks": ["exit 9"]}
+    house.says(overrides={"certificates": {"replaced": table}})
+    assert f"revoke replaced --serial {new:x}" in house("revoke", "replaced", "--replace").failed(7).error[1]
     house.says(overrides={"certificates": {"replaced": {"names": [f"replaced.{ZONE}", "host.nowhere.example"]}}})
     house("revoke", "replaced", "--replace").failed(1)
     assert state(ca, new)[0] == "Valid"
+    house.says({"replaced": [f"replaced.{ZONE}"]})
+    house("renew").succeeded()
+    with (house.state / "locks" / "certificate-replaced").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "is not replaced: another dnsbroker" in house("revoke", "replaced", "--replace").failed(1).error[0]
+    house("revoke", "replaced", "--serial", f"{new:X}").succeeded()
+    assert state(ca, new)[0] == "Revoked"
 
 
 def test_what_is_deleted_is_out_of_the_way_and_kept_for_a_time(house: Household) -> None:
