@@ -132,6 +132,12 @@ BROKEN = [
     ('[certificates."e.example"]\ncopies = [{ owner = "x" }]', "e.example", "not where to", "for example to"),
     ('[certificates."e.example"]\ncopies = [{ to = "a", key = "b" }]', "e.example", "beside key", "not both"),
     ('[certificates."e.example"]\ncopies = [{ too = "a" }]', "e.example", "nearest known key is to", "fullchain"),
+    (
+        '[certificates."e.example"]\ncopies = [{ key = "a" }, { cert = "a" }]',
+        "e.example",
+        "a is where e.example is copied to already",
+        "a place of its own",
+    ),
     ('[certificates]\n"e.example" = 5', "e.example", "should be a table", '[certificates."e.example"]'),
     ("[certificates.c17]", "c17", "only one label", "names = ["),
     ("[certificates.e.example]", "e", "unknown table", '[certificates."e.example"]'),
@@ -164,6 +170,17 @@ def test_an_error_inside_one_certificate_is_that_one_s(
     assert words in str(error)
     assert hint in error.hint
     assert "\n" not in str(error) + error.hint
+
+
+def test_two_certificates_are_not_copied_to_one_place(tmp_path: Path) -> None:
+    """As by a table that holds for all: each run would replace one by the other. Places of their own are fine."""
+    shared = '[defaults]\ncopies = [{ to = "a" }]\n[certificates."a.example"]\n[certificates."b.example"]\n'
+    config = load(tmp_path, shared + '[certificates."c.example"]\ncopies = [{ to = "c" }]')
+    assert list(config.certificates) == ["a.example", "c.example"]
+    assert "a is where a.example is copied to already" in config.broken["b.example"].message
+    with pytest.raises(ConfigError, match=r"a is where a\.example is copied to already"):
+        ad_hoc(config, ["d.example"])
+    assert ad_hoc(config, ["a.example"])[0].name == "a.example"
 
 
 @pytest.mark.parametrize("place", ["", "remembered_"])

@@ -63,6 +63,12 @@ class CopyConfig:
                 hint="name a directory for all files, or a path for each, not both",
             )
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The directory, or the path of each file."""
+        paths = (self.to, self.key, self.fullchain, self.chain, self.cert, self.combined)
+        return tuple(path for path in paths if path is not None)
+
 
 @dataclass(frozen=True)
 class CertificateConfig:

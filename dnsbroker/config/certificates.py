@@ -91,11 +91,14 @@ def _sorted_out(
     groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object], accounts: Sequence[str]
 ) -> Gathered:
     found = Gathered()
+    places: dict[Path, str] = {}
     for source, others in _with_others(groups):
         try:
             if others:
                 raise _twice(source, others[0])
-            found.certificates[source.name] = _certificate(source, defaults, accounts)
+            certificate = _certificate(source, defaults, accounts)
+            _claim(certificate, source, places)
+            found.certificates[source.name] = certificate
         except ConfigError as error:
             found.broken[source.name] = error
     return found
@@ -134,6 +137,21 @@ def _certificate(source: _Source, defaults: Mapping[str, object], accounts: Sequ
     return certificate if certificate.names else replace(certificate, names=_own_name(source.name, table))
 
 
+def _claim(certificate: CertificateConfig, source: _Source, places: dict[Path, str]) -> None:
+    """Add where ``certificate`` is copied to to the ``places`` of all; raises ConfigError where one is taken."""
+    own: dict[Path, str] = {}
+    for place in (place for copy in certificate.copies for place in copy.places):
+        if other := places.get(place) or own.get(place):
+            raise ConfigError(
+                f"{place} is where {other} is copied to already",
+                path=source.document.path,
+                key=f"[{source.table}] copies" if source.table else "copies",
+                hint="give each copy a place of its own: in one, they would replace each other in every run",
+            )
+        own[place] = certificate.name
+    places.update(own)
+
+
 def unusable(name: str, kind: str = "a certificate") -> str:
     """Why ``name`` cannot be a directory's name that people type; empty where it can."""
     if name in ("", ".", ".."):
@@ -162,10 +180,13 @@ def ad_hoc(
     keys of ``[certificates.NAME]`` as TOML gives them. Raises ConfigError.
     """
     raw: dict[str, object] = {"names": list(wanted), **(settings or {})}
-    document = Document("", Path())
+    document = Document("", config.path.parent if config.path else Path())
     own = name or _first(wanted)
     source = _Source(own, document, f"certificates.{written_key(own)}", raw, True)
     certificate = _certificate(source, config.defaults, tuple(config.known_accounts))
+    others = [other for other in config.certificates.values() if other.name != own]
+    places = {place: other.name for other in others for copy in other.copies for place in copy.places}
+    _claim(certificate, source, places)
     lines = [f"{key} = {written(value)}\n" for key, value in {**raw, "names": certificate.names}.items()]
     return certificate, "".join(lines)
 
