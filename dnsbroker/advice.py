@@ -19,11 +19,13 @@ from dnsbroker.config import AcmeConfig
 from dnsbroker.errors import AcmeError, BrokerError, PemInvalid
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answer, RenewalAnswers
+from dnsbroker.journal.moments import CLOCK_SLACK
 from dnsbroker.store import Lineage
 from dnsbroker.transport import Connections, HTTPFailed
 
 _UNSAID = timedelta(hours=6)
 _SOONEST = timedelta(minutes=1)
+_CLOCK_SLACK = timedelta(seconds=CLOCK_SLACK)
 _LIST_PERIOD = timedelta(days=1)
 _LIST_LIMIT = 32 * 1024 * 1024
 _LIST_SECONDS = 30.0
@@ -75,7 +77,7 @@ class Advice:
         if ident is None or now >= lineage.not_after:
             return None
         known = self._answers.get(ident)
-        if known is not None and now < known.ask_again_at:
+        if known is not None and known.asked_at <= now + _CLOCK_SLACK and now < known.ask_again_at:
             return known
         try:
             if known is None or (not known.url and known.source == "ari"):
@@ -132,6 +134,8 @@ class Advice:
             revoked_at = keys.revoked_at(reply.body, lineage.fullchain, now)
         except PemInvalid as error:
             raise AcmeError(f"the revocation list {url} cannot be used: {error.message}") from error
+        # What was revoked from here is on no list yet.
+        revoked_at = known.revoked_at or revoked_at
         return replace(known, asked_at=now, ask_again_at=now + _LIST_PERIOD, failures=0, revoked_at=revoked_at)
 
     def _failed(self, known: Answer | None, ident: str, error: BrokerError) -> Answer:
