@@ -14,7 +14,7 @@ from dnsbroker import keys
 from dnsbroker.account import Account
 from dnsbroker.certifying.outcome import Outcome
 from dnsbroker.errors import BrokerError, ConfigError, PemInvalid, Problem, StoreError
-from dnsbroker.journal import FileLock
+from dnsbroker.journal import Answer, FileLock
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
 
@@ -156,9 +156,11 @@ def _account(run: Run, target: Target) -> Account:
 def _note(run: Run, target: Target) -> None:
     """Let the next ``renew`` know, where the revoked one is live and nothing has taken its place."""
     ident = keys.renewal_id(target.fullchain)
-    known = run.renewal_answers.get(ident) if ident else None
-    if known is not None:
-        run.renewal_answers.keep(replace(known, revoked_at=run.clock.now()))
+    if ident is not None:
+        now = run.clock.now()
+        # One that came from elsewhere was never asked about.
+        unasked = Answer(id=ident, source="none", url="", asked_at=now, ask_again_at=now)
+        run.renewal_answers.keep(replace(run.renewal_answers.get(ident) or unasked, revoked_at=now))
 
 
 def delete(run: Run, name: str) -> Path:
