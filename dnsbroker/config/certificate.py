@@ -132,7 +132,7 @@ class CertificateConfig:
     )
     post_hooks: tuple[str, ...] = key(
         (),
-        doc="Commands for the shell to run at the end of a run in which such a certificate was attempted, each "
+        doc="Commands for the shell to run at the end of each run that attempted such a certificate, each "
         "distinct one once.",
         example='["/etc/dnsbroker/post.sh"]',
     )
