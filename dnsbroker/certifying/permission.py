@@ -23,6 +23,8 @@ from dnsbroker.errors import (
 )
 from dnsbroker.run import Run
 
+_MINUTE = timedelta(minutes=1)
+
 
 class Permission:
     """Asks and keeps the journal's counts. ``is_named`` says that the certificates were named by a person."""
@@ -35,7 +37,7 @@ class Permission:
         """Raise Postponed where ``certificate`` is not to be asked for at the CA with this ``directory`` now."""
         demanded = self._run.backoffs.until(directory, certificate.name)
         if demanded is not None:
-            told = f"the CA asked not to come back before {when(demanded.until)}: {demanded.message}"
+            told = f"the CA asked not to come back before {_after(demanded.until)}: {demanded.message}"
             hint = "a later run goes on; what the CA demands holds whatever is asked here"
             raise Postponed(told, name=certificate.name, until=demanded.until, hint=hint)
         if not self._is_named:
@@ -47,11 +49,11 @@ class Permission:
         now = self._run.clock.now()
         if attempt is not None and attempt.next_try > now:
             times = "once" if attempt.failures == 1 else f"{attempt.failures} times in a row"
-            told = f"failed {times}, tried again after {when(attempt.next_try)}: {attempt.message}"
+            told = f"failed {times}, tried again after {_after(attempt.next_try)}: {attempt.message}"
             raise Postponed(told, name=certificate.name, until=attempt.next_try, hint=hint)
         free = self._run.attempts.validations_free_at(directory, certificate.names)
         if free is not None and free > now:
-            told = f"so many validations failed that one more may lock the name out: tried again after {when(free)}"
+            told = f"so many validations failed that one more may lock the name out: tried again after {_after(free)}"
             raise Postponed(told, name=certificate.name, until=free, hint=hint)
 
     def validation_failed(self, directory: str, error: OrderFailed) -> None:
@@ -81,3 +83,8 @@ class Permission:
     def succeeded(self, certificate: CertificateConfig) -> None:
         """The attempt went well."""
         self._run.attempts.succeeded(certificate.name)
+
+
+def _after(moment: datetime) -> str:
+    """The full minute after a moment, for a person: who comes at the minute before it would come in vain."""
+    return when(moment + _MINUTE - timedelta.resolution)
