@@ -216,7 +216,8 @@ class Broker:
                 raise ConfigError(
                     f"no certificate {name!r} is configured",
                     path=str(self._config.path or ""),
-                    hint=f"configured: {', '.join(map(shown, known)) or 'none'}; -d obtains one that no file describes",
+                    hint=f"configured: {', '.join(map(shown, known)) or 'none'}; "
+                    "`dnsbroker issue -d` obtains one that no file describes",
                 )
         return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 

@@ -50,6 +50,15 @@ def test_deploying_again_brings_what_is_there_to_its_users(
     assert "status 0\n  deployed\n" in said.err
 
 
+def test_of_several_each_is_named_once(configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the error, which begins with the certificate by itself."""
+    chain = Authority().issue(KEY, ["other.test"], serial=0xA2)
+    provenance = Provenance("https://ca.test/dir", datetime(2026, 11, 1, tzinfo=UTC))
+    Store(configuration.parent / "state").save("other.test", KEY, chain, Access(), provenance)
+    assert main(["-q", "deploy", "--config", str(configuration)]) == 7
+    assert f"error: {NAME} is issued, but not deployed: " in capsys.readouterr().err
+
+
 def test_a_step_that_fails_is_status_7(configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the class of its error, its certificate and its steps in the result."""
     assert main(["--json", "deploy", "--config", str(configuration), NAME]) == 7

@@ -233,3 +233,4 @@ def test_an_endpoint_that_nobody_can_find_is_a_failure(host: Host) -> None:
     wanted = certificate(verify=("https://nowhere.test",))
     (failed,) = host.run(lambda deploying: deployed(host, wanted, deploying, 1)).failures("a.test")
     assert "nobody knows it" in failed.message
+    assert "correct the endpoint in verify" in failed.hint

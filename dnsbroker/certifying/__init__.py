@@ -162,6 +162,8 @@ class Certifying:
         reason = self._reason(certificate, lineage, answer)
         if reason is None:
             assert lineage is not None  # noqa: S101 - what is missing is due
+            if self._wishes.new_key or self._wishes.key or self._wishes.csr:
+                emit("warning", message=f"{certificate.name} is not due and keeps its key", hint="add --force")
             return await self._keep(certificate, lineage, emit)
         if self._wishes.dry_run:
             located = await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
@@ -210,7 +212,7 @@ class Certifying:
 
 
 def _with_deployment(outcome: Outcome, error: DeployFailed | None) -> Outcome:
-    if error is None:
+    if error is None or outcome.error is not None:  # a post hook's own failure has been told; nothing is issued
         return outcome
     if outcome.status == "deployed":
         return replace(outcome, status="kept", reason="its deployment is not finished", undeployed=error)

@@ -16,8 +16,9 @@ from dnsbroker.names import shown
 if TYPE_CHECKING:
     from dnsbroker.broker import Broker, Certificate
     from dnsbroker.certifying import Outcome
-    from dnsbroker.cli.output import Result
+    from dnsbroker.cli.output import Failure, Result
     from dnsbroker.config import Config
+    from dnsbroker.errors import BrokerError
 
 _CHOICES = (
     click.option("--force", is_flag=True, help="Also where it is not due."),
@@ -189,7 +190,7 @@ def result_of(outcomes: Sequence[Outcome], *, named: bool, nothing: str = "") ->
     ``nothing`` says why there are none.
     """
     from dnsbroker.cli import exit_status
-    from dnsbroker.cli.output import Failure, Result
+    from dnsbroker.cli.output import Result
 
     errors = [(item, error) for item in outcomes for error in (item.error, item.undeployed) if error is not None]
     statuses = {exit_status.of(error) for _, error in errors}
@@ -199,8 +200,15 @@ def result_of(outcomes: Sequence[Outcome], *, named: bool, nothing: str = "") ->
         status=exit_status.gravest(statuses),
         lines=[line for item in outcomes for line in _told(item)] if outcomes else [f"nothing to do: {nothing}"],
         certificates=[_outcome(item) for item in outcomes],
-        failures=[Failure(error, item.name if len(outcomes) > 1 else "") for item, error in errors],
+        failures=[_failure(item, error, is_alone=len(outcomes) == 1) for item, error in errors],
     )
+
+
+def _failure(outcome: Outcome, error: BrokerError, *, is_alone: bool) -> Failure:
+    from dnsbroker.cli.output import Failure
+
+    names_it = error is outcome.undeployed
+    return Failure(error, "" if is_alone or names_it else outcome.name)
 
 
 def _told(outcome: Outcome) -> list[str]:

@@ -22,6 +22,7 @@ PATIENCE = 10.0
 _RELOAD = "the program behind it reads a new certificate when it is reloaded: name its unit in reload, or a command in "
 _HINTS = {
     "another": _RELOAD + "deploy_hooks",
+    "nowhere": "correct the endpoint in verify, or give its host an address",
     "unreachable": "see whether the program runs, and whether this host may connect to it there",
 }
 
@@ -40,6 +41,9 @@ async def look(endpoint: str, lineage: Lineage, addresses: Addresses, clock: Clo
     place = endpoints.parse(endpoint)
     try:
         found = await addresses(place.host)
+    except BrokerError as error:
+        return Look((), error.message, _HINTS["nowhere"])
+    try:
         seen = await verify(place, found, lineage.fullchain, Deadline.after(clock, PATIENCE))
     except BrokerError as error:
         return Look((), error.message, error.hint)

@@ -74,10 +74,12 @@ def test_a_pre_hook_that_fails_keeps_the_order_from_being_opened(
     """The run ends with 1, and whatever it stopped is started again by the post hook."""
     log = tmp_path / "log"
     overrides = {**hooked(log, tmp_path / "slow"), "pre_hooks": ["echo no room >&2; exit 9"]}
+    overrides["post_hooks"] += ["exit 4"]  # which fails as well, and still does not make it an issued one
     program = Program(configure({NAME: [NAME]}, {"certificates": {NAME: overrides}}))
     ran = program("--json", "issue").failed(1)
     assert "ended with status 9: no room" in ran.result["error"]["message"]
     assert ran.named("order") == ran.named("written") == []
+    assert len(ran.result["errors"]) == 1
     assert log.read_text() == f"post + -{NAME}\n"
 
 
