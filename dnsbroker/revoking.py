@@ -129,7 +129,7 @@ async def revoke(run: Run, target: Target, revocation: Revocation) -> bool:
     """
     account = _account(run, target)
     code = REASONS[revocation.reason]
-    own_key = target.lineage.private_key if target.lineage is not None and target.lineage.has_key else ""
+    own_key = _own_key(target)
     try:
         client = await (account.found() if own_key else account.existing())
         by_us = await client.revoke(target.fullchain, code) if client is not None else None
@@ -142,6 +142,14 @@ async def revoke(run: Run, target: Target, revocation: Revocation) -> bool:
     run.emit("revoked", certificate=target.name, serial=target.leaf.serial_text, reason=revocation.reason)
     _note(run, target)
     return by_us
+
+
+def _own_key(target: Target) -> str:
+    """The certificate's private key; empty where it is not here, or not whole: it may have been destroyed already."""
+    try:
+        return target.lineage.private_key if target.lineage is not None else ""
+    except StoreError:
+        return ""
 
 
 def _account(run: Run, target: Target) -> Account:

@@ -66,6 +66,29 @@ def test_a_compromised_key_is_barred_before_the_ca_answers(tmp_path: Path) -> No
     assert list(ca.revoked.values()) == [1]
 
 
+@pytest.mark.parametrize("left", [None, "shredded"])
+def test_the_account_asks_where_the_key_is_gone_already(tmp_path: Path, left: str | None) -> None:
+    """Somebody removed what was compromised before anything else."""
+
+    async def play() -> None:
+        ca, clock = FakeCA(), FakeClock(START)
+        async with ca.server:
+            settings = {"state_dir": tmp_path, "acme": {"directory": ca.url("dir"), "agree_tos": True}}
+            async with Broker(Config.from_dict(settings), clock=clock) as broker:
+                url = await broker.account().register()
+                ca.issued[ssl.PEM_cert_to_DER_cert(keys.read_chain(CHAIN)[0])] = url
+                store = broker._run.store
+                lineage = store.save(NAME, KEY, CHAIN, Access(), Provenance(ca.url("dir"), START))
+                for file in ("privkey.pem", "combined.pem"):
+                    (lineage.archive / file).unlink()
+                if left is not None:
+                    (lineage.archive / "privkey.pem").write_text(left)
+                await broker.revoke(NAME, Revocation(reason="keycompromise"))
+        assert list(ca.revoked.values()) == [1]
+
+    asyncio.run(play())
+
+
 def test_fail_an_unknown_reason_asks_nobody(tmp_path: Path) -> None:
     """Nor one that is written otherwise."""
     with pytest.raises(ConfigError, match="no reason 'lost' is known"):
