@@ -7,8 +7,8 @@ coroutines leaves DNS clean before it ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -162,7 +162,6 @@ class Broker:
 
     async def renew_all(self, names: Sequence[str] = (), *, wishes: Wishes | None = None) -> tuple[Outcome, ...]:
         """Make the certificates ``names``, or all, what the configuration says; raises as ``issue_all``."""
-        prune_deleted(self._run)
         outcomes = await self._bring(self._chosen(names), wishes, is_named=bool(names), is_mending=True)
         return (*outcomes, *self._broken(names))
 
@@ -266,9 +265,17 @@ class Broker:
             self._run.changed = True
 
     async def _sweep(self) -> None:
-        """Clean up after dead runs; where the journal fails, no certificate is worse for it."""
-        try:
+        """Clean up, above all after dead runs; where the disk or the journal fails, no certificate is worse for it."""
+        with self._warning():
+            prune_deleted(self._run)
+        with self._warning():
             self._run.publisher.report(await sweep(self._run))
+
+    @contextmanager
+    def _warning(self) -> Iterator[None]:
+        """What the store cannot do is told, no more."""
+        try:
+            yield
         except StoreError as error:
             self._emit("warning", message=error.message, hint=error.hint)
 

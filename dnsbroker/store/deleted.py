@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def prune(home: Path, before: datetime) -> None:
     with explained(home):
         if not home.is_dir():
             return
-        for place in [place for place in home.iterdir() if _moment(place.name) < before]:
+        old = [place for place in home.iterdir() if _moment(place.name) < before]
+    for place in old:
+        with explained(place), suppress(FileNotFoundError):  # another process is at it as well
             shutil.rmtree(place)
 
 
