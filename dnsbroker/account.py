@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from dnsbroker import keys
 from dnsbroker.acme import AccountFacts, Binding, Client
-from dnsbroker.clock import Clock
+from dnsbroker.clock import Clock, Deadline
 from dnsbroker.config import AcmeConfig
 from dnsbroker.errors import AcmeError, ConfigError, StoreError
 from dnsbroker.events import Emitter
@@ -37,6 +37,14 @@ class _Surroundings:
     clock: Clock
     emit: Emitter
     parallel: asyncio.Semaphore
+
+
+@dataclass(frozen=True)
+class _Unopened:
+    """Why there is no client; for how long is what the CA demanded."""
+
+    error: AcmeError
+    holds_until: Deadline
 
 
 class Accounts:
@@ -113,6 +121,7 @@ class Account:
         self._session: Session | None = None
         self._client: Client | None = None
         self._opening = asyncio.Lock()
+        self._unopened: _Unopened | None = None
 
     def check(self) -> None:
         """Raise ConfigError where nothing may be ordered; contacts nobody."""
@@ -148,12 +157,27 @@ class Account:
         return self._client is not None
 
     async def client(self) -> Client:
-        """The client, with an account. Raises ConfigError, StoreError, AcmeError."""
+        """The client, with an account. Raises ConfigError, StoreError, AcmeError.
+
+        However many ask, the CA is asked once: who waits while another tries has the same answer, a refusal too.
+        """
+        known = self._unopened
         async with self._opening:
             if self._client is None:
+                latest = self._unopened
+                if latest is not None and (latest is not known or not latest.holds_until.has_passed()):
+                    raise latest.error
                 self.check()
-                self._client = await self._find() or await self._registered()
+                self._client = await self._open()
         return self._client
+
+    async def _open(self) -> Client:
+        try:
+            return await self._find() or await self._registered()
+        except AcmeError as error:
+            demanded = getattr(error, "retry_after", None) or 0.0
+            self._unopened = _Unopened(error, Deadline.after(self._around.clock, demanded))
+            raise
 
     async def renewed(self) -> Client:
         """The client, its account made again: for a CA that has forgotten it. Raises as ``client``."""

@@ -114,13 +114,14 @@ def test_a_limit_is_one_certificates_and_an_outage_everybodys(desk: FrontDesk, p
 
 
 def test_a_limit_on_accounts_is_everybodys(desk: FrontDesk, program: Configured) -> None:
-    """Without an account nothing can be ordered: who comes later does not ask for one either, nor by force."""
+    """Without an account nothing can be ordered: it is asked for once, and not by who comes later, nor by force."""
     desk.refuse("newAccount", Refusal(429, "rateLimited", wait=3600))
-    program({"one": CERTIFICATES["one"]}, at(desk))("renew").failed(1)
+    program(CERTIFICATES, at(desk))("renew").failed(1)
     asked = desk.asked()
-    dnsbroker = program(CERTIFICATES, at(desk))
+    assert [one.resource for one in asked] == ["directory", "newNonce", "newAccount"]
+    dnsbroker = program({**CERTIFICATES, "three": [f"three.{ZONE}"]}, at(desk))
     assert set(statuses(dnsbroker("--json", "renew").succeeded()).values()) == {"postponed"}
-    dnsbroker("issue", "--force", "two").failed(1)
+    dnsbroker("issue", "--force", "three").failed(1)
     assert desk.asked() == asked
 
 
