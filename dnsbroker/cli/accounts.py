@@ -89,14 +89,14 @@ def update(context: click.Context, /, name: str) -> int:
 
 @account.command(epilog=example("dnsbroker account rollover"), short_help="Give the account a new key.")
 @_named
-@click.option("--key-type", default="", type=click.Choice(("", *_KEY_TYPES)), metavar="TYPE", help="Of another kind.")
+@click.option("--key-type", type=click.Choice(_KEY_TYPES), metavar="TYPE", help="Of another kind.")
 @common
 @click.pass_context
-def rollover(context: click.Context, /, name: str, key_type: str) -> int:
+def rollover(context: click.Context, /, name: str, key_type: str | None) -> int:
     """Give the account a new key; its URL stays, and with it what CAA records say of it."""
 
     async def work(account: Account) -> Result:
-        url = await account.roll_over(key_type)
+        url = await account.roll_over(key_type or "")
         return _said(
             account, [f"account {account.config.name} has a new key, and is still {url}"], changed=True, url=url
         )

@@ -69,6 +69,8 @@ def test_each_kind_of_key_is_made_and_rotated_as_configured(house: Household) ->
     assert is_reused == {"never": True, "renewal": False, "old": False, "young": True}
     for name, (key, serial) in before.items():
         assert (house.key_of(name) == key, house.serial(name) == serial) == (is_reused[name], False)
+    assert "not due and keeps its key" in house("renew", "--new-key", "never").succeeded().stderr
+    assert house.key_of("never") == before["never"][0]
     house("renew", "--force", "--new-key", "never").succeeded()
     assert house.key_of("never") != before["never"][0]
 
