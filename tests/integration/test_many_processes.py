@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from household import Household, credulous
 from lab.processes import look_until
 from lab.rig import Lab
 from underway import Underway, open_leases
@@ -93,3 +94,46 @@ def test_one_value_of_several_processes_comes_and_goes_once(
         pass
     look_until(lambda: not lab.leftovers(name), f"nothing at {name}")
     assert open_leases(tmp_path / "state") == []
+
+
+def test_one_certificate_is_left_to_the_process_that_has_it(lab: Lab, configure: Callable[..., Path]) -> None:
+    """Two at once: one obtains it, the other says who has it, and ends well; a second order is never opened."""
+    configuration = configure({"one": ["pair.example.test"]}, LOW)
+    lab.freeze("nsd")
+    with at_once(configuration, [("renew",)]) as (first,):
+        pid = first.pid
+        first.await_event("order")
+        with at_once(configuration, [("renew",), ("renew", "one")]) as others:
+            pass
+        lab.thaw("nsd")
+    for other in others:
+        (told,) = other.await_event("result")["certificates"]
+        assert (told["status"], told["reason"]) == ("busy", f"another dnsbroker (pid {pid}) has it: left to it")
+        assert not other.has("order")
+    assert first.await_event("result")["certificates"][0]["status"] == "issued"
+
+
+@pytest.mark.parametrize(("parallel", "fewest", "most"), [(2, 1, 2), (8, 3, 8)])
+def test_no_more_requests_are_in_flight_than_parallel_says(
+    running_lab: Lab, tmp_path: Path, parallel: int, fewest: int, most: int
+) -> None:
+    """Twenty certificates at once: a request has a connection for itself, and so many connections are there at most.
+
+    With the default there are more than two: they are really counted.
+    """
+    names = {f"c{number}": [f"c{number}.example.test"] for number in range(20)}
+    with credulous(tmp_path / "ca", port=14540) as ca:
+        home = Household(running_lab, tmp_path / "home", ca).says(names, {"parallel": parallel})
+        seen: list[int] = []
+        with Underway(home.configuration, "issue") as run:
+            while not run.has("result"):
+                seen.append(connections(ca.port))
+            assert run.end() == 0, run.events
+    assert [item["status"] for item in run.await_event("result")["certificates"]] == ["issued"] * 20
+    assert fewest <= max(seen) <= most
+
+
+def connections(port: int) -> int:
+    """How many connections to a loopback port are established, as the kernel counts them."""
+    lines = [line.split() for path in ("tcp", "tcp6") for line in Path(f"/proc/net/{path}").read_text().splitlines()]
+    return sum(fields[2].endswith(f":{port:04X}") and fields[3] == "01" for fields in lines)

@@ -130,24 +130,23 @@ def test_the_next_run_goes_on_with_the_order_of_a_killed_one(lab: Lab, tmp_path:
 def test_a_value_withdrawn_before_the_order_is_gone_on_with_is_waited_for_again(
     lab: Lab, configure: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """The secondary that still has it from before is about to lose it: BIND tells it of the return five seconds late.
+    """The secondary that still has it from before is about to lose it: BIND tells of a second change five seconds late.
 
     The CA's resolver asks that secondary too, and would fail an order that need not have failed.
     """
     configuration = configure({"one": ["again.bind.test"]}, LOW)
     with Underway(configuration, "issue") as run:
         run.await_event("propagated")
-        lab.freeze("knot")
         run.stop(signal.SIGKILL)
     with Underway(configuration, "gc") as gc:
         assert gc.end() == 0, gc.events
     with Underway(configuration, "renew") as run:
-        serial = run.await_event("written")["serial"]
-        lab.thaw("knot")
         assert run.end() == 0, run.events
         assert run.has("resumed")
+        serial = run.await_event("written")["serial"]
         told = [event for event in run.events if event["event"] == "server" and event["server"].startswith("ns2")]
-    assert all(event["serial"] >= serial for event in told if event["verdict"] == "green"), told
+    assert [event for event in told if "about to leave" in event.get("detail", "")], told
+    assert [event["verdict"] for event in told if event["serial"] >= serial][-1:] == ["green"], told
 
 
 # What keeps an order from being gone on with; the CA of these believes without looking
@@ -185,7 +184,9 @@ def test_another_order_is_opened_where_the_old_one_is_not_what_is_wanted(
     (pending["key"] / "privkey.pem").write_text((pending["same"] / "privkey.pem").read_text())
     (pending["damaged"] / "order.json").write_text("{")
     names["names"].append("more.example.test")
-    home.says(names, {"certificates": {"key_type": {"key_type": "ecdsa-p384"}}})
+    # What the killed run wrote may be in the CA's cache for its TTL, which has to be seen.
+    looking = {"propagation": {"require": "all-reachable"}}
+    home.says(names, {**LOW, **looking, "certificates": {"key_type": {"key_type": "ecdsa-p384"}}})
 
     home("renew", "fresh", "--new-key").succeeded()
     ran = home("--json", "renew").succeeded()

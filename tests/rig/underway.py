@@ -66,6 +66,11 @@ class Underway:
     def _named(self, name: str, seen: Callable[[Event], bool] = bool) -> list[Event]:
         return [event for event in list(self.events) if event["event"] == name and seen(event)]
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def has(self, name: str) -> bool:
         """Whether such an event has come."""
         return bool(self._named(name))
