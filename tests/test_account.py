@@ -92,6 +92,19 @@ def test_it_is_made_once_and_found_by_its_url(play: Callable[[Play], None]) -> N
     play(scenario)
 
 
+def test_fail_a_refusal_is_for_all_who_wait(play: Callable[[Play], None]) -> None:
+    """One question for five; who asks afterwards asks anew, for the same broker may live for months."""
+
+    async def scenario(house: House) -> None:
+        house.ca.scripts["new-account"] = [refusal(403, "unauthorized")]
+        account = house.accounts().get("default")
+        found = await asyncio.gather(*(account.client() for _ in range(5)), return_exceptions=True)
+        assert {str(error) for error in found if isinstance(error, AcmeError)} and len(set(map(id, found))) == 1
+        assert (await account.client()).account_url
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("has_taken", [True, False])
 def test_a_staged_key_is_settled_by_its_own_ca(play: Callable[[Play], None], has_taken: bool) -> None:
     """Not by a rehearsal, not by another CA that is configured by then; and then once for all."""

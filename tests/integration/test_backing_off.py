@@ -76,11 +76,11 @@ def test_the_minute_of_the_ca_holds_for_every_process(
     desk.serve()
     desk.forget()
 
-    timer = dnsbroker("--json", "renew", environment={**there, **later(10)}).succeeded()
+    timer = dnsbroker("--json", "renew", environment={**there, **later(20)}).succeeded()
     assert statuses(timer) == {"one": "postponed"}
     moment = told_moment(timer.result["certificates"][0]["reason"])
     assert 30 < (moment - datetime.now(UTC)).total_seconds() <= 120, "the full minute after it"
-    person = dnsbroker("renew", "one", environment={**there, **later(50)}).failed(1)
+    person = dnsbroker("renew", "one", environment={**there, **later(35)}).failed(1)
     assert "the CA asked not to come back before" in person.error[0]
     assert "holds whatever is asked here" in person.error[1]
     assert desk.asked() == []
