@@ -92,6 +92,17 @@ class Bench:
 
         return asyncio.run(played())
 
+    def may_go_on(self, key: str) -> bool:
+        """Whether an order that is open for the private ``key`` may be gone on with."""
+        self.events.clear()
+
+        async def played() -> bool:
+            async with Run(self.config, self.clock, Emitter(self.clock, self.events.append)) as run:
+                run.guard = self.guard  # type: ignore[assignment] # it looks like one
+                return await KeyChoice(run, Wishes()).may_go_on(key, WANTED, run.store.load(NAME), run.emit)
+
+        return asyncio.run(played())
+
     def file(self, content: str | bytes) -> Path:
         """A file with that content."""
         path = self.directory / f"given-{'csr' if isinstance(content, bytes) else 'key'}"
@@ -228,3 +239,14 @@ def test_fail_a_request_for_other_names(bench: Bench) -> None:
     two = replace(WANTED, names=(NAME, f"www.{NAME}"))
     request = keys.csr(BROUGHT, [f"www.{NAME}", NAME])
     assert bench.choose(two, csr=bench.file(request)).csr == request
+
+
+def test_the_key_of_an_open_order_is_looked_at_again(bench: Bench) -> None:
+    """Days may lie between a killed run and the next one, and a record for the live key may have come."""
+    assert bench.may_go_on(BROUGHT) and bench.guard.asked == [keys.public_key_of(BROUGHT)]
+    bench.guard = Said(HELD)
+    assert not bench.may_go_on(BROUGHT)
+    assert bench.may_go_on(PRESENT)
+    bar(bench, BROUGHT)
+    bench.guard = Said()
+    assert not bench.may_go_on(BROUGHT)

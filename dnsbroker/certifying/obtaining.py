@@ -51,7 +51,7 @@ class Obtaining:
         try:
             account.check()
             self._run.store.check(access_of(certificate))
-            pending = self._resumable(certificate, lineage, account)
+            pending = await self._resumable(certificate, lineage, account, emit)
             chosen = _from(pending) if pending else None
             chosen = chosen or await self._keys.choose(certificate, lineage, emit, is_revoked=is_revoked)
             fresh = await self._hooked(certificate, lineage, account, chosen, pending, emit)
@@ -114,7 +114,9 @@ class Obtaining:
     async def _located(self, certificate: CertificateConfig) -> Mapping[str, Located]:
         return await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
 
-    def _resumable(self, certificate: CertificateConfig, lineage: Lineage | None, account: Account) -> Pending | None:
+    async def _resumable(
+        self, certificate: CertificateConfig, lineage: Lineage | None, account: Account, emit: Emitter
+    ) -> Pending | None:
         """The order that a run left open, where it is for just what is wanted now; another one is forgotten."""
         pending = self._run.store.pending(certificate.name)
         if pending is None:
@@ -125,9 +127,8 @@ class Obtaining:
             and pending.asked == _asked(certificate)
             and bool(pending.key_pem)
         )
-        wishes = self._wishes
-        is_barred = is_same and self._run.barred.is_barred(keys.spki_sha256_of(pending.key_pem))
-        if is_same and not is_barred and not (wishes.new_key or wishes.key or wishes.csr):
+        is_same = is_same and not (self._wishes.new_key or self._wishes.key or self._wishes.csr)
+        if is_same and await self._keys.may_go_on(pending.key_pem, certificate, lineage, emit):
             return pending
         self._run.store.drop_pending(certificate.name)
         return None
