@@ -50,6 +50,21 @@ def test_deploying_again_brings_what_is_there_to_its_users(
     assert "status 0\n  deployed\n" in said.err
 
 
+def test_what_is_as_it_was_is_not_changed(configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By copies that are right already; a file whose mode is made right is another one."""
+
+    def changed(command: str) -> bool:
+        assert main(["--json", "--config", str(configuration), command, NAME]) == 0
+        return json.loads(capsys.readouterr().out.splitlines()[-1])["changed"] is True
+
+    configuration.write_text(configuration.read_text().replace("deploy_hooks", "pre_hooks"))
+    assert changed("deploy")
+    assert not changed("deploy")
+    configuration.write_text(configuration.read_text().replace("pre_hooks", 'mode = "0640"\npre_hooks'))
+    assert changed("deploy")
+    assert not changed("deploy")
+
+
 def test_of_several_each_is_named_once(configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the error, which begins with the certificate by itself."""
     chain = Authority().issue(KEY, ["other.test"], serial=0xA2)

@@ -193,6 +193,7 @@ class Certifying:
         if not self._is_mending or self._wishes.dry_run:
             return kept
         is_changed = self._run.store.conform(certificate.name, access_of(certificate))
+        self._run.changed = self._run.changed or is_changed
         if self._run.deploying.is_unfinished(certificate, lineage):
             await self._run.deploying.spread(certificate, lineage, emit)
             return replace(kept, status="deployed", reason="what was left of its deployment is done")

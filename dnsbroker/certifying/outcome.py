@@ -46,8 +46,8 @@ class Outcome:
 
     @property
     def has_changed(self) -> bool:
-        """Whether anything on disk is different because of it."""
-        return self.status in ("issued", "deployed")
+        """Whether another certificate is live because of it; what is changed around one is told by who changes it."""
+        return self.status == "issued"
 
 
 def tell(outcome: Outcome, emit: Emitter) -> None:
