@@ -127,6 +127,8 @@ class Obtaining:
             and pending.asked == _asked(certificate)
             and bool(pending.key_pem)
         )
+        # Its run may have died when the certificate was live, and before the order was forgotten.
+        is_same = is_same and not (lineage and lineage.provenance and lineage.provenance.order == pending.order)
         is_same = is_same and not (self._wishes.new_key or self._wishes.key or self._wishes.csr)
         if is_same and await self._keys.may_go_on(pending.key_pem, certificate, lineage, emit):
             return pending
@@ -190,12 +192,14 @@ class Obtaining:
     ) -> Lineage:
         """Planned, stored and live; from here on the order is history."""
         chain_pem = _preferred(chains, certificate, emit)
+        pending = self._run.store.pending(certificate.name)
         provenance = Provenance(
             account.config.directory,
             chosen.created,
             account=certificate.account,
             profile=due.wanted_profile(certificate),
             preferred_chain=certificate.preferred_chain,
+            order=pending.order if pending else "",
         )
         self._run.deploying.plan(certificate, keys.describe(chain_pem).serial_text)
         fresh = self._run.store.save(

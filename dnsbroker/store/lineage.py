@@ -26,7 +26,8 @@ class Provenance:
     """What a certificate does not say itself: the CA's ``directory`` (URL), and when its key was made (aware, UTC).
 
     And what was asked for: by which ``account`` (its name in the configuration), by which ``profile`` (empty for none),
-    and by which ``preferred_chain`` (an issuer's name, empty for the CA's default).
+    and by which ``preferred_chain`` (an issuer's name, empty for the CA's default). ``order`` is the URL of the order
+    that led to it, empty where that is not known.
     """
 
     directory: str
@@ -34,6 +35,7 @@ class Provenance:
     account: str = "default"
     profile: str = ""
     preferred_chain: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def _provenance(facts: Mapping[str, str]) -> Provenance:
         account=facts.get("account", "default"),
         profile=facts.get("profile", ""),
         preferred_chain=facts.get("preferred_chain", ""),
+        order=facts.get("order", ""),
     )
 
 
