@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import signal
 import time
@@ -187,3 +188,36 @@ def test_a_signal_while_a_host_is_looked_for_ends_the_run(
     lab.thaw("unbound")
     assert status == 130 and seconds < SOON
     assert_clean(lab, tmp_path / "state", "one.example.test")
+
+
+def test_a_second_signal_does_not_wait_for_a_hook_that_does_not_listen(
+    lab: Lab, configure: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The first one asks the hook to end and leaves it its time; the second one kills it with all that it started.
+
+    What a hook before the order stopped is started again all the same.
+    """
+    pid, asked, log = tmp_path / "pid", tmp_path / "asked", tmp_path / "log"
+    stubborn = f"trap 'touch {asked}' TERM; echo $$ > {pid}; while :; do sleep 61; done"
+    hooks = {"deploy_hooks": [stubborn], "post_hooks": [f"echo post >> {log}"]}
+    configuration = configure({"one": ["one.example.test"]}, {"certificates": {"one": hooks}})
+    with Underway(configuration, "issue", "one") as run:
+        look_until(lambda: pid.exists() and bool(pid.read_text()), "the hook", 20, 0.01)
+        run.send(signal.SIGINT)
+        look_until(asked.exists, "the hook that does not listen")
+        assert is_session_there(int(pid.read_text()))
+        status, seconds = run.stop(signal.SIGINT)
+    assert status == 130 and seconds < SOON
+    assert not is_session_there(int(pid.read_text()))
+    assert log.read_text() == "post\n"
+    assert_clean(lab, tmp_path / "state", "one.example.test")
+
+
+def is_session_there(leader: int) -> bool:
+    """Whether any process of that session is left, zombies apart."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, _, _, session, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                return True
+    return False
