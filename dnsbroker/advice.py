@@ -6,6 +6,7 @@ CA that cannot be reached changes nothing about what is known. Whether the certi
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from dnsbroker.events import Emitter
 from dnsbroker.journal import Answer, RenewalAnswers
 from dnsbroker.journal.moments import CLOCK_SLACK
 from dnsbroker.store import Lineage
+from dnsbroker.tasks import background
 from dnsbroker.transport import Connections, HTTPFailed
 
 _UNSAID = timedelta(hours=6)
@@ -48,6 +50,7 @@ class Advice:
         self._connections = connections
         self._clock = clock
         self._share = share
+        self._lists: dict[str, asyncio.Task[bytes]] = {}
 
     def introduce(self, lineage: Lineage, renewal_info: str) -> None:
         """Note where to ask about a certificate that was just issued; ``renewal_info`` is the CA's URL, or empty."""
@@ -119,6 +122,18 @@ class Advice:
     async def _from_list(self, known: Answer, lineage: Lineage, ca: AcmeConfig) -> Answer:
         now = self._clock.now()
         url, *_ = keys.crl_urls(lineage.fullchain)
+        if url not in self._lists:  # many certificates stand on one list, and it may be long
+            self._lists[url] = background(self._list(url, ca))
+        found = await asyncio.shield(self._lists[url])
+        try:
+            revoked_at = keys.revoked_at(found, lineage.fullchain, now)
+        except PemInvalid as error:
+            raise AcmeError(f"the revocation list {url} cannot be used: {error.message}") from error
+        # What was revoked from here is on no list yet.
+        revoked_at = known.revoked_at or revoked_at
+        return replace(known, asked_at=now, ask_again_at=now + _LIST_PERIOD, failures=0, revoked_at=revoked_at)
+
+    async def _list(self, url: str, ca: AcmeConfig) -> bytes:
         session = self._connections.session(
             timeout=_LIST_SECONDS, proxy=ca.proxy, ca_bundle=ca.ca_bundle, body_limit=_LIST_LIMIT
         )
@@ -130,13 +145,7 @@ class Advice:
             await session.aclose()
         if reply.status != 200:
             raise AcmeError(f"the revocation list {url} cannot be had: status {reply.status}", transient=True)
-        try:
-            revoked_at = keys.revoked_at(reply.body, lineage.fullchain, now)
-        except PemInvalid as error:
-            raise AcmeError(f"the revocation list {url} cannot be used: {error.message}") from error
-        # What was revoked from here is on no list yet.
-        revoked_at = known.revoked_at or revoked_at
-        return replace(known, asked_at=now, ask_again_at=now + _LIST_PERIOD, failures=0, revoked_at=revoked_at)
+        return reply.body
 
     def _failed(self, known: Answer | None, ident: str, error: BrokerError) -> Answer:
         """What was known stays; the next question waits longer each time, six hours where it is no use."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dnsbroker.account import Account
 from dnsbroker.certifying import Certifying, Outcome, Wishes
+from dnsbroker.certifying.permission import heeding
 from dnsbroker.clock import Clock, SystemClock
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.config.certificates import ad_hoc
@@ -201,9 +202,15 @@ class Broker:
         self._run.changed = True
         return path
 
-    def account(self, name: str = "default") -> Account:
-        """The CA account ``name``. Raises ConfigError."""
-        return self._run.accounts.get(name)
+    @asynccontextmanager
+    async def account(self, name: str = "default") -> AsyncIterator[Account]:
+        """The CA account ``name``, for what is asked of it inside. Raises ConfigError.
+
+        Postponed where the CA demanded not to be asked now; what it demands inside holds for later runs.
+        """
+        account = self._run.accounts.get(name)
+        with heeding(self._run, account.config.directory, name):
+            yield account
 
     def _chosen(self, names: Sequence[str]) -> list[CertificateConfig]:
         known = self._config.certificates

@@ -50,7 +50,7 @@ class Commission:
     resume: str = ""
     opened: Callable[[Order], None] = lambda order: None
     over: Callable[[], None] = lambda: None
-    failed: Callable[[OrderFailed], None] = lambda error: None
+    failed: Callable[[OrderFailed], bool] = lambda error: True
 
 
 class Issuance:
@@ -77,8 +77,7 @@ class Issuance:
         try:
             return await self._attempt(commission, deadline, emit)
         except OrderFailed as error:
-            commission.failed(error)
-            hope = self._hope(error, commission.located, deadline)
+            hope = self._hope(error, commission.located, deadline) if commission.failed(error) else ""
             if not hope:
                 raise
             emit("warning", message=error.message, hint=hope)

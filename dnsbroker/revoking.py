@@ -13,6 +13,7 @@ from pathlib import Path
 from dnsbroker import keys
 from dnsbroker.account import Account
 from dnsbroker.certifying.outcome import Outcome
+from dnsbroker.certifying.permission import heeding
 from dnsbroker.errors import BrokerError, ConfigError, PemInvalid, Problem, StoreError
 from dnsbroker.journal import Answer, FileLock
 from dnsbroker.run import Run
@@ -128,7 +129,14 @@ async def revoke(run: Run, target: Target, revocation: Revocation) -> bool:
     another one, by the certificate's own key.
     """
     account = _account(run, target)
-    code = REASONS[revocation.reason]
+    with heeding(run, account.config.directory, account.config.name):
+        by_us = await _revoked(account, target, REASONS[revocation.reason])
+    run.emit("revoked", certificate=target.name, serial=target.leaf.serial_text, reason=revocation.reason)
+    _note(run, target)
+    return by_us
+
+
+async def _revoked(account: Account, target: Target, code: int) -> bool:
     own_key = _own_key(target)
     try:
         client = await (account.found() if own_key else account.existing())
@@ -139,8 +147,6 @@ async def revoke(run: Run, target: Target, revocation: Revocation) -> bool:
         by_us = None
     if by_us is None:
         by_us = await account.visitor().revoke(target.fullchain, code, key_pem=own_key)
-    run.emit("revoked", certificate=target.name, serial=target.leaf.serial_text, reason=revocation.reason)
-    _note(run, target)
     return by_us
 
 

@@ -66,7 +66,7 @@ async def _through(task: asyncio.Future[T]) -> None:
         raise
 
 
-def background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+def background(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """A task for ``work`` whose error is for whoever waits for it; where all who waited are gone, it is not told."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(_look_at)

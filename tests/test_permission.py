@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsbroker.certifying.permission import Permission
+from dnsbroker.certifying.permission import Permission, heeding
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.errors import (
     AcmeError,
@@ -47,7 +47,7 @@ class Bench:
             {"state_dir": str(directory / "state"), "acme": {"directory": CA}, "dns": {"resolvers": ["127.0.0.1"]}}
         )
 
-    def run(self, work: Callable[[Permission], None], *, named: bool = False) -> None:
+    def run(self, work: Callable[[Permission], object], *, named: bool = False) -> None:
         """Do ``work`` in a run of its own."""
 
         async def play() -> None:
@@ -151,3 +151,39 @@ def test_a_failure_of_no_name_in_particular_counts_for_none(bench: Bench) -> Non
     for _ in range(9):
         bench.run(lambda permission: permission.validation_failed(CA, refused))
     assert not bench.is_held()
+
+
+def test_what_is_asked_beside_orders_heeds_the_ca_and_is_heeded(bench: Bench) -> None:
+    """An account is asked about no sooner than the CA allows, and what it demands then holds for orders."""
+
+    async def play() -> None:
+        async with Run(bench.config, bench.clock, Emitter(bench.clock, None)) as run:
+            with heeding(run, CA, "default"):
+                pass
+            with pytest.raises(Problem), heeding(run, CA, "default"):
+                raise problem("", wait=60.0, status=503)
+            with pytest.raises(Postponed, match="not to come back"), heeding(run, CA, "default"):
+                raise AssertionError("nobody is asked")
+            with heeding(run, OTHER_CA, "default"):
+                pass
+
+    asyncio.run(play())
+    assert bench.is_held(named=True)
+    assert not bench.is_held(directory=OTHER_CA, named=True)
+
+
+def test_a_second_try_of_one_run_stays_away_from_the_limit(bench: Bench) -> None:
+    """With each name counted for itself; what names nobody is no validation."""
+    error = OrderFailed("failed", problem_type="dns", detail="", identifier="one.test")
+    other = OrderFailed("failed", problem_type="dns", detail="", identifier="two.test")
+    told: list[bool] = []
+    bench.run(lambda permission: told.extend(permission.validation_failed(CA, error) for _ in range(4)))
+    assert told == [True, True, True, False]
+    bench.run(lambda permission: told.append(permission.validation_failed(CA, other)))
+    bench.run(lambda permission: told.append(permission.validation_failed(CA, replace_identifier(error))))
+    assert told[4:] == [True, True]
+
+
+def replace_identifier(error: OrderFailed) -> OrderFailed:
+    """The same of an order as a whole."""
+    return OrderFailed(error.message, problem_type=error.problem_type, detail="", identifier="")

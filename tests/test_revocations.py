@@ -75,7 +75,8 @@ def test_the_account_asks_where_the_key_is_gone_already(tmp_path: Path, left: st
         async with ca.server:
             settings = {"state_dir": tmp_path, "acme": {"directory": ca.url("dir"), "agree_tos": True}}
             async with Broker(Config.from_dict(settings), clock=clock) as broker:
-                url = await broker.account().register()
+                async with broker.account() as account:
+                    url = await account.register()
                 ca.issued[ssl.PEM_cert_to_DER_cert(keys.read_chain(CHAIN)[0])] = url
                 store = broker._run.store
                 lineage = store.save(NAME, KEY, CHAIN, Access(), Provenance(ca.url("dir"), START))

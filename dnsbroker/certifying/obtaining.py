@@ -15,7 +15,7 @@ from dnsbroker.account import Account
 from dnsbroker.acme import Client, Order
 from dnsbroker.certifying.key import Chosen, KeyChoice
 from dnsbroker.certifying.outcome import Wishes
-from dnsbroker.certifying.permission import Permission
+from dnsbroker.certifying.permission import Permission, heeding
 from dnsbroker.config import CertificateConfig
 from dnsbroker.config.toml import written_key
 from dnsbroker.errors import BrokerError, Problem
@@ -109,7 +109,8 @@ class Obtaining:
             profile=due.wanted_profile(certificate),
             profile_required=bool(certificate.profile),
         )
-        await self._ordered(account, commission, emit)
+        with heeding(self._run, account.config.directory, certificate.name):
+            await self._ordered(account, commission, emit)
 
     async def _located(self, certificate: CertificateConfig) -> Mapping[str, Located]:
         return await self._run.publisher.locate(challenge_name(name) for name in certificate.names)

@@ -6,6 +6,8 @@ certificate.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from dnsbroker.config import CertificateConfig
@@ -35,11 +37,7 @@ class Permission:
 
     def check(self, certificate: CertificateConfig, directory: str) -> None:
         """Raise Postponed where ``certificate`` is not to be asked for at the CA with this ``directory`` now."""
-        demanded = self._run.backoffs.until(directory, certificate.name)
-        if demanded is not None:
-            told = f"the CA asked not to come back before {_after(demanded.until)}: {demanded.message}"
-            hint = "a later run goes on; what the CA demands holds whatever is asked here"
-            raise Postponed(told, name=certificate.name, until=demanded.until, hint=hint)
+        _check_demands(self._run, directory, certificate.name)
         if not self._is_named:
             self._check_ours(certificate, directory)
 
@@ -56,17 +54,19 @@ class Permission:
             told = f"so many validations failed that one more may lock the name out: tried again after {_after(free)}"
             raise Postponed(told, name=certificate.name, until=free, hint=hint)
 
-    def validation_failed(self, directory: str, error: OrderFailed) -> None:
-        """Count a failed validation."""
-        if error.identifier:
-            self._run.attempts.validation_failed(directory, [error.identifier])
+    def validation_failed(self, directory: str, error: OrderFailed) -> bool:
+        """Count a failed validation; whether another try of the same run stays away from the CA's limit."""
+        if not error.identifier:
+            return True
+        self._run.attempts.validation_failed(directory, [error.identifier])
+        return self._run.attempts.validations_free_at(directory, [error.identifier]) is None
 
     def failed(self, certificate: CertificateConfig, directory: str, error: BrokerError) -> None:
         """Note a failed attempt, and what the CA demanded with it. What is no attempt leaves no trace."""
         if isinstance(error, ConfigError | Held | KeyGuarded | Postponed):
             return
         self._run.attempts.failed(certificate.name, error)
-        until = self._demanded(error)
+        until = _demanded(self._run, error)
         if until is not None:
             # A limit named by the CA is the order's affair; a CA that is busy, or takes no account, is everybody's.
             is_limit = isinstance(error, Problem) and error.type == "rateLimited"
@@ -75,14 +75,39 @@ class Permission:
             )
             self._run.backoffs.demanded(directory, until, error.message, certificate.name if is_own else "")
 
-    def _demanded(self, error: BrokerError) -> datetime | None:
-        # A DNS service may name a time too, which is no affair of the CA's.
-        seconds = getattr(error, "retry_after", None) if isinstance(error, AcmeError) else None
-        return None if seconds is None else self._run.clock.now() + timedelta(seconds=seconds)
-
     def succeeded(self, certificate: CertificateConfig) -> None:
         """The attempt went well."""
         self._run.attempts.succeeded(certificate.name)
+
+
+@contextmanager
+def heeding(run: Run, directory: str, account: str) -> Iterator[None]:
+    """Ask the CA with this ``directory`` something beside an order; ``account`` is whose name an error gives.
+
+    Raises Postponed where the CA does not want to be asked now; what it demands inside is kept for all.
+    """
+    _check_demands(run, directory, account)
+    try:
+        yield
+    except BrokerError as error:
+        until = _demanded(run, error)
+        if until is not None:
+            run.backoffs.demanded(directory, until, error.message)
+        raise
+
+
+def _check_demands(run: Run, directory: str, name: str) -> None:
+    demanded = run.backoffs.until(directory, name)
+    if demanded is not None:
+        told = f"the CA asked not to come back before {_after(demanded.until)}: {demanded.message}"
+        hint = "a later run goes on; what the CA demands holds whatever is asked here"
+        raise Postponed(told, name=name, until=demanded.until, hint=hint)
+
+
+def _demanded(run: Run, error: BrokerError) -> datetime | None:
+    # A DNS service may name a time too, which is no affair of the CA's.
+    seconds = getattr(error, "retry_after", None) if isinstance(error, AcmeError) else None
+    return None if seconds is None else run.clock.now() + timedelta(seconds=seconds)
 
 
 def _after(moment: datetime) -> str:

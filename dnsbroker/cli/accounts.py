@@ -129,6 +129,7 @@ def _run(context: click.Context, name: str, work: Callable[[Account], Awaitable[
     from dnsbroker.cli.running import run
 
     async def with_account(broker: Broker) -> Result:
-        return await work(broker.account(name))
+        async with broker.account(name) as account:
+            return await work(account)
 
     return run(context, with_account)

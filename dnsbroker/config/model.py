@@ -218,8 +218,8 @@ class Config:
     )
     alert_hooks: tuple[str, ...] = key(
         (),
-        doc="Commands for the shell that call a person: at once when one is needed, again each day while that lasts, and "
-        "when it is past. They read the story on standard input, and find it in one line in DNSBROKER_SUMMARY.",
+        doc="Commands for the shell that call a person: at once when one is needed, again each day while that lasts, "
+        "and when it is past. They read the story on standard input, and find it in one line in DNSBROKER_SUMMARY.",
         example='["mail -s dnsbroker hostmaster@example.org"]',
     )
     alert_after: Duration = key(
