@@ -141,7 +141,7 @@ class Broker:
         settings: Mapping[str, object] | None = None,
         wishes: Wishes | None = None,
     ) -> Outcome:
-        """Obtain a certificate for ``names`` that no file describes; it is remembered once it is there.
+        """Obtain a certificate for ``names`` that no file describes; it is remembered where it comes about.
 
         Where the wishes bring a signing request, its names are those that are not given.
         """
@@ -156,9 +156,17 @@ class Broker:
                 path=str(self._config.path or ""),
                 hint=f"`dnsbroker issue {there}` obtains it; --name gives this one another name",
             )
-        (outcome,) = await self._bring([certificate], wishes, is_named=True, is_mending=False)
-        if outcome.status in ("issued", "kept"):
-            self._run.store.remember(certificate.name, text)
+        if wishes is not None and (wishes.dry_run or wishes.rehearse):
+            return (await self._bring([certificate], wishes, is_named=True, is_mending=False))[0]
+        # From before its order, so that the next renew goes on with it where this run is killed.
+        before = self._run.store.remembered(certificate.name)
+        self._run.store.remember(certificate.name, text)
+        outcome = None
+        try:
+            (outcome,) = await self._bring([certificate], wishes, is_named=True, is_mending=False)
+        finally:
+            if outcome is None or outcome.status not in ("issued", "kept", "busy"):
+                self._run.store.remember(certificate.name, before)
         return outcome
 
     async def renew_all(self, names: Sequence[str] = (), *, wishes: Wishes | None = None) -> tuple[Outcome, ...]:

@@ -108,7 +108,7 @@ class Run:
         self.advice = Advice(self.renewal_answers, self.connections, self.clock)
         self.deployments = Deployments(self.journal, self.clock)
         self.deploying = Deploying(
-            self.store, self.deployments, self.config.environment, self.clock, self.emit, self.finder.addresses
+            self.store, self.deployments, self.config.environment, self.clock, self.emit, self.finder.service_addresses
         )
 
     def note(self, event: Event) -> None:

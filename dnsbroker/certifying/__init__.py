@@ -143,12 +143,17 @@ class Certifying:
         """A timer comes again by itself; a person who asked has to hear that nothing was done."""
         if self._is_named:
             return Outcome(certificate.name, "failed", error.message, error=error)
-        return Outcome(certificate.name, "postponed", error.message, self._run.store.load(certificate.name))
+        try:
+            lineage = self._run.store.load(certificate.name)
+        except StoreError:
+            lineage = None  # damaged, which is told when its time has come
+        return Outcome(certificate.name, "postponed", error.message, lineage)
 
     async def _alone(self, certificate: CertificateConfig, work: _Work, emit: Emitter) -> Outcome:
         lock = FileLock(self._run.config.state_dir / "locks" / f"certificate-{certificate.name}")
         if not lock.try_acquire():
-            reason = f"another dnsbroker (pid {lock.holder()}) has it: left to it"
+            holder = f" (pid {lock.holder()})" if lock.holder() else ""
+            reason = f"another dnsbroker{holder} has it: left to it"
             return Outcome(certificate.name, "busy", reason, self._run.store.load(certificate.name))
         try:
             return await work(certificate, emit)
@@ -166,15 +171,23 @@ class Certifying:
                 emit("warning", message=f"{certificate.name} is not due and keeps its key", hint="add --force")
             return await self._keep(certificate, lineage, emit)
         if self._wishes.dry_run:
-            located = await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
-            return Outcome(certificate.name, "planned", reason, lineage, plan=tuple(located.values()))
+            return await self._planned(certificate, lineage, reason)
         if self._wishes.rehearse:
             await self._obtaining.rehearse(certificate, emit)
             return Outcome(certificate.name, "rehearsed", "the CA's staging directory issued it", lineage)
         self._permission.check(certificate, account.config.directory)
         is_revoked = answer is not None and answer.revoked_at is not None
-        fresh = await self._obtaining.obtain(certificate, lineage, emit, is_revoked=is_revoked)
+        fresh = await self._obtaining.obtain(certificate, lineage, emit, reason=reason, is_revoked=is_revoked)
         return Outcome(certificate.name, "issued", reason, fresh)
+
+    async def _planned(self, certificate: CertificateConfig, lineage: Lineage | None, reason: str) -> Outcome:
+        """What would be done; where it would be postponed, that is said too."""
+        located = await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
+        try:
+            self._permission.check(certificate, self._run.accounts.get(certificate.account).config.directory)
+        except Postponed as error:
+            reason = f"{reason}, but not now: {error.message}"
+        return Outcome(certificate.name, "planned", reason, lineage, plan=tuple(located.values()))
 
     async def _asked(self, lineage: Lineage | None, certificate: CertificateConfig, emit: Emitter) -> Answer | None:
         """What the CA that issued ``lineage`` says about it; nobody is asked where another CA is configured by now."""
@@ -202,7 +215,7 @@ class Certifying:
     def _load(self, name: str) -> Lineage | None:
         """What is live. By force a damaged certificate counts as none; otherwise raises StoreError."""
         try:
-            lineage = self._run.store.load(name)
+            lineage = self._run.store.load_whole(name)
             if lineage is not None and self._wishes.force and lineage.has_key:
                 _ = lineage.private_key  # read and checked: it may be used again
             return lineage

@@ -64,7 +64,8 @@ class KeyChoice:
         if self._wishes.csr is not None:
             return await self._from_request(self._wishes.csr, certificate, lineage)
         now = self._run.clock.now()
-        if self._wishes.key is None and lineage is not None and lineage.request is not None:
+        is_ours_wanted = self._wishes.key is not None or self._wishes.new_key
+        if not is_ours_wanted and lineage is not None and lineage.request is not None:
             return Chosen(self._again(lineage, certificate), _created(lineage) or now)
         present = self._present(lineage, certificate)
         if self._wishes.key is not None:

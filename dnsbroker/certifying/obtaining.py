@@ -14,7 +14,7 @@ from dnsbroker import acme, due, keys
 from dnsbroker.account import Account
 from dnsbroker.acme import Client, Order
 from dnsbroker.certifying.key import Chosen, KeyChoice
-from dnsbroker.certifying.outcome import Wishes
+from dnsbroker.certifying.outcome import Wishes, described
 from dnsbroker.certifying.permission import Permission, heeding
 from dnsbroker.config import CertificateConfig
 from dnsbroker.config.toml import written_key
@@ -41,11 +41,17 @@ class Obtaining:
         self.attempted: list[tuple[CertificateConfig, bool]] = []
 
     async def obtain(
-        self, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter, *, is_revoked: bool
+        self,
+        certificate: CertificateConfig,
+        lineage: Lineage | None,
+        emit: Emitter,
+        *,
+        reason: str,
+        is_revoked: bool,
     ) -> Lineage:
         """The new certificate, live and with its files spread; ``lineage`` is what is live until then.
 
-        Raises BrokerError.
+        ``reason`` is why, for what is told as soon as it is live. Raises BrokerError.
         """
         account = self._run.accounts.get(certificate.account)
         try:
@@ -58,6 +64,7 @@ class Obtaining:
         except BrokerError as error:
             self._permission.failed(certificate, account.config.directory, error)
             raise
+        emit("issued", reason=reason, **described(fresh))
         self._permission.succeeded(certificate)
         self._observe(fresh)
         await self._run.deploying.spread(certificate, fresh, emit)

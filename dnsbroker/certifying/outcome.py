@@ -51,10 +51,10 @@ class Outcome:
 
 
 def tell(outcome: Outcome, emit: Emitter) -> None:
-    """Emit what became of one certificate."""
-    if outcome.status == "issued" and outcome.certificate is not None:
-        emit("issued", reason=outcome.reason, **described(outcome.certificate))
-    elif outcome.error is not None:
+    """Emit what became of one certificate, but that it is issued, which is told as soon as it is live."""
+    if outcome.status == "issued":
+        return
+    if outcome.error is not None:
         error = outcome.error
         emit("failed", error={"kind": error.kind, "message": error.message, "hint": error.hint, **error.fields()})
     else:

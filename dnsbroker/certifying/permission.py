@@ -37,7 +37,7 @@ class Permission:
 
     def check(self, certificate: CertificateConfig, directory: str) -> None:
         """Raise Postponed where ``certificate`` is not to be asked for at the CA with this ``directory`` now."""
-        _check_demands(self._run, directory, certificate.name)
+        _check_demands(self._run, directory, certificate.name, certificate.name)
         if not self._is_named:
             self._check_ours(certificate, directory)
 
@@ -86,7 +86,7 @@ def heeding(run: Run, directory: str, account: str) -> Iterator[None]:
 
     Raises Postponed where the CA does not want to be asked now; what it demands inside is kept for all.
     """
-    _check_demands(run, directory, account)
+    _check_demands(run, directory, "", account)
     try:
         yield
     except BrokerError as error:
@@ -96,8 +96,8 @@ def heeding(run: Run, directory: str, account: str) -> Iterator[None]:
         raise
 
 
-def _check_demands(run: Run, directory: str, name: str) -> None:
-    demanded = run.backoffs.until(directory, name)
+def _check_demands(run: Run, directory: str, certificate: str, name: str) -> None:
+    demanded = run.backoffs.until(directory, certificate)
     if demanded is not None:
         told = f"the CA asked not to come back before {_after(demanded.until)}: {demanded.message}"
         hint = "a later run goes on; what the CA demands holds whatever is asked here"

@@ -166,7 +166,14 @@ def _run(context: click.Context, work: Any, ignore: tuple[str, ...]) -> int:
 
 def _check(count: int, chosen: dict[str, Any]) -> None:
     """Raise UsageError for options that contradict each other, or the ``count`` of certificates named."""
-    for one, other in (("key", "new_key"), ("key", "csr"), ("csr", "new_key"), ("dry_run", "rehearse")):
+    for one, other in (
+        ("key", "new_key"),
+        ("key", "csr"),
+        ("csr", "new_key"),
+        ("dry_run", "rehearse"),
+        ("key", "rehearse"),
+        ("csr", "rehearse"),
+    ):
         if chosen[one] and chosen[other]:
             raise click.UsageError(f"{_option(one)} and {_option(other)} contradict each other")
     for one in ("key", "csr"):

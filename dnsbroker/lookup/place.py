@@ -94,6 +94,23 @@ class Finder:
                 found = frozenset()  # then the system's own word is the last one
         return tuple(sorted(found)) or await _system_addresses(host)
 
+    async def service_addresses(self, host: str) -> tuple[str, ...]:
+        """The IP addresses of a service's ``host``. Raises LookupFailed where there is none.
+
+        As ``addresses``, but what the host's own zone has not, nobody else is asked for: a resolver that was told so
+        may hold it against the challenge names of that zone.
+        """
+        name = owner(host)
+        try:
+            found = await self._cuts.addresses(name) if len(labels(name)) > 1 else None
+        except LookupFailed:
+            found = None  # no zone answers, so none can be spoilt
+        if found is None:
+            return await self.addresses(host)
+        if not found:
+            raise LookupFailed(f"{shown(name)} has no address", name=name, hint="is the name right?")
+        return tuple(sorted(found))
+
     async def _look_at(self, chain: Sequence[str]) -> tuple[Step, Zone]:
         """The last name of ``chain`` and its zone. Raises LookupFailed for the first name, else DelegationBroken."""
         name = chain[-1]

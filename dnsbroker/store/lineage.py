@@ -15,7 +15,7 @@ from pathlib import Path
 from dnsbroker import keys
 from dnsbroker.errors import PemInvalid, StoreError
 from dnsbroker.keys import Leaf
-from dnsbroker.store.archive import CURRENT, REQUEST
+from dnsbroker.store.archive import CURRENT, FILES, REQUEST, SECRET_FILES
 from dnsbroker.store.disk import explained
 
 _BROKEN = "restore its archive from a copy, or get a new one with `dnsbroker issue {name} --force`"
@@ -129,6 +129,14 @@ def read_archive(path: Path, archive: Path, provenances: Path) -> Lineage:
         raise _broken(path.name, archive / "fullchain.pem", error.message) from error
     provenance = read_provenances(provenances).get(serial_text(leaf))
     return Lineage(path.name, path, archive, fullchain, leaf, provenance)
+
+
+def check_files(lineage: Lineage) -> None:
+    """Raise StoreError where a file of ``lineage`` is missing; what is in them is not looked at."""
+    for file in FILES:
+        path = lineage.archive / file
+        if (lineage.has_key or file not in SECRET_FILES) and not path.exists():
+            raise _broken(lineage.name, path, "it is missing")
 
 
 def read_provenances(path: Path) -> dict[str, Provenance]:

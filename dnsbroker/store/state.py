@@ -20,6 +20,7 @@ from dnsbroker.store.disk import explained, locked
 from dnsbroker.store.lineage import (
     Lineage,
     Provenance,
+    check_files,
     provenances_text,
     read_archive,
     read_lineage,
@@ -54,6 +55,13 @@ class Store:
     def load(self, name: str) -> Lineage | None:
         """The live certificate ``name``; None where there never was one. Raises StoreError where it is damaged."""
         return read_lineage(self._path("live", name), self._provenances(name))
+
+    def load_whole(self, name: str) -> Lineage | None:
+        """As ``load``, but one of which a file is missing counts as damaged too: who serves it will need that one."""
+        lineage = self.load(name)
+        if lineage is not None:
+            check_files(lineage)
+        return lineage
 
     def save(
         self,
@@ -110,15 +118,24 @@ class Store:
         with explained(self.state_dir):
             access.probe(self.state_dir)
 
-    def remember(self, name: str, toml_text: str) -> None:
-        """Keep what would stand in ``[certificates.NAME]`` for a certificate in no configuration file.
+    def remember(self, name: str, toml_text: str | None) -> None:
+        """Keep what would stand in ``[certificates.NAME]`` for a certificate in no configuration file; None: forget it.
 
         The configuration reads it from ``certificates/NAME.toml``. Raises StoreError.
         """
         directory = self._private("certificates")
         path = directory / f"{_checked(name)}.toml"
         with explained(path), locked(directory):
-            disk.replace(path, toml_text)
+            if toml_text is None:
+                path.unlink(missing_ok=True)
+            else:
+                disk.replace(path, toml_text)
+
+    def remembered(self, name: str) -> str | None:
+        """What ``remember`` keeps for ``name``; None where nothing is. Raises StoreError."""
+        path = self.state_dir / "certificates" / f"{_checked(name)}.toml"
+        with explained(path):
+            return path.read_text() if path.exists() else None
 
     def account(self, name: str) -> AccountFiles:
         """The CA account ``name``, which need not be there yet. Raises NameInvalid."""
