@@ -267,3 +267,11 @@ def test_a_name_in_the_root_zone_is_an_error(tree: Tree) -> None:
     with pytest.raises(LookupFailed, match=r"_acme-challenge.www.corp is in no zone below the root") as caught:
         find(tree, "_acme-challenge.www.corp.")
     assert "dns.servers" in caught.value.hint
+
+
+def test_an_address_that_a_service_s_own_zone_has_not_is_asked_of_nobody_else(tree: Tree, example: Zone) -> None:
+    """A resolver that was told so could hold it against the challenge names; localhost is the system's, as ever."""
+    assert asyncio.run(finder(tree).service_addresses("ns1.example.test")) == ("127.0.0.12",)
+    with pytest.raises(LookupFailed, match=r"no\.example\.test has no address"):
+        asyncio.run(finder(tree).service_addresses("no.example.test"))
+    assert asyncio.run(finder(tree).service_addresses("localhost"))

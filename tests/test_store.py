@@ -185,6 +185,28 @@ def test_a_missing_chain_is_an_error(store: Store) -> None:
         store.load(NAME)
 
 
+@pytest.mark.parametrize("file", ["privkey.pem", "combined.pem", "chain.pem"])
+def test_a_file_that_is_gone_is_found_where_a_whole_lineage_is_wanted(store: Store, file: str) -> None:
+    """The daemon that reads it fails at its next start, and nothing else would say so."""
+    lineage = store.save(NAME, KEY, chain(1), OURS, FROM)
+    assert store.load_whole(NAME) == lineage
+    (lineage.archive / file).unlink()
+    with pytest.raises(StoreError, match=rf"{file}: it is missing") as caught:
+        store.load_whole(NAME)
+    assert "--force" in caught.value.hint
+    assert store.load(NAME) is not None
+
+
+def test_what_is_remembered_can_be_taken_back(store: Store) -> None:
+    """As for a certificate that never came about."""
+    assert store.remembered(NAME) is None
+    store.remember(NAME, "names = []")
+    assert store.remembered(NAME) == "names = []"
+    for _ in range(2):
+        store.remember(NAME, None)
+    assert store.remembered(NAME) is None
+
+
 @pytest.mark.parametrize(
     ("content", "reason"), [(keys.generate("ecdsa-p256"), "not the key of the certificate"), ("x", "there is none")]
 )

@@ -149,6 +149,21 @@ def test_a_value_withdrawn_before_the_order_is_gone_on_with_is_waited_for_again(
     assert [event["verdict"] for event in told if event["serial"] >= serial][-1:] == ["green"], told
 
 
+def test_what_was_asked_for_by_name_is_gone_on_with_too(lab: Lab, configure: Callable[..., Path]) -> None:
+    """It is remembered from before its order; one that failed is not."""
+    configuration = configure({}, LOW)
+    with Underway(configuration, "issue", "-d", "asked.example.test") as run:
+        url = run.await_event("order")["url"]
+        run.stop(signal.SIGKILL)
+    with Underway(configuration, "issue", "-d", "no.such.zone.invalid") as run:
+        assert run.end() == 1, run.events
+    with Underway(configuration, "renew") as run:
+        assert run.end() == 0, run.events
+        assert run.await_event("resumed")["url"] == url
+    remembered = configuration.parent / "state" / "certificates"
+    assert [file.name for file in remembered.iterdir()] == ["asked.example.test.toml"]
+
+
 # What keeps an order from being gone on with; the CA of these believes without looking
 
 
