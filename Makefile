@@ -34,7 +34,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
 test: check packages
-	$(NAMESPACE) $(BIN)/python -m pytest
+	tests/rig/side-by-side $(BIN)/python
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest --ignore=tests/integration
