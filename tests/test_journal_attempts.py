@@ -79,6 +79,34 @@ def test_another_certificates_success_does_not(bench: Bench) -> None:
     assert bench.attempts.of(NAME) is not None
 
 
+def test_a_mistake_is_tried_again_at_once(bench: Bench) -> None:
+    """Nobody was contacted, and waiting mends nothing; how often it was in the way is counted."""
+    bench.attempts.mistaken(NAME, ConfigError("no such group", hint="name another"))
+    bench.clock.turn(3600)
+    known = bench.attempts.mistaken(NAME, ConfigError("no such group", hint="name another"))
+    assert (known.is_mistake, known.failures, known.next_try) == (True, 2, bench.clock.now())
+    assert (known.kind, known.message, known.hint) == ("config", "no such group", "name another")
+    assert bench.attempts.of(NAME) == known
+
+
+def test_mistakes_make_no_later_failure_wait_longer(bench: Bench) -> None:
+    """Once it is mended, the first failure is the first; and the other way round."""
+    for _ in range(9):
+        bench.attempts.mistaken(NAME, ConfigError("wrong"))
+    known = bench.attempts.failed(NAME, ERROR)
+    assert (known.is_mistake, known.failures, known.next_try - known.last) == (False, 1, MINUTE)
+    assert bench.attempts.mistaken(NAME, ConfigError("wrong")).failures == 1
+
+
+def test_a_mistake_is_one_when_the_clock_was_ahead_too(bench: Bench) -> None:
+    """It was a year ahead, and has been set right."""
+    bench.clock.turn(timedelta(days=365).total_seconds())
+    bench.attempts.mistaken(NAME, ConfigError("wrong"))
+    bench.clock.turn(-timedelta(days=365).total_seconds() + 0.3)
+    known = bench.attempts.of(NAME)
+    assert known is not None and known.is_mistake and known.last == bench.clock.now()
+
+
 def test_a_clock_that_was_ahead_makes_nobody_wait_for_it(bench: Bench) -> None:
     """It was a year ahead, and has been set right: what was spaced by a minute is."""
     bench.clock.turn(timedelta(days=365).total_seconds())

@@ -63,10 +63,29 @@ def test_one_that_is_due_for_long_and_that_nobody_tried_needs_a_person() -> None
     assert "does the timer run?" in health.findings[0]
 
 
-def test_one_that_is_due_by_the_configuration_alone_is_not_late() -> None:
-    """Nobody knows since when; the next run sees to it."""
-    changed = there(names=("other.test",))
-    assert not after(changed, 50 * DAY).needs_person
+def test_one_that_is_due_by_the_configuration_alone_is_since_that_was_changed() -> None:
+    """A change that nobody carries out needs a person as well; where no file configures it, nobody knows since when."""
+    changed = replace(there(names=("other.test",)), changed=START + 46 * DAY)
+    assert not after(changed, 49 * DAY).needs_person
+    late = after(changed, 49 * DAY + HOUR)
+    assert (late.status, late.needs_person) == ("due", True)
+    assert "names changed: +example.test -other.test, and no run has tried; does the timer run?" in late.findings[0]
+    assert not after(replace(changed, changed=None), 50 * DAY).needs_person
+
+
+def test_a_configuration_of_long_ago_makes_no_age_late() -> None:
+    """What is due by its age is since that day; what is not due is well."""
+    old = replace(there(), changed=START - DAY)
+    assert after(old, 59 * DAY).status == "ok"
+    assert not after(old, 60 * DAY + HOUR).needs_person
+
+
+def test_one_that_is_due_and_has_to_wait_for_the_ca_blames_no_timer() -> None:
+    """The negative twin: runs there were. Where it is late, it needs a person all the same."""
+    waiting = replace(there(), backoff=Backoff(START + 65 * DAY, "too busy"))
+    health = after(waiting, 64 * DAY)
+    assert health.needs_person and not any("timer" in finding for finding in health.findings)
+    assert not after(waiting, 61 * DAY).needs_person
 
 
 def test_the_cas_advice_counts_and_not_the_age() -> None:
@@ -137,11 +156,42 @@ def test_one_that_was_never_issued_is_missing_and_needs_nobody() -> None:
     assert (health.status, health.needs_person) == ("missing", False)
 
 
-def test_one_that_was_never_issued_and_fails_needs_a_person() -> None:
-    """At once: it was wanted for something."""
-    health = after(Known(NAME, configured=WANTED, attempt=failing(START, 1)), HOUR)
-    assert (health.status, health.needs_person) == ("failing", True)
-    assert health.findings[0].startswith("failed once since")
+def test_one_that_was_never_issued_and_that_nobody_tried_needs_a_person() -> None:
+    """Counted from the last change of what configures it."""
+    wanted = Known(NAME, configured=WANTED, changed=START)
+    assert not after(wanted, 3 * DAY).needs_person
+    late = after(wanted, 3 * DAY + HOUR)
+    assert (late.status, late.needs_person) == ("missing", True)
+    (told,) = late.findings
+    assert told.startswith("there is no certificate yet, and no run has tried; does the timer run? `dnsbroker renew ")
+
+
+def test_one_that_was_never_issued_may_fail_as_long_as_any() -> None:
+    """And not longer; since when it is configured does not count then."""
+    wanted = Known(NAME, configured=WANTED, attempt=failing(START, 1), changed=START - 9 * DAY)
+    early, late = after(wanted, 3 * DAY), after(wanted, 3 * DAY + HOUR)
+    assert (early.status, early.needs_person) == ("failing", False)
+    assert (late.status, late.needs_person) == ("failing", True)
+    assert late.findings[0].startswith("failed once since")
+    assert not any("timer" in finding for finding in late.findings)
+
+
+MISTAKE = Attempt(NAME, 2, START, START + DAY, START + DAY, "config", "no group 'x' on this host", "make it")
+
+
+@pytest.mark.parametrize("age", [2 * DAY, 61 * DAY], ids=["not due", "due"])
+def test_a_mistake_in_the_configuration_needs_a_person_at_once(age: timedelta) -> None:
+    """Whether the certificate is due, or only its files are not as they are to be."""
+    health = after(replace(there(), attempt=replace(MISTAKE, since=START + age, last=START + age)), age)
+    assert (health.status, health.needs_person) == ("misconfigured", True)
+    assert health.findings[0].endswith(": no group 'x' on this host; make it; the next `dnsbroker renew` tries again")
+
+
+def test_a_mistake_that_keeps_a_certificate_from_coming_about_needs_a_person_at_once() -> None:
+    """The word is that of what to mend; what nothing configures is nobody's mistake any more."""
+    health = after(Known(NAME, configured=WANTED, attempt=MISTAKE), DAY)
+    assert (health.status, health.needs_person) == ("misconfigured", True)
+    assert after(replace(there(), configured=None, attempt=MISTAKE), 2 * DAY).status == "unmanaged"
 
 
 def test_a_damaged_one_needs_a_person() -> None:

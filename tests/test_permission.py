@@ -24,6 +24,7 @@ from dnsbroker.errors import (
     Problem,
 )
 from dnsbroker.events import Emitter
+from dnsbroker.journal import Attempt, Attempts, Journal
 from dnsbroker.run import Run
 from dnsbroker.testing import FakeClock
 
@@ -47,18 +48,22 @@ class Bench:
             {"state_dir": str(directory / "state"), "acme": {"directory": CA}, "dns": {"resolvers": ["127.0.0.1"]}}
         )
 
-    def run(self, work: Callable[[Permission], object], *, named: bool = False) -> None:
+    def run(self, work: Callable[[Permission], object], *, named: bool = False, as_configured: bool = True) -> None:
         """Do ``work`` in a run of its own."""
 
         async def play() -> None:
             async with Run(self.config, self.clock, Emitter(self.clock, None)) as run:
-                work(Permission(run, is_named=named))
+                work(Permission(run, is_named=named, is_as_configured=as_configured))
 
         asyncio.run(play())
 
     def fail(self, error: BrokerError, certificate: CertificateConfig = ONE) -> None:
         """Note a failed attempt."""
         self.run(lambda permission: permission.failed(certificate, CA, error))
+
+    def noted(self) -> Attempt | None:
+        """What the journal knows of the failures of the first certificate."""
+        return Attempts(Journal(self.config.state_dir), self.clock).of(ONE.name)
 
     def is_held(self, certificate: CertificateConfig = ONE, directory: str = CA, *, named: bool = False) -> bool:
         """Whether the certificate is not to be asked for."""
@@ -94,17 +99,42 @@ def test_a_success_forgets_the_failures(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        ConfigError("wrong"),
         Held("later", name="one.test", until=datetime(2030, 1, 1, tzinfo=UTC)),
-        KeyGuarded("not that key", names=["_25._tcp.one.test."]),
         Postponed("later", name="one", until=datetime(2030, 1, 1, tzinfo=UTC)),
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_is_no_attempt_leaves_no_trace(bench: Bench, error: BrokerError) -> None:
-    """The CA was never asked, or there is nothing that waiting would mend."""
+def test_what_only_waits_for_its_time_leaves_no_trace(bench: Bench, error: BrokerError) -> None:
+    """It is no failure."""
     bench.fail(error)
-    assert not bench.is_held()
+    assert not bench.is_held() and bench.noted() is None
+
+
+MISTAKES = [ConfigError("wrong"), KeyGuarded("not that key", names=["_25._tcp.one.test."])]
+
+
+@pytest.mark.parametrize("error", MISTAKES, ids=lambda error: type(error).__name__)
+def test_a_mistake_is_known_and_holds_nobody(bench: Bench, error: BrokerError) -> None:
+    """There is nothing that waiting would mend; it is forgotten where nothing is due any more."""
+    bench.fail(error)
+    noted = bench.noted()
+    assert noted is not None and noted.is_mistake and not bench.is_held()
+    bench.run(lambda permission: permission.kept(ONE))
+    assert bench.noted() is None
+
+
+@pytest.mark.parametrize("error", MISTAKES, ids=lambda error: type(error).__name__)
+def test_a_mistake_with_a_key_that_was_asked_for_is_none_of_the_configuration(bench: Bench, error: BrokerError) -> None:
+    """Whoever asked has read it, and no timer will ask for that."""
+    bench.run(lambda permission: permission.failed(ONE, CA, error), as_configured=False)
+    assert bench.noted() is None
+
+
+def test_a_certificate_that_is_not_due_keeps_its_failures(bench: Bench) -> None:
+    """The CA said no to a renewal that was forced: that holds for the next one."""
+    bench.fail(BrokerError("no"))
+    bench.run(lambda permission: permission.kept(ONE))
+    assert bench.is_held()
 
 
 @pytest.mark.parametrize(

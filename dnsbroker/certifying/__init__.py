@@ -42,7 +42,8 @@ class Certifying:
         self._is_named = is_named
         self._is_mending = is_mending
         self._keys = KeyChoice(run, wishes)
-        self._permission = Permission(run, is_named=is_named)
+        is_as_configured = not (wishes.key or wishes.csr or wishes.new_key or wishes.rehearse)
+        self._permission = Permission(run, is_named=is_named, is_as_configured=is_as_configured)
         self._obtaining = Obtaining(run, wishes, self._keys, self._permission)
 
     def check(self, certificates: Sequence[CertificateConfig]) -> None:
@@ -50,12 +51,15 @@ class Certifying:
 
         Where one account may order and another may not, the certificates of the other fail, each for itself.
         """
-        wanted = dict.fromkeys(item.account for item in certificates if self._is_to_be_ordered(item))
+        wanted = [item for item in certificates if self._is_to_be_ordered(item)]
         if self._wishes.dry_run or not wanted:
             return
-        refusals = [error for error in map(self._refusal, wanted) if error is not None]
-        if len(refusals) == len(wanted):
-            raise refusals[0]
+        refusals = {account: self._refusal(account) for account in dict.fromkeys(item.account for item in wanted)}
+        refused = [(item, error) for item in wanted if (error := refusals[item.account]) is not None]
+        if len(refused) == len(wanted):
+            for item, error in refused:
+                self._permission.mistaken(item, error)
+            raise refused[0][1]
 
     def _refusal(self, account: str) -> ConfigError | None:
         """Why nothing may be ordered from ``account``."""
@@ -205,7 +209,12 @@ class Certifying:
         kept = Outcome(certificate.name, "kept", f"valid until {lineage.not_after:%Y-%m-%d}", lineage)
         if not self._is_mending or self._wishes.dry_run:
             return kept
-        is_changed = self._run.store.conform(certificate.name, access_of(certificate))
+        try:
+            is_changed = self._run.store.conform(certificate.name, access_of(certificate))
+        except BrokerError as error:
+            self._permission.mistaken(certificate, error)
+            raise
+        self._permission.kept(certificate)
         self._run.changed = self._run.changed or is_changed
         if self._run.deploying.is_unfinished(certificate, lineage):
             await self._run.deploying.spread(certificate, lineage, emit)

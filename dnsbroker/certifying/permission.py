@@ -29,11 +29,16 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Permission:
-    """Asks and keeps the journal's counts. ``is_named`` says that the certificates were named by a person."""
+    """Asks and keeps the journal's counts. ``is_named`` says that the certificates were named by a person.
 
-    def __init__(self, run: Run, *, is_named: bool) -> None:
+    ``is_as_configured`` says that nothing was asked for but what the configuration says: then what is wrong with that
+    is kept as a mistake in it.
+    """
+
+    def __init__(self, run: Run, *, is_named: bool, is_as_configured: bool = True) -> None:
         self._run = run
         self._is_named = is_named
+        self._is_as_configured = is_as_configured
 
     def check(self, certificate: CertificateConfig, directory: str) -> None:
         """Raise Postponed where ``certificate`` is not to be asked for at the CA with this ``directory`` now."""
@@ -62,8 +67,10 @@ class Permission:
         return self._run.attempts.validations_free_at(directory, [error.identifier]) is None
 
     def failed(self, certificate: CertificateConfig, directory: str, error: BrokerError) -> None:
-        """Note a failed attempt, and what the CA demanded with it. What is no attempt leaves no trace."""
-        if isinstance(error, ConfigError | Held | KeyGuarded | Postponed):
+        """Note a failed attempt, and what the CA demanded with it; what only waits for its time leaves no trace."""
+        if isinstance(error, ConfigError | KeyGuarded):
+            self.mistaken(certificate, error)
+        if isinstance(error, ConfigError | KeyGuarded | Held | Postponed):
             return
         self._run.attempts.failed(certificate.name, error)
         until = _demanded(self._run, error)
@@ -75,9 +82,20 @@ class Permission:
             )
             self._run.backoffs.demanded(directory, until, error.message, certificate.name if is_own else "")
 
+    def mistaken(self, certificate: CertificateConfig, error: BrokerError) -> None:
+        """Note what a person has to mend; waiting mends nothing, so that every run tries again."""
+        if self._is_as_configured:
+            self._run.attempts.mistaken(certificate.name, error)
+
     def succeeded(self, certificate: CertificateConfig) -> None:
         """The attempt went well."""
         self._run.attempts.succeeded(certificate.name)
+
+    def kept(self, certificate: CertificateConfig) -> None:
+        """There is nothing to ask for, and no mistake any more; how attempts failed is not forgotten for that."""
+        attempt = self._run.attempts.of(certificate.name)
+        if attempt is not None and attempt.is_mistake:
+            self._run.attempts.forget(certificate.name)
 
 
 @contextmanager

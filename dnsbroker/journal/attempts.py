@@ -1,8 +1,9 @@
 """How often in a row a certificate has failed, and when it is tried again by itself; across processes.
 
 After the n-th failure it waits 1 minute, 10 minutes, 100 minutes, and a day from then on, each up to a tenth shorter or
-longer, so that no two hosts come back together. Failed validations are counted by name and CA as well: a run of them
-stops before the CA's own limit. Whether anybody abides by this is decided elsewhere.
+longer, so that no two hosts come back together. A mistake in the configuration is tried again by every run: nobody was
+contacted, and waiting mends nothing. Failed validations are counted by name and CA as well: a run of them stops before
+the CA's own limit. Whether anybody abides by this is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _JITTER = 0.1
 # Let's Encrypt allows five for each name, account and hour; the last one is left to a person.
 _VALIDATIONS = 4
 _WINDOW = timedelta(hours=1).total_seconds()
+_OF = "SELECT * FROM attempt WHERE certificate = ?"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Attempt:
     kind: str
     message: str
     hint: str
+
+    @property
+    def is_mistake(self) -> bool:
+        """Whether a person has to mend something, and nothing is waited for."""
+        return self.next_try <= self.last
 
 
 def spacing(failures: int, share: float) -> timedelta:
@@ -55,20 +62,30 @@ class Attempts:
 
     def failed(self, certificate: str, error: BrokerError) -> Attempt:
         """Write down that ``certificate`` has failed with ``error``; what is known about it then."""
+        return self._note(certificate, error, is_mistake=False)
+
+    def mistaken(self, certificate: str, error: BrokerError) -> Attempt:
+        """Write down that ``error``, a person's to mend, keeps ``certificate`` from being what is configured."""
+        return self._note(certificate, error, is_mistake=True)
+
+    def _note(self, certificate: str, error: BrokerError, *, is_mistake: bool) -> Attempt:
+        """One failure more; mistakes and other failures are two series, of which the newer one is kept."""
         now = self._now()
         with self._journal.transaction() as database:
             before = self._read(database, certificate)
+            if before and (before["next_try"] <= before["last"]) is not is_mistake:
+                before = None
             failures = before["failures"] + 1 if before else 1
+            pause = 0.0 if is_mistake else spacing(failures, self._share()).total_seconds()
             database.execute(
                 "INSERT OR REPLACE INTO attempt (certificate, failures, since, last, next_try, kind, message, hint)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(certificate, failures, before["since"] if before else now, now),
-                    now + spacing(failures, self._share()).total_seconds(),
-                    *(error.kind, error.message, error.hint),
+                    *(now + pause, error.kind, error.message, error.hint),
                 ),
             )
-            return _attempt(self._read(database, certificate))
+            return _attempt(database.execute(_OF, (certificate,)).fetchone())
 
     def succeeded(self, certificate: str) -> None:
         """Forget its failures: the series is over."""
@@ -76,10 +93,11 @@ class Attempts:
 
     def of(self, certificate: str) -> Attempt | None:
         """The present series of failures; None where the last attempt succeeded, or none was made."""
-        rows = self._journal.rows("SELECT * FROM attempt WHERE certificate = ?", (certificate,))
+        rows = self._journal.rows(_OF, (certificate,))
         if rows and rows[0]["last"] > self._now() + CLOCK_SLACK:
             with self._journal.transaction() as database:
-                rows = [self._read(database, certificate)]
+                self._read(database, certificate)
+            rows = self._journal.rows(_OF, (certificate,))
         return _attempt(rows[0]) if rows else None
 
     def forget(self, certificate: str) -> None:
@@ -114,7 +132,7 @@ class Attempts:
         )
         return rows[-1]["at"] + _WINDOW if len(rows) == _VALIDATIONS else None
 
-    def _read(self, database: sqlite3.Connection, certificate: str) -> sqlite3.Row:
+    def _read(self, database: sqlite3.Connection, certificate: str) -> sqlite3.Row | None:
         """The row as it is, its moments moved back first where the clock was ahead when it was written."""
         now = self._now()
         database.execute(
@@ -122,7 +140,7 @@ class Attempts:
             " WHERE certificate = ?2 AND last > ?3",
             (now, certificate, now + CLOCK_SLACK),
         )
-        row: sqlite3.Row = database.execute("SELECT * FROM attempt WHERE certificate = ?", (certificate,)).fetchone()
+        row: sqlite3.Row | None = database.execute(_OF, (certificate,)).fetchone()
         return row
 
     def _now(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from dnsbroker import keys
@@ -23,6 +24,7 @@ from dnsbroker.journal import (
     RenewalAnswers,
     Runs,
 )
+from dnsbroker.journal.moments import at
 from dnsbroker.knowing.health import Health, Known, judge, judge_records
 from dnsbroker.store import Lineage, Store
 
@@ -64,12 +66,27 @@ class Collection:
             lineage=lineage,
             damage=damage,
             directory=directory,
+            changed=self._changed(name),
             answer=self._answer(lineage),
             attempt=self._attempts.of(name),
             backoff=self._backoffs.until(directory, name) if directory else None,
             steps=self._deployments.of(name, lineage.serial) if lineage is not None else (),
             observed=tuple(seen for seen in self._observations.all() if seen.certificate == name),
         )
+
+    def _changed(self, name: str) -> datetime | None:
+        """When a file that may configure ``name`` was last changed on this host; None where there is none.
+
+        The inode's own time is asked, for that of the content may come from elsewhere with it.
+        """
+        paths = [self._config.state_dir / "certificates" / f"{name}.toml"]
+        if self._config.path is not None:
+            paths += [self._config.path, self._config.path.parent / "certificates.d" / f"{name}.toml"]
+        moments = []
+        for path in paths:
+            with suppress(OSError):
+                moments.append(path.stat().st_ctime)
+        return at(max(moments)) if moments else None
 
     def _loaded(self, name: str) -> tuple[Lineage | None, StoreError | None]:
         try:

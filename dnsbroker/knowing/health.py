@@ -28,6 +28,7 @@ WORDS: tuple[Word, ...] = Word.__args__  # type: ignore[attr-defined] # the word
 _SHARE_OF_REST = 3
 _COVER = "let a TLSA record there name the live key, or take the records away"
 _NEXT_RUN = "the next `dnsbroker renew` tries again"
+_UNTRIED = "and no run has tried; does the timer run? `dnsbroker renew {name}` tries now"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Known:
     """All that the configuration, the store and the journal know of the certificate ``name``.
 
     ``trouble`` is why its configuration (``configured`` is None then) cannot be used, ``damage`` why its files cannot.
-    ``directory`` is the URL of its CA; ``steps`` are those of its deployment, ``observed`` tells of its TLSA records.
+    ``directory`` is the URL of its CA; ``changed`` is when the files that configure it were last changed. ``steps`` are
+    those of its deployment, ``observed`` tells of its TLSA records.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Known:
     lineage: Lineage | None = None
     damage: BrokerError | None = None
     directory: str = ""
+    changed: datetime | None = None
     answer: Answer | None = None
     attempt: Attempt | None = None
     backoff: Backoff | None = None
@@ -99,7 +102,7 @@ def _findings(known: Known, now: datetime, alert_after: timedelta) -> Iterator[F
     if known.damage is not None:
         yield Finding("damaged", _told(known.damage), needs_person=True)
     elif known.lineage is None:
-        yield from _about_missing(known)
+        yield from _about_missing(known, now, alert_after)
     else:
         yield from _about_life(known, known.lineage, now, alert_after)
         yield from _about_deployment(known)
@@ -110,11 +113,17 @@ def _findings(known: Known, now: datetime, alert_after: timedelta) -> Iterator[F
     )
 
 
-def _about_missing(known: Known) -> Iterator[Finding]:
+def _about_missing(known: Known, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
     if known.configured is None:
         return
-    yield Finding("missing", "there is no certificate yet; the next `dnsbroker renew` obtains it")
-    yield from _about_failing(known, needs_person=True)
+    begun = known.changed if known.attempt is None else known.attempt.since
+    is_late = begun is not None and now - begun > alert_after
+    told = "there is no certificate yet"
+    if is_late and _is_untried(known):
+        yield Finding("missing", f"{told}, {_UNTRIED.format(name=known.name)}", needs_person=True)
+    else:
+        yield Finding("missing", f"{told}; the next `dnsbroker renew` obtains it")
+    yield from _about_failing(known, is_late=is_late)
 
 
 def _about_life(known: Known, lineage: Lineage, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
@@ -127,26 +136,39 @@ def _about_life(known: Known, lineage: Lineage, now: datetime, alert_after: time
             yield Finding("unmanaged", told)
         return
     why = reason(lineage, known.configured, known.directory, now, known.answer)
-    if why is None:
-        return
+    if why is not None:
+        yield from _about_due(known, lineage, why, now, alert_after)
+    elif known.attempt is not None and known.attempt.is_mistake:
+        yield _failure(known.attempt, is_late=False)
+
+
+def _about_due(known: Known, lineage: Lineage, why: str, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
     begun = _begun(known, lineage, now)
     is_late = begun is not None and _is_too_long(begun, lineage.not_after, now, alert_after)
-    if known.attempt is not None:
-        yield Finding("due", why)
-        yield from _about_failing(known, needs_person=is_late)
+    if not _is_untried(known):
+        yield Finding("due", why, is_late)
     elif is_late:
-        told = f"{why}, and no run has tried since; does the timer run? `dnsbroker renew {known.name}` tries now"
-        yield Finding("due", told, needs_person=True)
+        yield Finding("due", f"{why}, {_UNTRIED.format(name=known.name)}", needs_person=True)
     else:
         yield Finding("due", f"{why}; the next `dnsbroker renew` sees to it")
+    yield from _about_failing(known, is_late=is_late)
+
+
+def _is_untried(known: Known) -> bool:
+    return known.attempt is None and known.backoff is None
 
 
 def _begun(known: Known, lineage: Lineage, now: datetime) -> datetime | None:
-    """Since when somebody should have succeeded: since due, or the first failure after that; None where unknown."""
+    """Since when somebody should have succeeded: since due, or the first failure after that; None where unknown.
+
+    What is due by the configuration alone has been since that was changed.
+    """
     moments = [next_moment(lineage.leaf, known.answer)]
     if known.answer is not None and known.answer.revoked_at is not None:
         moments.append(known.answer.revoked_at)
     past = [moment for moment in moments if moment <= now]
+    if not past and known.changed is not None and known.changed <= now:
+        past = [known.changed]
     if known.attempt is None:
         return min(past, default=None)
     return max(known.attempt.since, min(past, default=known.attempt.since))
@@ -156,18 +178,21 @@ def _is_too_long(begun: datetime, not_after: datetime, now: datetime, alert_afte
     return now - begun > min(alert_after, (not_after - begun) / _SHARE_OF_REST)
 
 
-def _about_failing(known: Known, *, needs_person: bool) -> Iterator[Finding]:
-    attempt = known.attempt
-    if attempt is not None:
-        times = "failed once" if attempt.failures == 1 else f"failed {attempt.failures} times in a row"
-        cure = f"; {attempt.hint}" if attempt.hint else ""
-        told = (
-            f"{times} since {when(attempt.since)}: {attempt.message}{cure}; tried again after {when(attempt.next_try)}"
-        )
-        yield Finding("failing", told, needs_person)
+def _about_failing(known: Known, *, is_late: bool) -> Iterator[Finding]:
+    if known.attempt is not None:
+        yield _failure(known.attempt, is_late=is_late)
     if known.backoff is not None:
         told = f"the CA asked not to come back before {when(known.backoff.until)}: {known.backoff.message}"
         yield Finding("due", f"{told}; a later run goes on")
+
+
+def _failure(attempt: Attempt, *, is_late: bool) -> Finding:
+    times = "failed once" if attempt.failures == 1 else f"failed {attempt.failures} times in a row"
+    cure = f"; {attempt.hint}" if attempt.hint else ""
+    told = f"{times} since {when(attempt.since)}: {attempt.message}{cure}"
+    if attempt.is_mistake:
+        return Finding("misconfigured", f"{told}; {_NEXT_RUN}", needs_person=True)
+    return Finding("failing", f"{told}; tried again after {when(attempt.next_try)}", is_late)
 
 
 def _about_deployment(known: Known) -> Iterator[Finding]:
