@@ -180,6 +180,28 @@ def test_a_program_s_tables_are_read_as_a_file_is(tmp_path: Path) -> None:
         Config.from_dict({"acme": {"directroy": "letsencrypt"}})
 
 
+@pytest.mark.parametrize("key", ["directory", "staging"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://u:hunter2@ca.test/dir",
+        "https://:hunter2@ca.test/dir",
+        "https://u:hunter2@ca.test:port/dir",
+        "https://u:hunter2/@ca.test/dir",
+        "https://u:hunter2@[::1/dir",
+        "http://u:hunter2@ca.test/dir",
+        "u:hunter2@ca.test/dir",
+    ],
+)
+def test_a_ca_s_url_with_a_password_is_refused_and_not_shown(tmp_path: Path, key: str, url: str) -> None:
+    """Errors name the CA's URL; a sign that looks like a password's is nothing in the path of a good one."""
+    with pytest.raises(ConfigError, match=rf"\[acme\] {key}: should be a URL of the form") as refused:
+        Config.from_dict({"state_dir": tmp_path, "acme": {key: url}})
+    assert "hunter2" not in f"{refused.value} {refused.value.hint}"
+    good = "https://ca.test/dir/u@hunter2"
+    assert getattr(Config.from_dict({"state_dir": tmp_path, "acme": {key: good}}).acme, key) == good
+
+
 def test_reading_a_program_s_tables_looks_at_no_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The library reads the environment only where it is handed over."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "wrong"))

@@ -44,6 +44,7 @@ def read_directory(value: object) -> str:
     if value in KNOWN_DIRECTORIES:
         return KNOWN_DIRECTORIES[value]
     if "://" not in value:
+        _check_shown(value)
         nearest = difflib.get_close_matches(value.lower(), KNOWN_DIRECTORIES, 1)
         perhaps = f"; the nearest known one is {nearest[0]}" if nearest else ""
         raise Rejected(f"{value!r} is neither a known CA nor a URL{perhaps}", hint=_known())
@@ -60,14 +61,25 @@ def _check_url(url: str) -> None:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
+        _check_shown(url)
         raise Rejected(f"{url!r} is no URL: {error}", hint=_known()) from error
     if parts.scheme not in ("https", "http") or not host or parts.username is not None:
-        raise Rejected("should be a URL of the form https://HOST/PATH", hint=_known())
+        raise _malformed()
     if parts.scheme == "http" and not _is_loopback(host):
         raise Rejected(
             f"{url!r} is not encrypted",
             hint="write https://…; http is for a server on a loopback address only",
         )
+
+
+def _check_shown(value: str) -> None:
+    """Raise Rejected where ``value``, which is to be shown, may have a password in it."""
+    if "@" in value:
+        raise _malformed() from None
+
+
+def _malformed() -> Rejected:
+    return Rejected("should be a URL of the form https://HOST/PATH", hint=_known())
 
 
 def _is_loopback(host: str) -> bool:
