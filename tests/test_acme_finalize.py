@@ -192,3 +192,14 @@ async def test_the_url_of_the_certificate_is_used_as_it_was_given(stage: Stage) 
     stage.ca.scripts["cert//1/x%2Fy?z=%41"] = [Response(200, body=CHAIN.encode())]
     assert await stage.client.chains(odd) == (CHAIN,)
     assert stage.ca.posts[-1].protected["url"] == odd.certificate
+
+
+@scenario
+async def test_fail_an_order_that_fails_names_its_names_as_people_write_them(stage: Stage) -> None:
+    """Given up by the CA, or not done in time."""
+    order = await stage.client.new_order(["xn--mnchen-3ya.test"])
+    with pytest.raises(OrderUnfinished, match=r"the order for münchen\.test"):
+        await stage.client.finalize(order, CSR, _deadline(stage, 1))
+    stage.ca.orders[1]["status"] = "invalid"
+    with pytest.raises(OrderFailed, match=r"gave up the order for münchen\.test:"):
+        await stage.client.finalize(order, CSR, _deadline(stage))

@@ -11,7 +11,7 @@ from josepy import json_util, jwk
 
 from dnsbroker.acme import Authorization
 from dnsbroker.clock import Deadline, SystemClock
-from dnsbroker.errors import OrderFailed, OrderUnfinished, Problem
+from dnsbroker.errors import AcmeError, OrderFailed, OrderUnfinished, Problem
 from fake_ca import URN, FakeCA, Stage, account_key, answer, opened, refusal, scenario
 from loopback import Response
 
@@ -177,6 +177,35 @@ async def test_fail_the_challenges_own_words_reach_the_user(stage: Stage) -> Non
     assert error.subproblems == ({"type": "dns", "detail": "from Tokyo: NXDOMAIN", "identifier": "a.test"},)
     assert "could not validate *.a.test: Incorrect TXT record found; a.test: from Tokyo: NXDOMAIN" in str(error)
     assert "_acme-challenge.a.test" in error.hint
+
+
+@scenario
+async def test_fail_names_are_told_as_people_write_them(stage: Stage) -> None:
+    """In whatever goes wrong with them, whoever named them; as data they stay as they go over the wire."""
+    (authorization,) = await stage.client.authorizations(await stage.client.new_order(["*.xn--mnchen-3ya.test"]))
+    told: list[str] = []
+
+    async def fails() -> None:
+        with pytest.raises(AcmeError) as failed:
+            await stage.client.validated(authorization, Deadline.after(stage.clock, 1))
+        assert getattr(failed.value, "identifier", "") in ("", "*.xn--mnchen-3ya.test")
+        told.append(str(failed.value))
+
+    await fails()
+    sub = {"type": URN + "dns", "detail": "no", "identifier": {"type": "dns", "value": "xn--mnchen-3ya.test"}}
+    stage.ca.authorizations[1].update(status="invalid", challenges=[_failed("dns", "no", subproblems=[sub])])
+    await fails()
+    stage.ca.scripts["authz/1"] = [refusal(403, "unauthorized")] * 2
+    await fails()
+    with pytest.raises(AcmeError) as failed:
+        await stage.client.deactivate(authorization)
+    told.append(str(failed.value))
+    stage.ca.authorizations[1].update(status="pending", challenges=[])
+    with pytest.raises(OrderFailed) as failed:
+        await stage.client.authorizations(await stage.client.order(stage.ca.url("order/1")))
+    told.append(str(failed.value))
+    assert len(told) == 5
+    assert all("*.münchen.test" in words and "xn--" not in words for words in told), told
 
 
 def test_fail_a_caa_refusal_computes_the_record() -> None:

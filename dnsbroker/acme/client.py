@@ -24,6 +24,7 @@ from dnsbroker.acme.signing import AccountKey
 from dnsbroker.acme.wire import READ, Wire, payload
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.errors import AcmeError, BrokerError, ConfigError, OrderFailed, Problem
+from dnsbroker.names import shown
 from dnsbroker.tasks import together
 from dnsbroker.transport import Reply, Session
 
@@ -198,7 +199,7 @@ class Client:
 
         Raises OrderFailed with what the CA says of the challenge, OrderUnfinished at the deadline.
         """
-        what = f"the authorization of {authorization.identifier}"
+        what = f"the authorization of {shown(authorization.identifier)}"
         pace = Pace(deadline, what)
         while True:
             reply = await self._wire.post(authorization.url, READ, what=what, deadline=deadline)
@@ -212,7 +213,7 @@ class Client:
     async def deactivate(self, authorization: Authorization) -> None:
         """Give the authorization up, so that it does not count as pending (section 7.5.2). Tried once, not repeated."""
         at_once = Deadline.after(self._clock, 0.0)
-        what = f"giving up {authorization.identifier}"
+        what = f"giving up {shown(authorization.identifier)}"
         await self._wire.post(authorization.url, payload({"status": "deactivated"}), what=what, deadline=at_once)
 
     async def finalize(self, order: Order, csr_der: bytes, deadline: Deadline) -> Order:
@@ -220,7 +221,7 @@ class Client:
 
         Waits for an order that is not ready yet. Raises OrderFailed, and OrderUnfinished at the deadline.
         """
-        names = ", ".join(order.names)
+        names = ", ".join(shown(name) for name in order.names)
         pace = Pace(deadline, f"the order for {names}")
         csr = payload({"csr": json_util.encode_b64jose(csr_der)})
         has_csr = order.status in ("processing", "valid")
@@ -267,7 +268,7 @@ class Client:
         if not authorization.is_pending:
             raise await self._failed(authorization)
         raise OrderFailed(
-            f"{self._wire.host} offers no dns-01 challenge for {authorization.identifier}",
+            f"{self._wire.host} offers no dns-01 challenge for {shown(authorization.identifier)}",
             problem_type="",
             detail="",
             identifier=authorization.identifier,

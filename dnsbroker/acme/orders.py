@@ -16,6 +16,7 @@ from josepy import errors, jwk
 
 from dnsbroker.acme import hints, problem
 from dnsbroker.errors import OrderFailed
+from dnsbroker.names import shown
 
 WAITING = frozenset({"pending", "processing"})
 
@@ -134,7 +135,7 @@ def failed_authorization(authorization: Authorization, host: str, issuers: Seque
     kind = told.type or authorization.status or "no status"
     summary = told.summary() if told.detail or told.subproblems else f"the authorization is {kind}"
     return OrderFailed(
-        f"{host} could not validate {authorization.identifier}: {summary} ({kind})",
+        f"{host} could not validate {shown(authorization.identifier)}: {summary} ({kind})",
         problem_type=told.type,
         detail=told.detail,
         identifier=authorization.identifier,
@@ -149,8 +150,9 @@ def failed_order(order: Order, host: str) -> OrderFailed:
     """The error for an order that will not become valid."""
     told = order.problem
     kind = told.type or order.status or "no status"
+    names = ", ".join(shown(name) for name in order.names)
     return OrderFailed(
-        f"{host} gave up the order for {', '.join(order.names)}: {told.summary()} ({kind})",
+        f"{host} gave up the order for {names}: {told.summary()} ({kind})",
         problem_type=told.type,
         detail=told.detail,
         subproblems=told.subproblems,

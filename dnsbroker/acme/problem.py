@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from dnsbroker.acme import hints, readable, retry_after
 from dnsbroker.errors import Problem
+from dnsbroker.names import shown
 from dnsbroker.transport import Reply
 
 URN = "urn:ietf:params:acme:error:"
@@ -42,7 +43,7 @@ class Document:
         parts = [self.detail] if self.detail else []
         for sub in self.subproblems:
             text = sub["detail"] + (f" ({sub['type']})" if sub["type"] else "")
-            parts.append(f"{sub['identifier']}: {text}" if "identifier" in sub else text)
+            parts.append(f"{shown(sub['identifier'])}: {text}" if "identifier" in sub else text)
         return "; ".join(parts) or "no reason given"
 
 
