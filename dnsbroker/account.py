@@ -186,8 +186,11 @@ class Account:
         return self._client
 
     def visitor(self) -> Client:
-        """A client for what the CA tells everybody; there need be no account. Raises ConfigError, StoreError."""
-        return self._client or self._made(self._key())
+        """A client for what the CA tells everybody; there need be no account. Raises ConfigError, StoreError.
+
+        Nothing of it stays: where there is no key, none is kept.
+        """
+        return self._client or self._made(self._key() if self._files.has_key() else self._passing())
 
     async def register(self) -> str:
         """The account's URL, registered now unless the CA knows its key. Raises as ``client``."""
@@ -292,6 +295,10 @@ class Account:
         """The account's private key (PEM), made where there is none."""
         if self._keeping or self._files.has_key():
             return self._files.key(_new_key)
+        return self._passing()
+
+    def _passing(self) -> str:
+        """A private key (PEM) for this run alone."""
         self._passing_key = self._passing_key or _new_key()
         return self._passing_key
 

@@ -158,6 +158,24 @@ def test_a_rehearsal_leaves_no_account_behind(play: Callable[[Play], None]) -> N
     play(scenario)
 
 
+def test_a_question_that_needs_no_account_leaves_none_behind(play: Callable[[Play], None]) -> None:
+    """About a renewal, say: no key is made for it; where there is one, a later order makes the account of it."""
+
+    async def scenario(house: House) -> None:
+        house.ca.windows["AAAA.AQ"] = {
+            "suggestedWindow": {"start": "2026-12-01T00:00:00Z", "end": "2026-12-02T00:00:00Z"}
+        }
+        account = house.accounts().get("default")
+        for _ in range(2):
+            await account.visitor().renewal_info("AAAA.AQ")
+        assert not house.tree() and not house.ca.accounts
+        await account.client()
+        assert house.files.has_key() and len(house.ca.accounts) == 1
+        assert account.visitor() is await account.client()
+
+    play(scenario)
+
+
 def test_a_former_ca_is_found_although_its_table_is_gone(play: Callable[[Play], None]) -> None:
     """The key opens the account there; the one that is configured is the usual one."""
 
