@@ -266,9 +266,12 @@ def _is_timeout(error: OrderFailed) -> bool:
 
 
 def _is_denial(error: OrderFailed) -> bool:
-    """Whether the CA says that it found no record at all (Let's Encrypt: ``dns``; others say so in words)."""
+    """Whether the CA says that it found no record at all (Let's Encrypt: ``dns``; others say so in words).
+
+    Pebble says it by the DNS response code alone, as a quoted octet; 3 is NXDOMAIN (RFC 1035 section 4.1.1).
+    """
     words = _words(error)
-    return error.problem_type == "dns" or "nxdomain" in words or "no txt record" in words
+    return error.problem_type == "dns" or any(sign in words for sign in ("nxdomain", "no txt record", r"\x03'"))
 
 
 def _words(error: OrderFailed) -> str:

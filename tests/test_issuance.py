@@ -13,6 +13,12 @@ from dnsbroker.publishing import Publisher
 from fake_ca import Stage, opened, refusal, scenario
 from loopback import Response
 
+#: What Pebble 2.4 says when its resolver answers with the response code #.
+PEBBLE = (
+    r'Error retrieving TXT records for DNS challenge ("DNS lookup for \"_acme-challenge.www.example.org\" '
+    r"""returned an unsuccessful response: '\\x0#'")"""
+)
+
 
 def refused(detail: str, *, type: str = "unauthorized", identifier: str = "www.example.org") -> OrderFailed:
     return OrderFailed("failed", problem_type=type, detail=detail, identifier=identifier)
@@ -23,6 +29,9 @@ def refused(detail: str, *, type: str = "unauthorized", identifier: str = "www.e
     [
         (refused("DNS problem: NXDOMAIN looking up TXT", type="dns"), False, True),
         (refused("No TXT record found at _acme-challenge.www.example.org"), False, True),
+        (refused(PEBBLE.replace("#", "3")), False, True),
+        (refused(PEBBLE.replace("#", "2")), False, False),
+        (refused("No TXT records found for DNS challenge"), False, True),
         (refused("DNS problem: query timed out looking up TXT", type="dns"), True, True),
         (refused("read udp: i/o timeout", type="dns"), True, True),
         (refused("Incorrect TXT record found"), False, False),
