@@ -11,12 +11,12 @@ before anything is written, and a later run goes on with it. Whether a certifica
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dnsbroker.acme import Authorization, Client, Dns01, Order
 from dnsbroker.clock import Clock, Deadline
-from dnsbroker.errors import AcmeError, OrderFailed, Problem
+from dnsbroker.errors import AcmeError, BrokerError, OrderFailed, Problem
 from dnsbroker.events import Emitter
 from dnsbroker.names import challenge_name
 from dnsbroker.publishing import Located, Publisher
@@ -25,6 +25,7 @@ from dnsbroker.writer import Announcement
 
 _CA_PATIENCE = 300.0
 _FAREWELL = 1.0
+_UNPROFILED = "ordering without the preferred profile"
 #: The states in which an order can still lead to a certificate.
 _OPEN = frozenset({"pending", "ready", "processing", "valid"})
 #: Those in which every authorization is valid, or was when it counted (RFC 8555 section 7.1.6).
@@ -37,8 +38,9 @@ class Commission:
 
     ``profile`` may be left away by the CA unless ``profile_required``; ``replaces`` is the id of the certificate whose
     renewal this is (RFC 9773 section 5), ``resume`` the URL of an order to go on with; both may be empty. ``opened`` is
-    told the order's URL before anything else happens with it, ``over`` that nobody can go on with it; ``failed`` hears
-    of each validation that failed.
+    told the order's URL before anything else happens with it, ``over`` that nobody can go on with it. ``failed`` hears,
+    where a validation failed, of which names the CA was asked and nobody saw it validate them; it says whether another
+    try of this run stays away from the CA's limit.
     """
 
     names: tuple[str, ...]
@@ -50,7 +52,7 @@ class Commission:
     resume: str = ""
     opened: Callable[[Order], None] = lambda order: None
     over: Callable[[], None] = lambda: None
-    failed: Callable[[OrderFailed], bool] = lambda error: True
+    failed: Callable[[Collection[str]], bool] = lambda identifiers: True
 
 
 class Issuance:
@@ -71,20 +73,33 @@ class Issuance:
     async def obtain(self, commission: Commission, emit: Emitter) -> tuple[str, ...]:
         """The new certificate's chains (PEM, leaf first in each, the CA's default first). Raises any BrokerError.
 
-        A validation that failed is tried once more with a new order where there is hope that the CA sees more then.
+        A validation that failed is tried once more with a new order where there is hope that the CA sees more then. So
+        is an order of which the CA says only at its end that it does not take the preferred profile, without that.
         """
-        deadline = Deadline.after(self._clock, self._timeout)
         try:
-            return await self._attempt(commission, deadline, emit)
+            return await self._obtained(commission, emit)
+        except (Problem, OrderFailed) as error:
+            if not commission.profile or commission.profile_required or not _is_about_profile(error):
+                raise
+            emit("warning", message=error.message, hint=_UNPROFILED)
+        return await self._obtained(replace(commission, profile="", resume=""), emit)
+
+    async def _obtained(self, commission: Commission, emit: Emitter) -> tuple[str, ...]:
+        deadline = Deadline.after(self._clock, self._timeout)
+        unproved: set[str] = set()
+        try:
+            return await self._attempt(commission, unproved, deadline, emit)
         except OrderFailed as error:
-            hope = self._hope(error, commission.located, deadline) if commission.failed(error) else ""
+            may_try = commission.failed(_failed(unproved, error))
+            hope = self._hope(error, commission.located, deadline) if may_try else ""
             if not hope:
                 raise
             emit("warning", message=error.message, hint=hope)
+        unproved.clear()
         try:
-            return await self._attempt(replace(commission, resume=""), deadline, emit)
+            return await self._attempt(replace(commission, resume=""), unproved, deadline, emit)
         except OrderFailed as error:
-            commission.failed(error)
+            commission.failed(_failed(unproved, error))
             raise
 
     def _hope(self, error: OrderFailed, located: Mapping[str, Located], deadline: Deadline) -> str:
@@ -105,14 +120,18 @@ class Issuance:
             return ""
         return f"the CA may have cached that until {until:%H:%M:%S} UTC: it is asked once more after that"
 
-    async def _attempt(self, commission: Commission, deadline: Deadline, emit: Emitter) -> tuple[str, ...]:
-        """One order, from opened to downloaded."""
+    async def _attempt(
+        self, commission: Commission, unproved: set[str], deadline: Deadline, emit: Emitter
+    ) -> tuple[str, ...]:
+        """One order, from opened to downloaded; ``unproved`` holds what the CA was asked about and has not answered."""
         with self._publisher.announced(commission.located.values()) as announcement:
             order = await self._order(commission, emit)
             pending: Sequence[Authorization] = ()
             try:
                 pending = await self._unproved(order)
-                await self._validate(pending, commission.located, announcement, deadline, emit)
+                await self._publish(pending, commission.located, announcement, deadline)
+                patience = Deadline.after(self._clock, _CA_PATIENCE)
+                await together(self._ask(item, patience, unproved, emit) for item in pending)
             except BaseException:
                 commission.over()
                 await uninterrupted(self._give_up(pending, announcement))
@@ -161,7 +180,7 @@ class Issuance:
                 return await self._client.new_order(commission.names, profile=profile, replaces=replaces)
             except Problem as problem:
                 if profile and problem.type == "invalidProfile" and not commission.profile_required:
-                    emit("warning", message=problem.message, hint="ordering without the preferred profile")
+                    emit("warning", message=problem.message, hint=_UNPROFILED)
                     profile = ""
                 elif replaces and not problem.transient and _is_about_replacing(problem):
                     emit("not_replacing", message=problem.message)
@@ -183,15 +202,14 @@ class Issuance:
         emit("warning", message=f"{told}: ordering without it", hint=hint)
         return ""
 
-    async def _validate(
+    async def _publish(
         self,
         pending: Sequence[Authorization],
         located: Mapping[str, Located],
         announcement: Announcement,
         deadline: Deadline,
-        emit: Emitter,
     ) -> None:
-        """Publish the values of ``pending``, and ask the CA when nobody can see anything else."""
+        """Publish the values of ``pending``, until nobody can see anything else."""
         values: dict[str, frozenset[str]] = {}
         for item in pending:
             name = challenge_name(item.identifier)
@@ -205,13 +223,13 @@ class Issuance:
             except BaseException:
                 self._publisher.never_asked(announcement.leases)
                 raise
-        patience = Deadline.after(self._clock, _CA_PATIENCE)
-        await together(self._ask(item, patience, emit) for item in pending)
 
-    async def _ask(self, authorization: Authorization, patience: Deadline, emit: Emitter) -> None:
+    async def _ask(self, authorization: Authorization, patience: Deadline, unproved: set[str], emit: Emitter) -> None:
         emit("asked", identifier=authorization.identifier)
         await self._client.answer(_challenge(authorization))
+        unproved.add(authorization.identifier)
         await self._client.validated(authorization, patience)
+        unproved.discard(authorization.identifier)
         emit("validated", identifier=authorization.identifier)
 
     async def _give_up(self, pending: Sequence[Authorization], announcement: Announcement) -> None:
@@ -231,15 +249,16 @@ class Issuance:
     async def _complete(self, order: Order, commission: Commission, announcement: Announcement) -> tuple[str, ...]:
         """Finalize while the records go: the authorizations are final, nobody needs them any more.
 
-        An order that is not finished in time stays open, for the next run.
+        An order that is not finished in time, or for now, stays open for the next run; what would fail again does not.
         """
         withdrawal = asyncio.ensure_future(self._publisher.withdraw(announcement.leases))
         try:
             patience = Deadline.after(self._clock, _CA_PATIENCE)
             done = await self._client.finalize(order, commission.csr, patience)
             return await self._client.chains(done)
-        except OrderFailed:
-            commission.over()
+        except BrokerError as error:
+            if not error.transient and not _is_limit(error):
+                commission.over()
             raise
         finally:
             await uninterrupted(withdrawal)
@@ -249,6 +268,20 @@ def _challenge(authorization: Authorization) -> Dns01:
     """The dns-01 challenge of a pending authorization, which the client has checked to have one."""
     assert authorization.challenge is not None  # noqa: S101 - for the type checker
     return authorization.challenge
+
+
+def _failed(unproved: Collection[str], error: OrderFailed) -> frozenset[str]:
+    """The names that count as failed: the one that ``error`` is about, and those that the CA fails beside it unseen."""
+    return frozenset(unproved) | ({error.identifier} if error.identifier else frozenset())
+
+
+def _is_limit(error: BrokerError) -> bool:
+    """Whether the CA says no for now, though it may not say until when."""
+    return isinstance(error, Problem) and (error.type == "rateLimited" or error.status == 429)
+
+
+def _is_about_profile(error: Problem | OrderFailed) -> bool:
+    return (error.type if isinstance(error, Problem) else error.problem_type) == "invalidProfile"
 
 
 def _is_about_replacing(problem: Problem) -> bool:

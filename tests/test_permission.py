@@ -18,7 +18,6 @@ from dnsbroker.errors import (
     DirectoryUnreachable,
     Held,
     KeyGuarded,
-    OrderFailed,
     OrderUnfinished,
     Postponed,
     Problem,
@@ -165,10 +164,9 @@ def test_an_order_that_takes_long_holds_nobody_else(bench: Bench) -> None:
 
 def test_validations_stop_before_the_limit_of_the_ca(bench: Bench) -> None:
     """Five failures an hour lock a name out: the timer leaves the fifth to a person; other names are free."""
-    refused = OrderFailed("no", problem_type="unauthorized", detail="no", identifier="one.test")
     for _ in range(4):
         assert not bench.is_held()
-        bench.run(lambda permission: permission.validation_failed(CA, refused))
+        bench.run(lambda permission: permission.validation_failed(CA, ["one.test", "other.test"]))
     assert bench.is_held() and not bench.is_held(named=True)
     assert not bench.is_held(TWO) and not bench.is_held(directory=OTHER_CA)
     bench.clock.turn(3600)
@@ -177,9 +175,8 @@ def test_validations_stop_before_the_limit_of_the_ca(bench: Bench) -> None:
 
 def test_a_failure_of_no_name_in_particular_counts_for_none(bench: Bench) -> None:
     """The twin."""
-    refused = OrderFailed("no", problem_type="unauthorized", detail="no")
     for _ in range(9):
-        bench.run(lambda permission: permission.validation_failed(CA, refused))
+        bench.run(lambda permission: permission.validation_failed(CA, ()))
     assert not bench.is_held()
 
 
@@ -204,16 +201,10 @@ def test_what_is_asked_beside_orders_heeds_the_ca_and_is_heeded(bench: Bench) ->
 
 def test_a_second_try_of_one_run_stays_away_from_the_limit(bench: Bench) -> None:
     """With each name counted for itself; what names nobody is no validation."""
-    error = OrderFailed("failed", problem_type="dns", detail="", identifier="one.test")
-    other = OrderFailed("failed", problem_type="dns", detail="", identifier="two.test")
     told: list[bool] = []
-    bench.run(lambda permission: told.extend(permission.validation_failed(CA, error) for _ in range(4)))
+    bench.run(lambda permission: told.extend(permission.validation_failed(CA, ["one.test"]) for _ in range(4)))
     assert told == [True, True, True, False]
-    bench.run(lambda permission: told.append(permission.validation_failed(CA, other)))
-    bench.run(lambda permission: told.append(permission.validation_failed(CA, replace_identifier(error))))
-    assert told[4:] == [True, True]
-
-
-def replace_identifier(error: OrderFailed) -> OrderFailed:
-    """The same of an order as a whole."""
-    return OrderFailed(error.message, problem_type=error.problem_type, detail="", identifier="")
+    bench.run(lambda permission: told.append(permission.validation_failed(CA, ["two.test"])))
+    bench.run(lambda permission: told.append(permission.validation_failed(CA, ())))
+    bench.run(lambda permission: told.append(permission.validation_failed(CA, ["two.test", "one.test"])))
+    assert told[4:] == [True, True, False]

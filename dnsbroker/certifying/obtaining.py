@@ -173,7 +173,7 @@ class Obtaining:
             resume=pending.order if pending else "",
             opened=opened,
             over=lambda: self._run.store.drop_pending(certificate.name),
-            failed=lambda error: self._permission.validation_failed(directory, error),
+            failed=lambda identifiers: self._permission.validation_failed(directory, identifiers),
         )
 
     async def _ordered(self, account: Account, commission: Commission, emit: Emitter) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ certificate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -18,7 +18,6 @@ from dnsbroker.errors import (
     ConfigError,
     Held,
     KeyGuarded,
-    OrderFailed,
     OrderUnfinished,
     Postponed,
     Problem,
@@ -59,12 +58,10 @@ class Permission:
             told = f"so many validations failed that one more may lock the name out: tried again after {_after(free)}"
             raise Postponed(told, name=certificate.name, until=free, hint=hint)
 
-    def validation_failed(self, directory: str, error: OrderFailed) -> bool:
-        """Count a failed validation; whether another try of the same run stays away from the CA's limit."""
-        if not error.identifier:
-            return True
-        self._run.attempts.validation_failed(directory, [error.identifier])
-        return self._run.attempts.validations_free_at(directory, [error.identifier]) is None
+    def validation_failed(self, directory: str, identifiers: Collection[str]) -> bool:
+        """Count failed validations; whether another try of the same run stays away from the CA's limit."""
+        self._run.attempts.validation_failed(directory, identifiers)
+        return self._run.attempts.validations_free_at(directory, identifiers) is None
 
     def failed(self, certificate: CertificateConfig, directory: str, error: BrokerError) -> None:
         """Note a failed attempt, and what the CA demanded with it; what only waits for its time leaves no trace."""
