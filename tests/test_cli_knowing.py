@@ -269,6 +269,22 @@ class TestLog:
         out = run("log", NAME)[1]
         assert "order" in out and "written" in out and "other.test" not in out
 
+    @pytest.mark.usefixtures("told")
+    def test_a_name_that_nobody_ever_knew_is_a_mistake(self, run: Run) -> None:
+        """And no certificate of which there is nothing to tell; whatever the time that is asked for."""
+        status, out, err = run("log", "exmaple.test", "--since", "7d")
+        assert (status, out) == (2, "")
+        assert err == "error: no certificate 'exmaple.test' is configured or there\nhint: there are: example.test\n"
+
+    @pytest.mark.usefixtures("told")
+    def test_what_is_gone_or_has_no_story_yet_is_none(self, host: Host, run: Run) -> None:
+        """The negative twin: one that the history alone knows, and one that the configuration alone knows."""
+        nothing = (0, "nothing is known of that time\n", "")
+        assert run("log", "other.test")[0] == 0
+        assert run("log", "other.test", "--since", "0s") == nothing
+        host.configure("", "new.test")
+        assert run("log", "new.test") == nothing
+
     def test_what_an_older_program_told_is_still_a_line(self, host: Host, run: Run) -> None:
         """Fields are added in time, and the past has none of them."""
         history = History(host.journal(), "old", "renew")

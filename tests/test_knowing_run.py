@@ -158,6 +158,26 @@ class TestMetrics:
         assert path.stat().st_mode & 0o777 == 0o644
         assert sorted(item.name for item in bench.directory.iterdir()) == ["dnsbroker.prom", "state"]
 
+    def test_what_a_killed_run_left_beside_it_is_gone(self, bench: Bench, path: Path) -> None:
+        """It stands under one name, and no monitor's directory fills up."""
+        path.with_name(".dnsbroker.prom.new").write_text("half of i")
+        assert bench.end() == []
+        assert sorted(item.name for item in bench.directory.iterdir()) == ["dnsbroker.prom", "state"]
+
+    def test_two_runs_at_once_do_not_write_into_one_file(self, bench: Bench, path: Path) -> None:
+        """One waits for the other, but not for one that does not come to an end."""
+        lock = FileLock(bench.config.state_dir / "locks" / "metrics")
+        assert lock.try_acquire()
+        (warning,) = bench.end()
+        assert f"another dnsbroker (pid {os.getpid()})" in warning and not path.exists()
+        lock.release()
+        assert bench.end() == [] and path.exists()
+
+    def test_a_run_that_was_stopped_is_in_it(self, bench: Bench, path: Path) -> None:
+        """With the status that says so."""
+        bench.end(143)
+        assert self.samples(path)["dnsbroker_last_run_status"] == "143"
+
     def test_a_file_that_cannot_be_written_is_a_warning(self, bench: Bench, path: Path) -> None:
         """With its name; the run goes on."""
         bench.settings["metrics"] = str(bench.directory / "nowhere" / "dnsbroker.prom")
@@ -209,9 +229,9 @@ class TestAlerts:
             bench.end()
         first, _, last = self.calls(taken)
         summary, *story = first.splitlines()
-        assert summary.startswith("example.test: hook true failed on 2026-11-20 12:00 UTC: ended with status 1;")
-        assert summary.endswith("|by the caller")
+        assert summary == "example.test: not deployed|by the caller"
         assert story[0] == "example.test: not deployed"
+        assert story[1].startswith("  hook true failed on 2026-11-20 12:00 UTC: ended with status 1;")
         assert story[-2:] == ["dnsbroker renew ended with status 7", "hook true: ended with status 1"]
         assert last.splitlines()[0] == "example.test: all is well again|by the caller"
 
@@ -222,6 +242,15 @@ class TestAlerts:
         bench.attempts().failed(NAME, BrokerError("no"))
         bench.end(1)
         assert self.calls(taken) == []
+
+    def test_nobody_is_told_by_a_run_that_was_stopped(self, bench: Bench, taken: Path) -> None:
+        """It is to be over at once; the next one tells."""
+        self.break_deployment(bench)
+        for status in (130, 143):
+            assert bench.end(status) == []
+        assert not taken.exists()
+        bench.end(7)
+        assert len(self.calls(taken)) == 1
 
     def test_a_hook_that_fails_is_a_warning_and_is_tried_again(self, bench: Bench, taken: Path) -> None:
         """Until one takes it."""
@@ -264,12 +293,20 @@ class TestAlerts:
         over = news([], told, now)
         assert over is not None and over.over == ("a",)
 
-    def test_a_summary_is_one_line_of_bounded_length(self) -> None:
-        """Fit for a subject."""
-        health = Health("a", "expired", True, ("line one\nline two " + "x" * 1000,))
-        told = news([health], [], datetime(2026, 11, 20, tzinfo=UTC))
+    def test_a_summary_says_of_each_who_and_what(self) -> None:
+        """In a word each, so that several fit into a subject; what else there is to say is the story's."""
+        sick = [
+            Health(name, "failing", True, ("line one\nline two " + "x" * 1000,)) for name in ("a", "xn--bcher-kva.b")
+        ]
+        now = datetime(2026, 11, 20, tzinfo=UTC)
+        told = news([*sick, Health("", "due", True, ("TXT at a",))], [Told("c", now, now, "expired")], now)
         assert told is not None
-        assert "\n" not in told.summary and len(told.summary) == 500
+        assert told.summary == ("a: failing; bücher.b: failing; records in DNS: not withdrawn; c: all is well again")
+
+    def test_a_summary_is_of_bounded_length(self) -> None:
+        """However many are in trouble."""
+        told = news([Health(f"c{n}", "expired", True, ("expired",)) for n in range(99)], [], datetime.now(UTC))
+        assert told is not None and len(told.summary) == 500 and told.summary.endswith("…")
 
 
 def test_health_is_surveyed_without_a_run(bench: Bench) -> None:

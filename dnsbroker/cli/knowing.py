@@ -15,6 +15,7 @@ from dnsbroker.names import meant, shown
 if TYPE_CHECKING:
     from dnsbroker.cli.output import Result
     from dnsbroker.config import Config
+    from dnsbroker.errors import ConfigError
     from dnsbroker.journal import Entry, Journal
     from dnsbroker.knowing import Collection
 
@@ -75,8 +76,7 @@ def log(context: click.Context, /, name: str, since: str) -> int:
     is_verbose = context.ensure_object(Options).verbose > 0
 
     def work(config: Config, journal: Journal) -> Result:
-        collection = _collection(config, journal)
-        entries = collection.log(meant(name, collection.names()), begin)
+        entries = _entries(_collection(config, journal), name, begin)
         return _log([entry for entry in entries if is_verbose or entry.event not in _ONLY_VERBOSE])
 
     return _look(context, "log", work)
@@ -113,15 +113,31 @@ def _collection(config: Config, journal: Journal) -> Collection:
 
 def _meant(collection: Collection, names: Sequence[str]) -> list[str]:
     """The certificates that a person called ``names``. Raises ConfigError where one is unknown."""
-    from dnsbroker.errors import ConfigError
-
     known = collection.names()
     found = [meant(name, known) for name in names]
     for name in found:
         if name not in known:
-            there = ", ".join(map(shown, known)) or "none"
-            raise ConfigError(f"no certificate {name!r} is configured or there", hint=f"there are: {there}")
+            raise _unknown(name, known)
     return found
+
+
+def _unknown(name: str, known: Sequence[str]) -> ConfigError:
+    from dnsbroker.errors import ConfigError
+
+    there = ", ".join(map(shown, known)) or "none"
+    return ConfigError(f"no certificate {name!r} is configured or there", hint=f"there are: {there}")
+
+
+def _entries(collection: Collection, name: str, begin: datetime | None) -> Sequence[Entry]:
+    """What happened, to all or to the certificate called ``name``, which may be gone. Raises ConfigError.
+
+    One that is not there, and that the history does not know either, is a mistake: silence would say that all is well.
+    """
+    known = collection.names()
+    found = meant(name, known)
+    if name and found not in known and not collection.log(found):
+        raise _unknown(found, known)
+    return collection.log(found, begin)
 
 
 def _status(collection: Collection, names: Sequence[str]) -> Result:

@@ -1,7 +1,7 @@
 """One command's run: the configuration read, a Broker opened, signals turned into a clean end, errors into a status.
 
 The first Ctrl-C or SIGTERM cancels the work, which cleans DNS on its way out; a second one, or five seconds, leaves
-that to ``dnsbroker gc``.
+that to ``dnsbroker gc``. What a monitor reads is written all the same; people are told by the next run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import click
@@ -42,17 +42,27 @@ def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> in
     try:
         config = Config.load(options.config or None)
         broker = Broker(config, on_event=output.event, ignore=ignore, command=command)
-        result = asyncio.run(_interruptible(_with_broker(broker, work, is_run=is_run), stopped, output))
+        result = asyncio.run(_interruptible(_with_broker(broker, work, stopped, is_run=is_run), stopped, output))
     except BrokerError as error:
         result = failed(error)
     except (asyncio.CancelledError, KeyboardInterrupt):
-        result = Result(status=128 + signal.SIGINT)
-    if stopped and result.status:
-        result.status = 128 + stopped[0]
+        result = Result(status=_of_signal(stopped))
+    _heed(stopped, result)
     output.end(result)
     if stopped:
         _leave(result.status)
     return result.status
+
+
+def _of_signal(stopped: Sequence[int]) -> int:
+    """The exit status after the signals ``stopped``; without any it was Ctrl-C, before anybody listened."""
+    return 128 + (stopped[0] if stopped else signal.SIGINT)
+
+
+def _heed(stopped: Sequence[int], result: Result) -> None:
+    """What a signal left undone is no failure of its own; what was done nevertheless is done."""
+    if stopped and result.status:
+        result.status = _of_signal(stopped)
 
 
 def _leave(status: int) -> None:
@@ -77,17 +87,26 @@ def _hush(options: Options) -> None:
         root.addHandler(logging.StreamHandler() if options.verbose > 1 else logging.NullHandler())
 
 
-async def _with_broker(broker: Broker, work: Work, *, is_run: bool) -> Result:
+async def _with_broker(broker: Broker, work: Work, stopped: Sequence[int], *, is_run: bool) -> Result:
     async with broker:
         try:
-            result = await work(broker)
-        except BrokerError as error:
-            result = failed(error)
-        result = _with_leftovers(broker, result)
-        if is_run:
-            told = [*result.lines, *(failure.error.message for failure in result.failures)]
-            await broker.conclude(result.status, told)
+            result = _with_leftovers(broker, await _worked(broker, work))
+            _heed(stopped, result)
+            if is_run:
+                told = [*result.lines, *(failure.error.message for failure in result.failures)]
+                await broker.conclude(result.status, told)
+        except asyncio.CancelledError:
+            if is_run:
+                await broker.conclude(_of_signal(stopped))
+            raise
         return result
+
+
+async def _worked(broker: Broker, work: Work) -> Result:
+    try:
+        return await work(broker)
+    except BrokerError as error:
+        return failed(error)
 
 
 def _with_leftovers(broker: Broker, result: Result) -> Result:

@@ -25,28 +25,28 @@ LONGEST_SUMMARY = 500
 
 _DAILY = timedelta(days=1)
 _LONGEST_QUOTE = 500
-_RECORDS = "records in DNS"
+_RECORDS, _LEFT = "records in DNS", "not withdrawn"
 
 
 @dataclass(frozen=True)
 class News:
-    """What is to be told now: all that needs a person by subject, a sentence each, and what is over since."""
+    """What is to be told now: all that needs a person by subject, a word each, and what is over since."""
 
     troubles: Mapping[str, str]
     over: tuple[str, ...]
 
     @property
     def summary(self) -> str:
-        """One line of it, for a subject or a short message."""
-        parts = [f"{shown(subject)}: {told}" for subject, told in self.troubles.items()]
+        """One line of it, for a subject or a short message: who, and in a word what."""
+        parts = [f"{shown(subject)}: {word}" for subject, word in self.troubles.items()]
         parts += [f"{shown(subject)}: all is well again" for subject in self.over]
-        text = " ".join("; ".join(parts).split())
+        text = "; ".join(parts)
         return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"
 
 
 def news(healths: Sequence[Health], told: Sequence[Told], now: datetime) -> News | None:
     """What to tell by how things are and what people know; None where they have heard it all."""
-    troubles = {_subject(health): health.findings[0] for health in healths if health.needs_person}
+    troubles = {_subject(health): _word(health) for health in healths if health.needs_person}
     known = {one.subject: one for one in told}
     over = tuple(subject for subject in known if subject not in troubles)
     is_news = any(subject not in known or now - known[subject].told >= _DAILY for subject in troubles)
@@ -55,6 +55,10 @@ def news(healths: Sequence[Health], told: Sequence[Told], now: datetime) -> News
 
 def _subject(health: Health) -> str:
     return health.name or _RECORDS
+
+
+def _word(health: Health) -> str:
+    return health.status if health.name else _LEFT
 
 
 class Bell:
@@ -104,6 +108,6 @@ def _text(told: News, healths: Sequence[Health], story: Sequence[str]) -> str:
     lines = []
     for health in healths:
         if health.needs_person:
-            lines += [f"{shown(_subject(health))}: {health.status}", *(f"  {finding}" for finding in health.findings)]
+            lines += [f"{shown(_subject(health))}: {_word(health)}", *(f"  {finding}" for finding in health.findings)]
     lines += [f"{shown(subject)}: all is well again" for subject in told.over]
     return "\n".join([*lines, "", *story, ""])

@@ -1,12 +1,12 @@
 """The metrics file: what is known, in the text format of Prometheus, for its node exporter's textfile collector.
 
 Written whole, beside, and renamed, so that nobody reads half of it; readable by all, for the exporter is another user.
+One process at a time writes it, which is the caller's to see to.
 Nothing in it is secret. Families are only ever added.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dnsbroker.journal import Observed
 from dnsbroker.knowing.health import Known
-from dnsbroker.store.disk import explained, sync_directory, write_new
+from dnsbroker.store.disk import beside, explained, sync_directory, write_new
 
 _MODE = 0o644
 _Labels = Mapping[str, str]
@@ -98,14 +98,13 @@ def _escaped(text: str) -> str:
 
 def write(path: Path, metrics: Iterable[Family]) -> None:
     """Put ``metrics`` in the place of the file ``path``. Raises StoreError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     with explained(path):
+        new = beside(path)
         try:
-            beside.unlink(missing_ok=True)
-            write_new(beside, "".join(family.text() for family in metrics), _MODE)
-            beside.replace(path)
+            write_new(new, "".join(family.text() for family in metrics), _MODE)
+            new.replace(path)
         except BaseException:
             with suppress(OSError):
-                beside.unlink()
+                new.unlink()
             raise
         sync_directory(path.parent)

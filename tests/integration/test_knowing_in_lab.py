@@ -70,7 +70,7 @@ def test_a_monitor_and_a_person_hear_of_it(lab: Lab, configure: Callable[..., Pa
     assert 'dnsbroker_deploy_pending{certificate="two"} 1\n' in told()
     assert told().endswith("dnsbroker_last_run_status 7")
     first = mail.read_text()
-    assert first.startswith("two: hook ") and "dnsbroker renew ended with status 7" in first
+    assert first.startswith("two: not deployed\n") and "dnsbroker renew ended with status 7" in first
     program("renew").failed(7)
     assert mail.read_text() == first
     assert "two: not deployed, needs a person" in program("-q", "status").failed(4).stdout
