@@ -143,14 +143,14 @@ def test_a_copy_that_somebody_changed_or_removed_is_made_again(store: Store, tar
 
 
 def test_the_owner_of_copies_reads_them_and_nobody_else_reads_the_key(store: Store, target: Path) -> None:
-    """In a directory that was made for it."""
+    """In a directory that was made for it, and that stays ours: its owner could lead us elsewhere from there."""
     if not can_become_others():
         assert os.geteuid() != 65000
         with pytest.raises(StoreError, match=r"not permitted|invalid argument"):
             make(CopyConfig(to=target, owner="65000"), live(store), NOW)
         return
     make(CopyConfig(to=target, owner="65000"), live(store), NOW)
-    assert target.stat().st_uid == 65000
+    assert target.stat().st_uid == os.geteuid()
     assert {(target / file).stat().st_uid for file in FILES} == {65000}
     for file in FILES:
         assert Visitor(65000, 65000).can_read(target, file)
@@ -221,6 +221,27 @@ def test_without_a_key_the_rest_is_copied_and_a_key_that_is_asked_for_is_an_erro
         assert "leave key and combined out" in caught.value.hint
         assert not are_current(copy, lineage)
     assert not (target / "x.crt").exists()
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_an_older_key_does_not_stay_beside_a_certificate_whose_key_is_elsewhere(
+    store: Store, target: Path, keep: int
+) -> None:
+    """A daemon would take both for a pair; what `keep` says is kept, and a key that was never ours is left alone."""
+    copy = CopyConfig(to=target, keep=keep)
+    make(copy, live(store, 1), NOW)
+    chain, request = AUTHORITY.issue(KEYS[0], [NAME], serial=9), keys.csr(KEYS[0], [NAME])
+    lineage = store.save(NAME, None, chain, Access(), FROM, request=request)
+    make(copy, lineage, NOW)
+    dated = {f".{file}.{NOW:%Y%m%dT%H%M%SZ}" for file in FILES - {"chain.pem"}} if keep else set()
+    assert {path.name for path in target.iterdir()} == FILES - SECRET | dated
+    assert are_current(copy, lineage)
+
+    (target / "privkey.pem").write_text(KEYS[0])
+    (target / "combined.pem").mkdir()
+    assert are_current(copy, lineage)
+    assert make(copy, lineage, NOW) == ()
+    assert (target / "privkey.pem").read_text() == KEYS[0]
 
 
 def test_a_directory_that_is_not_there_is_named_with_the_cure(store: Store, target: Path) -> None:

@@ -1,32 +1,29 @@
-"""A certificate's files once more, for a daemon that wants files of its own.
+"""A certificate's files once more, for a daemon that wants files of its own: which, where, and for whom.
 
-Rule: all files of a set are complete beside their places before the first one changes, and then change one right after
-the other, each in one rename. What is right already is not touched; what stands at a place is replaced, not followed.
+Rule: the configuration says what is there. What is right already is not touched, and what is not ours not removed.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
-import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dnsbroker.config.certificate import CopyConfig
 from dnsbroker.config.toml import written_key
+from dnsbroker.deploying.replacing import File, is_there, remove, replace
 from dnsbroker.deploying.steps import single
 from dnsbroker.errors import BrokerError, StoreError
 from dnsbroker.store import Access, Lineage, disk
 from dnsbroker.store.archive import PUBLIC_FILE
 
-#: Of a directory that is made for copies: its daemon may list it, for some look for what they know by its ending.
+#: Of a directory that is made for copies: its daemon may list it, for some look for what they know by its ending. It
+#: stays ours, so that nobody else leads us elsewhere by what he puts into it.
 _DIRECTORY = 0o755
 _DATE = "%Y%m%dT%H%M%SZ"
-_DATED = re.compile(r"\.\d{8}T\d{6}Z")
 _FILES = {
     "combined": "combined.pem",
     "key": "privkey.pem",
@@ -45,25 +42,17 @@ _HINTS = {
     errno.EROFS: "the service may not write there: let `dnsbroker config systemd` write its units anew, "
     "or add the directory to ReadWritePaths",
     errno.ENOSPC: "make room on that disk; the older copies are as they were",
+    errno.EINVAL: "that file system takes no such name or owner: choose another path in "
+    "[[certificates.NAME.copies]], or leave owner and group out",
+    errno.ENAMETOOLONG: "choose a shorter path in [[certificates.NAME.copies]]: older copies have a date in their name",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _File:
-    """One file as it is to be; ``uid`` and ``gid`` are -1 where nothing is said. ``older`` names what it replaces."""
-
-    path: Path
-    older: Path
-    content: bytes
-    mode: int
-    uid: int
-    gid: int
 
 
 def are_current(copy: CopyConfig, lineage: Lineage) -> bool:
     """Whether every file is there as it is to be. What cannot be read or written is not; raises nothing of that."""
     try:
-        return not _outdated(_files(copy, lineage))
+        with _opened(copy) as at:
+            return all(is_there(file, at) for file in _files(copy, lineage)) and not _stale(copy, lineage, at)
     except (OSError, BrokerError):
         return False
 
@@ -75,15 +64,26 @@ def make(copy: CopyConfig, lineage: Lineage, now: datetime) -> tuple[Path, ...]:
     group that this host does not know.
     """
     files = _files(copy, lineage)
+    date = f"{now.astimezone(UTC):{_DATE}}"
     with _explained(copy):
         if copy.to is not None:
-            _make_directory(copy.to, files)
-        outdated = _outdated(files)
-        _replace(outdated, f"{now.astimezone(UTC):{_DATE}}", copy.keep)
+            disk.make_directory(copy.to, _DIRECTORY)
+        with _opened(copy) as at:
+            outdated = [file for file in files if not is_there(file, at)]
+            replace(outdated, at, date, copy.keep)
+            remove(_stale(copy, lineage, at), at, date, copy.keep)
         return tuple(file.path for file in outdated)
 
 
-def _files(copy: CopyConfig, lineage: Lineage) -> list[_File]:
+@contextmanager
+def _opened(copy: CopyConfig) -> Iterator[dict[Path, int]]:
+    """The directories of ``copy``, each with its descriptor."""
+    directories = {path.parent for path in single(copy).values()} if copy.to is None else {copy.to}
+    with ExitStack() as held:
+        yield {directory: held.enter_context(disk.opened(directory)) for directory in directories}
+
+
+def _files(copy: CopyConfig, lineage: Lineage) -> list[File]:
     """All files of ``copy``, in the order in which they are to change."""
     paths = single(copy) if copy.to is None else {what: copy.to / file for what, file in _FILES.items()}
     if not lineage.has_key:
@@ -92,10 +92,10 @@ def _files(copy: CopyConfig, lineage: Lineage) -> list[_File]:
     table = f"[[certificates.{written_key(lineage.name)}.copies]]"
     uid, gid = Access(copy.owner, copy.group, table=table).numbers()
     return [
-        _File(
+        File(
             path,
             # A daemon that reads a whole directory, as Prosody does, must not find an older certificate in it.
-            path if copy.to is None else path.with_name(f".{path.name}"),
+            path.name if copy.to is None else f".{path.name}",
             _content(lineage, what),
             copy.mode if what in _SECRET else PUBLIC_FILE,
             uid,
@@ -103,6 +103,24 @@ def _files(copy: CopyConfig, lineage: Lineage) -> list[_File]:
         )
         for what, path in paths.items()
     ]
+
+
+def _stale(copy: CopyConfig, lineage: Lineage, at: dict[Path, int]) -> list[File]:
+    """The files with an older key of ours, where the live certificate's is elsewhere: no daemon may take both.
+
+    A key that was never ours is left: it may be the one for which the certificate was asked for.
+    """
+    if copy.to is None or lineage.has_key:
+        return []
+    found = []
+    for name in map(_FILES.__getitem__, _SECRET):
+        for older in sorted(lineage.archive.parent.glob(f"*/{name}")):
+            file = File(copy.to / name, f".{name}", older.read_bytes(), -1)
+            with suppress(IsADirectoryError):
+                if is_there(file, at):
+                    found.append(file)
+                    break
+    return found
 
 
 def _check_keyless(copy: CopyConfig, lineage: Lineage) -> None:
@@ -116,74 +134,6 @@ def _content(lineage: Lineage, what: str) -> bytes:
     path = lineage.archive / _FILES[what]
     with disk.explained(path):
         return path.read_bytes()
-
-
-def _make_directory(directory: Path, files: Sequence[_File]) -> None:
-    """Make the directory, for the owner of the copies; one that is there is a person's affair."""
-    if directory.is_dir():
-        return
-    disk.make_directory(directory, _DIRECTORY)
-    os.chown(directory, files[0].uid, files[0].gid)
-
-
-def _outdated(files: Sequence[_File]) -> list[_File]:
-    return [file for file in files if not _is_there(file)]
-
-
-def _is_there(file: _File) -> bool:
-    """Whether the file is as it is to be. Nothing but a regular file is read: a pipe would hold us up."""
-    try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
-            return False
-        raise
-    try:
-        facts = os.fstat(descriptor)
-        if stat.S_ISDIR(facts.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file.path))
-        has_facts = (
-            stat.S_ISREG(facts.st_mode)
-            and stat.S_IMODE(facts.st_mode) == disk.effective_mode(descriptor, file.mode)
-            and file.uid in (-1, facts.st_uid)
-            and file.gid in (-1, facts.st_gid)
-        )
-        # One octet more, so that a longer file is another one.
-        return has_facts and os.read(descriptor, len(file.content) + 1) == file.content
-    finally:
-        os.close(descriptor)
-
-
-def _replace(files: Sequence[_File], date: str, keep: int) -> None:
-    beside = {file: disk.beside(file.path) for file in files}
-    try:
-        for file, new in beside.items():
-            disk.write_new(new, file.content, file.mode, file.uid, file.gid)
-        for file in files:
-            _set_aside(file, date, keep)
-        for file, new in beside.items():
-            new.replace(file.path)
-    finally:
-        for new in beside.values():
-            with suppress(OSError):
-                new.unlink()
-    for directory in {file.path.parent for file in files}:
-        disk.sync_directory(directory)
-
-
-def _set_aside(file: _File, date: str, keep: int) -> None:
-    """Keep what ``file`` is about to replace, with the ``date`` in its name, and no more of those than ``keep``."""
-    path, older = file.path, file.older
-    if keep and path.is_file() and not path.is_symlink() and path.read_bytes() != file.content:
-        with suppress(FileExistsError):  # the second one within a second
-            os.link(path, older.with_name(f"{older.name}.{date}"), follow_symlinks=False)
-    dated = sorted(other for other in path.parent.glob("*") if _is_dated(other, older))
-    for old in dated[: max(0, len(dated) - keep)]:
-        old.unlink()
-
-
-def _is_dated(other: Path, path: Path) -> bool:
-    return other.name.startswith(path.name) and _DATED.fullmatch(other.name, len(path.name)) is not None
 
 
 @contextmanager

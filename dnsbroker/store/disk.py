@@ -12,7 +12,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from dnsbroker.errors import StoreError
@@ -27,6 +27,9 @@ PRIVATE_FILE = 0o600
 _ACCESS_LIST = "system.posix_acl_access"
 _LIST_HEAD, _LIST_ENTRY = 4, "<HHI"
 _NAMED_USER, _NAMED_GROUP = 0x02, 0x08
+
+#: As many as the kernel follows (path_resolution(7)).
+_MOST_LINKS = 40
 
 _FULL = "make room on the disk that holds state_dir and run it again; what was live still is"
 _DENIED = "run it as the user that owns state_dir, or set state_dir to a directory of this user"
@@ -60,20 +63,69 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def opened(directory: Path) -> Iterator[int]:
+    """The directory, open, for what is done in it: it stays this one, whatever becomes of its path meanwhile.
+
+    No link on the way is followed but one of root's or ours: whoever may write there could lead us anywhere by it.
+    Raises StoreError for another's, else OSError.
+    """
+    with ExitStack() as held:
+        yield _reached(directory, held)
+
+
+def _reached(directory: Path, held: ExitStack) -> int:
+    left, here, links = [*reversed(directory.absolute().parts)], -1, 0
+    try:
+        while left:
+            step = left.pop()
+            found = held.enter_context(_descriptor(step, os.O_PATH | os.O_NOFOLLOW, here))
+            facts = os.fstat(found)
+            if not stat.S_ISLNK(facts.st_mode):
+                here = found
+                continue
+            _check_link(directory, step, facts.st_uid)
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            left += reversed(Path(os.readlink("", dir_fd=found)).parts)
+        return held.enter_context(_descriptor(".", os.O_RDONLY | os.O_DIRECTORY, here))
+    except OSError as error:
+        error.filename = str(directory)
+        raise
+
+
+@contextmanager
+def _descriptor(name: str, flags: int, at: int) -> Iterator[int]:
+    descriptor = os.open(name, flags | os.O_CLOEXEC, dir_fd=at)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _check_link(directory: Path, step: str, uid: int) -> None:
+    if uid not in (0, os.geteuid()):
+        told = f"{directory}: {step} is a link of another user's (number {uid}), who could lead us anywhere by it"
+        hint = "write the path to which it leads, or let root own the link (chown -h root)"
+        raise StoreError(told, path=str(directory), hint=hint)
+
+
 def make_directory(path: Path, mode: int) -> None:
     """Make the directory ``path`` with ``mode``, and with SEARCHABLE what is missing above it.
 
-    One that exists stays as it is. Raises OSError.
+    One that exists stays as it is. Raises OSError, and StoreError as ``opened`` does.
     """
     if path.is_dir():
         return
     if not path.parent.is_dir():
         make_directory(path.parent, SEARCHABLE)
-    with suppress(FileExistsError):  # by another process, meanwhile; what is no directory fails when it is used
-        path.mkdir(PRIVATE_DIRECTORY)
-        # What the parent hands down beside the permissions, as its set-group-id bit, is kept.
-        path.chmod(path.stat().st_mode & 0o7000 | mode)
-        sync_directory(path.parent)
+    with opened(path.parent) as parent, suppress(FileExistsError):  # made by another process, meanwhile
+        os.mkdir(path.name, PRIVATE_DIRECTORY, dir_fd=parent)
+        with _descriptor(path.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, parent) as made:
+            # What the parent hands down beside the permissions, as its set-group-id bit, is kept.
+            os.fchmod(made, os.fstat(made).st_mode & 0o7000 | mode)
+        os.fsync(parent)
 
 
 def let_pass(path: Path) -> None:
@@ -91,13 +143,14 @@ def make_private(path: Path) -> None:
         path.chmod(mode & ~0o077)
 
 
-def write_new(path: Path, content: str | bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
+def write_new(path: Path, content: str | bytes, mode: int, uid: int = -1, gid: int = -1, at: int | None = None) -> None:
     """Write a file that must not exist yet, for owner ``uid`` and group ``gid`` (-1: ours). Raises OSError.
 
-    It is readable by us alone until it is whole. Its directory's default ACL holds: ``effective_mode``.
+    It is readable by us alone until it is whole. Its directory's default ACL holds: ``effective_mode``. ``at`` is an
+    open directory from which ``path`` begins.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, PRIVATE_FILE)
+    descriptor = os.open(path, flags, PRIVATE_FILE, dir_fd=at)
     try:
         data = content.encode() if isinstance(content, str) else content
         while data:
@@ -171,10 +224,14 @@ def point(link: Path, target: str) -> None:
     new.replace(link)
 
 
-def beside(path: Path) -> Path:
-    """The name under which what is to stand at ``path`` is made; what a killed run left there is gone."""
+def beside(path: Path, at: int | None = None) -> Path:
+    """The name under which what is to stand at ``path`` is made; what a killed run left there is gone.
+
+    ``at`` is an open directory from which ``path`` begins.
+    """
     new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        os.unlink(new, dir_fd=at)
     return new
 
 
