@@ -99,7 +99,9 @@ class Bench:
         async def played() -> bool:
             async with Run(self.config, self.clock, Emitter(self.clock, self.events.append)) as run:
                 run.guard = self.guard  # type: ignore[assignment] # it looks like one
-                return await KeyChoice(run, Wishes()).may_go_on(key, WANTED, run.store.load(NAME), run.emit)
+                return await KeyChoice(run, Wishes()).may_go_on(
+                    keys.public_key_of(key), WANTED, run.store.load(NAME), run.emit
+                )
 
         return asyncio.run(played())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,9 +40,30 @@ def test_an_open_order_is_found_again(store: Store) -> None:
 
 
 def test_one_without_a_key_is_found_again(store: Store) -> None:
-    """As for a request whose key is not here."""
-    store.keep_pending("example.test", replace(PENDING, key_pem=""))
-    assert store.pending("example.test") == replace(PENDING, key_pem="")
+    """With the request, whose key is not here; an older version kept not even that."""
+    for request in (keys.csr(KEY, PENDING.names), b""):
+        kept = replace(PENDING, key_pem="", request=request)
+        store.keep_pending("example.test", kept)
+        assert store.pending("example.test") == kept
+
+
+@pytest.mark.parametrize("text", ["AAAA", "MA==", "?", "MIIB", None, 1])
+def test_a_request_that_is_none_counts_as_nothing(store: Store, tmp_path: Path, text: object) -> None:
+    """Nor is there an error for it."""
+    store.keep_pending("example.test", replace(PENDING, key_pem="", request=keys.csr(KEY, PENDING.names)))
+    order = tmp_path / "pending/example.test/order.json"
+    order.write_text(json.dumps({**json.loads(order.read_text()), "request": text}))
+    assert store.pending("example.test") is None
+
+
+def test_an_order_that_an_older_version_kept_is_found_again(store: Store, tmp_path: Path) -> None:
+    """It knows of no request."""
+    store.keep_pending("example.test", PENDING)
+    order = tmp_path / "pending/example.test/order.json"
+    facts = json.loads(order.read_text())
+    del facts["request"]
+    order.write_text(json.dumps(facts))
+    assert store.pending("example.test") == PENDING
 
 
 def test_nobody_else_can_read_it(store: Store, tmp_path: Path) -> None:

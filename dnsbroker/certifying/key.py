@@ -79,12 +79,11 @@ class KeyChoice:
         return self._of(key_pem, certificate, now, emit, is_reused=self._wishes.key is not None)
 
     async def may_go_on(
-        self, key_pem: str, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter
+        self, public_key: bytes, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter
     ) -> bool:
         """Whether the key of an open order may still be used: a TLSA record may have come since it was chosen."""
-        if self._run.barred.is_barred(keys.spki_sha256_of(key_pem)):
+        if self._run.barred.is_barred(hashlib.sha256(public_key).hexdigest()):
             return False
-        public_key = keys.public_key_of(key_pem)
         if lineage is None or public_key == keys.public_key_in(lineage.fullchain):
             return True
         return not await self._guarded(lineage, certificate, public_key, emit)

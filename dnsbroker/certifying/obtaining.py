@@ -133,12 +133,14 @@ class Obtaining:
             (pending.directory, pending.account) == (account.config.directory, certificate.account)
             and set(pending.names) == set(certificate.names)
             and pending.asked == _asked(certificate)
-            and bool(pending.key_pem)
+            and bool(pending.key_pem or pending.request)
         )
         # Its run may have died when the certificate was live, and before the order was forgotten.
         is_same = is_same and not (lineage and lineage.provenance and lineage.provenance.order == pending.order)
-        is_same = is_same and not (self._wishes.new_key or self._wishes.key or self._wishes.csr)
-        if is_same and await self._keys.may_go_on(pending.key_pem, certificate, lineage, emit):
+        is_same = is_same and not (self._wishes.new_key or self._wishes.key)
+        if self._wishes.csr is not None:
+            is_same = is_same and pending.request == keys.read_request(self._wishes.csr).der
+        if is_same and await self._keys.may_go_on(_public_key(pending), certificate, lineage, emit):
             return pending
         self._run.store.drop_pending(certificate.name)
         return None
@@ -158,8 +160,9 @@ class Obtaining:
 
         def opened(order: Order) -> None:
             asked = _asked(certificate)
+            account_name, request = certificate.account, chosen.request or b""
             kept = Pending(
-                order.url, directory, certificate.account, certificate.names, asked, chosen.created, chosen.key_pem
+                order.url, directory, account_name, certificate.names, asked, chosen.created, chosen.key_pem, request
             )
             self._run.store.keep_pending(certificate.name, kept)
 
@@ -229,7 +232,12 @@ def _asked(certificate: CertificateConfig) -> str:
 
 
 def _from(pending: Pending) -> Chosen:
-    return Chosen(keys.csr(pending.key_pem, pending.names), pending.key_created, pending.key_pem)
+    request = pending.request or keys.csr(pending.key_pem, pending.names)
+    return Chosen(request, pending.key_created, pending.key_pem)
+
+
+def _public_key(pending: Pending) -> bytes:
+    return keys.public_key_of(pending.key_pem) if pending.key_pem else keys.public_key_requested(pending.request)
 
 
 def _preferred(chains: Sequence[str], certificate: CertificateConfig, emit: Emitter) -> str:

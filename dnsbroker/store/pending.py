@@ -1,11 +1,12 @@
 """An order that is open: its URL and its private key below ``pending/NAME``, where no daemon can read.
 
 Both are on disk before anything is written to DNS. What a killed run left half-written counts as nothing: the key's
-digest in ``order.json`` says whether both are of one piece.
+digest in ``order.json`` says whether both are of one piece. The request of a key that is not here stands in that file.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,8 +22,9 @@ _ORDER, _KEY = "order.json", "privkey.pem"
 
 @dataclass(frozen=True)
 class Pending:
-    """An open order of ``account`` at the CA with ``directory``, for ``names`` and ``key_pem`` (empty: not here).
+    """An open order of ``account`` at the CA with ``directory``, for ``names`` and ``key_pem``.
 
+    Where the key is not here, that is empty, and ``request`` (DER) is what it signed.
     ``asked`` is what else was asked of the CA, as one text to compare by; ``key_created`` is when the key was made.
     """
 
@@ -33,6 +35,7 @@ class Pending:
     asked: str
     key_created: datetime
     key_pem: str = field(default="", repr=False)
+    request: bytes = field(default=b"", repr=False)
 
 
 def write_pending(home: Path, pending: Pending) -> None:
@@ -45,6 +48,7 @@ def write_pending(home: Path, pending: Pending) -> None:
         "asked": pending.asked,
         "key_created": pending.key_created.isoformat(),
         "key": keys.spki_sha256_of(pending.key_pem) if pending.key_pem else "",
+        "request": base64.b64encode(pending.request).decode(),
     }
     with explained(home):
         if pending.key_pem:
@@ -60,6 +64,9 @@ def read_pending(home: Path) -> Pending | None:
             key = (home / _KEY).read_text() if facts["key"] else ""
             if key and keys.spki_sha256_of(key) != facts["key"]:
                 return None
+            request = base64.b64decode(facts.get("request", ""), validate=True)  # older versions kept none
+            if request:
+                keys.public_key_requested(request)
             return Pending(
                 order=str(facts["order"]),
                 directory=str(facts["directory"]),
@@ -68,6 +75,7 @@ def read_pending(home: Path) -> Pending | None:
                 asked=str(facts["asked"]),
                 key_created=datetime.fromisoformat(facts["key_created"]),
                 key_pem=key,
+                request=request,
             )
         except (FileNotFoundError, ValueError, KeyError, TypeError, PemInvalid):
             return None  # written in steps by a run that was killed, or by nobody
