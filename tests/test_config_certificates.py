@@ -183,6 +183,22 @@ def test_two_certificates_are_not_copied_to_one_place(tmp_path: Path) -> None:
     assert ad_hoc(config, ["a.example"])[0].name == "a.example"
 
 
+@pytest.mark.parametrize(
+    "place", ['to = "state/live/a.example"', 'cert = "x/../state/a.pem"', 'to = "state"', 'to = "link/x"']
+)
+def test_nothing_is_copied_into_our_own_state(tmp_path: Path, place: str) -> None:
+    """A copy to `live` would put files where links are; a place of a name that begins alike is another one."""
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    text = f'[certificates."a.example"]\ncopies = [{{ {place} }}]\n[certificates."b.example"]\n'
+    config = load(tmp_path, text + 'copies = [{ to = "states" }]')
+    assert list(config.certificates) == ["b.example"]
+    assert "is inside state_dir" in config.broken["a.example"].message
+    assert "live/a.example itself" in config.broken["a.example"].hint
+    everywhere = load(tmp_path, f"[defaults]\ncopies = [{{ {place} }}]")
+    with pytest.raises(ConfigError, match="is inside state_dir"):
+        ad_hoc(everywhere, ["a.example"])
+
+
 @pytest.mark.parametrize("place", ["", "remembered_"])
 @pytest.mark.parametrize(
     ("content", "words"),

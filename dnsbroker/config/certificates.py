@@ -6,6 +6,7 @@ and remembered, the configuration wins; where it is configured twice, nobody can
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,9 +48,11 @@ class Gathered:
 
 
 def gather(
-    main: Table, directory: Path | None, remembered: Path, defaults: Mapping[str, object], accounts: Sequence[str]
+    main: Table, directory: Path | None, state_dir: Path, defaults: Mapping[str, object], accounts: Sequence[str]
 ) -> Gathered:
-    """Every certificate of the table ``main`` and of the files in the two directories; ``accounts`` are those known.
+    """Every certificate of the table ``main``, of the files in ``directory``, and of those remembered in ``state_dir``.
+
+    ``accounts`` are those known.
 
     Raises ConfigError where a directory cannot be listed.
     """
@@ -60,10 +63,10 @@ def gather(
     for path in _files(directory):
         source = _Source(path.stem, replace(main.document, path=str(path)))
         sources.setdefault(_folded(path.stem), []).append(source)
-    for path in _files(remembered):
+    for path in _files(state_dir / "certificates"):
         source = _Source(path.stem, replace(main.document, path=str(path)), remembered=True)
         sources.setdefault(_folded(path.stem), [source])
-    return _sorted_out(sources.values(), defaults, accounts)
+    return _sorted_out(sources.values(), defaults, accounts, state_dir)
 
 
 def _folded(name: str) -> str:
@@ -88,7 +91,7 @@ def _files(directory: Path | None) -> list[Path]:
 
 
 def _sorted_out(
-    groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object], accounts: Sequence[str]
+    groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object], accounts: Sequence[str], state_dir: Path
 ) -> Gathered:
     found = Gathered()
     places: dict[Path, str] = {}
@@ -97,7 +100,7 @@ def _sorted_out(
             if others:
                 raise _twice(source, others[0])
             certificate = _certificate(source, defaults, accounts)
-            _claim(certificate, source, places)
+            _claim(certificate, source, places, state_dir)
             found.certificates[source.name] = certificate
         except ConfigError as error:
             found.broken[source.name] = error
@@ -137,19 +140,23 @@ def _certificate(source: _Source, defaults: Mapping[str, object], accounts: Sequ
     return certificate if certificate.names else replace(certificate, names=_own_name(source.name, table))
 
 
-def _claim(certificate: CertificateConfig, source: _Source, places: dict[Path, str]) -> None:
+def _claim(certificate: CertificateConfig, source: _Source, places: dict[Path, str], state_dir: Path) -> None:
     """Add where ``certificate`` is copied to to the ``places`` of all; raises ConfigError where one is taken."""
     own: dict[Path, str] = {}
     for place in (place for copy in certificate.copies for place in copy.places):
+        if Path(os.path.realpath(place)).is_relative_to(os.path.realpath(state_dir)):
+            hint = f"choose a place elsewhere, or let the program read {state_dir / 'live' / certificate.name} itself"
+            raise _misplaced(source, f"{place} is inside state_dir, where everything is dnsbroker's own", hint)
         if other := places.get(place) or own.get(place):
-            raise ConfigError(
-                f"{place} is where {other} is copied to already",
-                path=source.document.path,
-                key=f"[{source.table}] copies" if source.table else "copies",
-                hint="give each copy a place of its own: in one, they would replace each other in every run",
-            )
+            hint = "give each copy a place of its own: in one, they would replace each other in every run"
+            raise _misplaced(source, f"{place} is where {other} is copied to already", hint)
         own[place] = certificate.name
     places.update(own)
+
+
+def _misplaced(source: _Source, message: str, hint: str) -> ConfigError:
+    key = f"[{source.table}] copies" if source.table else "copies"
+    return ConfigError(message, path=source.document.path, key=key, hint=hint)
 
 
 def unusable(name: str, kind: str = "a certificate") -> str:
@@ -186,7 +193,7 @@ def ad_hoc(
     certificate = _certificate(source, config.defaults, tuple(config.known_accounts))
     others = [other for other in config.certificates.values() if other.name != own]
     places = {place: other.name for other in others for copy in other.copies for place in copy.places}
-    _claim(certificate, source, places)
+    _claim(certificate, source, places, config.state_dir)
     lines = [f"{key} = {written(value)}\n" for key, value in {**raw, "names": certificate.names}.items()]
     return certificate, "".join(lines)
 

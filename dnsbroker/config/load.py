@@ -127,5 +127,5 @@ def _defaults(table: Table) -> Mapping[str, object]:
 
 def _with_certificates(config: Config, table: Table) -> Config:
     directory = config.path.parent / "certificates.d" if config.path else None
-    found = gather(table, directory, config.state_dir / "certificates", config.defaults, tuple(config.known_accounts))
+    found = gather(table, directory, config.state_dir, config.defaults, tuple(config.known_accounts))
     return replace(config, certificates=found.certificates, broken=found.broken)
