@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnsbroker.config import Config
+from dnsbroker.deploying import units as reloading
 from dnsbroker.errors import ConfigError
 from dnsbroker.settings import Secret
 
@@ -168,10 +169,12 @@ def _service_lines(config: Config, program: Sequence[str], *, credential_store: 
 def _seconds(config: Config) -> int:
     """After that a run hangs: it is stopped, and the next one cleans up after it."""
     hooks = sum(
-        item.hook_timeout * (len(item.pre_hooks) + len(item.deploy_hooks) + len(item.post_hooks) + len(item.reload))
+        item.hook_timeout * (len(item.pre_hooks) + len(item.deploy_hooks) + len(item.post_hooks))
         for item in config.certificates.values()
     )
-    return round(_AUTHORITY_SECONDS + config.propagation.timeout + config.propagation.settle + hooks)
+    reloads = len({unit for item in config.certificates.values() for unit in item.reload})
+    units_take = reloads * (reloading.BRIEF + reloading.PATIENCE)
+    return round(_AUTHORITY_SECONDS + config.propagation.timeout + config.propagation.settle + hooks + units_take)
 
 
 def _secrets(config: Config) -> Iterator[Secret]:

@@ -23,6 +23,7 @@ is-active*)
     stopped | gone) echo inactive; exit 3 ;;
     broken) echo active ;;
     crashed) echo failed; exit 3 ;;
+    silent) sleep 60 ;;
     esac
     ;;
 *)
@@ -96,6 +97,16 @@ def test_a_unit_that_hangs_is_not_waited_for_for_ever(
     """A minute and a half in earnest."""
     monkeypatch.setattr(units, "PATIENCE", 0.5)
     assert reloaded("hanging", environment).error == "systemctl was stopped at its time-out"
+
+
+def test_a_systemd_that_does_not_say_whether_a_unit_runs_holds_up_nobody(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is reloaded all the same, if it runs; and what it serves is looked at, as after every reload."""
+    monkeypatch.setattr(units, "BRIEF", 0.5)
+    end = reloaded("silent", environment)
+    assert end == Reloaded("silent", "unknown")
+    assert end.is_running
 
 
 def test_without_systemd_the_way_out_is_a_hook(tmp_path: Path) -> None:

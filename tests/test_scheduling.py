@@ -161,6 +161,19 @@ def test_a_run_may_last_as_long_as_it_may_wait() -> None:
     assert int(seconds) >= 7200 + 60 + 3 * 1200
 
 
+def test_a_unit_counts_once_however_many_certificates_have_it() -> None:
+    """Five seconds for the question whether it runs, and a minute and a half for what is done about it."""
+
+    def seconds(units: Sequence[str]) -> int:
+        names = ("a.example", "b.example")
+        (found,) = values(
+            service(configured({"certificates": {name: {"reload": list(units)} for name in names}})), "TimeoutStartSec"
+        )
+        return int(found)
+
+    assert seconds(["nginx", "postfix"]) - seconds([]) == 2 * 95
+
+
 def test_the_timer_is_hourly_and_not_everybody_s_at_once() -> None:
     """And makes up for what a machine that was off has missed."""
     _, timer = units(configured({}), program=PROGRAM, is_root=True)

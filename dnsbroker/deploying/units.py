@@ -14,11 +14,15 @@ from dnsbroker.deploying.hooks import DEFAULT_PATH, HookEnd, run_program
 
 #: Seconds that a unit may take; a restart waits for it to end and to begin.
 PATIENCE = 90.0
+#: Seconds for the question whether it runs.
+BRIEF = 5.0
 
 #: Where it is a directory, systemd runs this host (sd_booted(3)); a container may have systemctl all the same.
 BOOTED = Path("/run/systemd/system")
 
-_HERE = ("active", "reloading", "activating", "refreshing")
+#: Where systemd did not say in time: what is served is looked at all the same.
+_UNKNOWN = "unknown"
+_HERE = ("active", "reloading", "activating", "refreshing", _UNKNOWN)
 _NO_SYSTEMD = "there is no systemctl on the PATH of this run"
 _NO_SYSTEMD_HINT = "where systemd does not manage the program, let a command in deploy_hooks reload it"
 
@@ -48,8 +52,8 @@ async def reload(unit: str, environment: Mapping[str, str]) -> Reloaded:
     systemctl = shutil.which("systemctl", path=variables["PATH"])
     if systemctl is None:
         return Reloaded(unit, "", error=_NO_SYSTEMD, hint=_NO_SYSTEMD_HINT)
-    asked = await run_program([systemctl, "is-active", "--", unit], variables, PATIENCE)
-    state = asked.output.strip().rpartition("\n")[2]
+    asked = await run_program([systemctl, "is-active", "--", unit], variables, BRIEF)
+    state = _UNKNOWN if asked.timed_out else asked.output.strip().rpartition("\n")[2]
     command = [systemctl, "--no-ask-password", "try-reload-or-restart", "--", unit]
     end = await run_program(command, variables, PATIENCE)
     if end.succeeded:
