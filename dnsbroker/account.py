@@ -15,7 +15,7 @@ from dnsbroker import keys
 from dnsbroker.acme import AccountFacts, Binding, Client
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.config import AcmeConfig
-from dnsbroker.errors import AcmeError, ConfigError, StoreError
+from dnsbroker.errors import AcmeError, ConfigError, Problem, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import FileLock
 from dnsbroker.store import AccountFiles, Store
@@ -192,6 +192,11 @@ class Account:
         """
         return self._client or self._made(self._key() if self._files.has_key() else self._passing())
 
+    @property
+    def kept_url(self) -> str:
+        """The account's URL as far as it is known here; empty where it is not. Raises StoreError."""
+        return self._files.url(self.config.directory) or ""
+
     async def register(self) -> str:
         """The account's URL, registered now unless the CA knows its key. Raises as ``client``."""
         self._check_opening()
@@ -242,10 +247,18 @@ class Account:
         return client.account_url
 
     async def deactivate(self) -> str:
-        """Deactivate the account for ever (RFC 8555 section 7.3.6); the URL it had. Raises AcmeError."""
-        client = await self.existing()
-        url = client.account_url
-        await client.deactivate_account()
+        """Deactivate the account for ever (RFC 8555 section 7.3.6); the URL it had, empty where that is not known now.
+
+        One that the CA closed before, for a run that died then, is put aside here too. Raises AcmeError, StoreError.
+        """
+        url = self._files.url(self.config.directory) or ""
+        try:
+            client = await self.existing()
+            url = client.account_url
+            await client.deactivate_account()
+        except Problem as problem:
+            if not _is_deactivated(problem):
+                raise
         self._files.retire(self.config.directory, self._around.clock.now())
         self._client = None
         return url
@@ -337,6 +350,11 @@ class Account:
         """Close the connections to the CA; may be called more than once."""
         if self._session is not None:
             await self._session.aclose()
+
+
+def _is_deactivated(problem: Problem) -> bool:
+    """Whether the CA says that the account is closed already; there is no problem type for that alone."""
+    return problem.type == "unauthorized" and "deactivated" in problem.detail.lower()
 
 
 def _new_key() -> str:

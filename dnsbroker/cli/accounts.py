@@ -44,8 +44,9 @@ def register(context: click.Context, /, name: str) -> int:
     """Make the account at the CA, or find it again by its key. `issue` and `renew` do this by themselves."""
 
     async def work(account: Account) -> Result:
+        before = account.kept_url
         url = await account.register()
-        return _said(account, [f"account {account.config.name}: {url}"], changed=True, url=url)
+        return _said(account, [f"account {account.config.name}: {url}"], changed=url != before, url=url)
 
     return _run(context, name, work)
 
@@ -113,7 +114,8 @@ def deactivate(context: click.Context, /, name: str) -> int:
 
     async def work(account: Account) -> Result:
         url = await account.deactivate()
-        return _said(account, [f"account {account.config.name} is deactivated: {url}"], changed=True, url=url)
+        told = f"account {account.config.name} is deactivated"
+        return _said(account, [f"{told}: {url}" if url else told], changed=True, url=url)
 
     return _run(context, name, work)
 
