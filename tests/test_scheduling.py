@@ -73,7 +73,7 @@ def test_every_directory_of_a_copy_may_be_written_and_no_other() -> None:
                 {"to": "/etc/prosody/certs/a.example"},
                 {"key": "/etc/ssl/private/a.key", "fullchain": "/etc/ssl/certs/a.crt"},
                 {"combined": "/etc/ssl/private/deeper/../a.pem"},
-                {"cert": "/var/lib/dnsbroker/out/a.pem"},
+                {"cert": "/var/lib/daemon/out/a.pem"},
                 {"to": "/etc/ssl/private/more"},
             ),
         }
@@ -84,7 +84,7 @@ def test_every_directory_of_a_copy_may_be_written_and_no_other() -> None:
         "-/etc/prosody/certs/a.example",
         "-/etc/ssl/certs",
         "-/etc/ssl/private",
-        "-/var/lib/dnsbroker/out",
+        "-/var/lib/daemon/out",
         "-/var/lib/prometheus",
     ]
     assert values(service(config), "ProtectSystem") == ["strict"]
