@@ -18,6 +18,7 @@ from dnsbroker.store import Store
 from dnsbroker.testing import FakeClock
 from dnsbroker.transport import Connections
 from fake_ca import FakeCA, refusal
+from loopback import Response
 
 #: 48 times the same octet.
 MAC = "zc3N" * 16
@@ -221,6 +222,45 @@ def test_a_binding_is_looked_at_before_anybody_is_contacted_and_only_then(play: 
         later.check()
         await later.register()
         assert len(reads) == 1
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_an_account_that_the_ca_closed_before_we_died_is_put_aside_by_the_next_try(
+    play: Callable[[Play], None], is_noted: bool
+) -> None:
+    """Killed before that was noted, or before the key was put aside; then another one can be registered."""
+
+    async def scenario(house: House) -> None:
+        url = await house.accounts().get("default").register()
+        key = house.files.key(str)
+        await (await house.accounts().get("default").client()).deactivate_account()
+        if is_noted:
+            house.files.retire(house.ca.url("dir"), FakeClock().now())
+            (house.store.state_dir / "accounts/default/key.pem").write_text(key)
+        with pytest.raises(AcmeError) as refused:
+            await (await house.accounts().get("default").existing()).new_order(["a.test"])
+        assert "`dnsbroker account deactivate`" in refused.value.hint
+        assert await house.accounts().get("default").deactivate() == url
+        assert not house.files.has_key()
+        assert [name for name in house.tree() if name.startswith("default/deactivated-")]
+        assert await house.accounts().get("default").register() != url
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("reply", [refusal(403, "unauthorized", "not yours"), refusal(400, "malformed", "deactivated")])
+def test_fail_a_refusal_to_close_an_account_leaves_it(play: Callable[[Play], None], reply: Response) -> None:
+    """The negative twin: it may be open still, and its key has no other copy."""
+
+    async def scenario(house: House) -> None:
+        await house.accounts().get("default").register()
+        kept = house.tree()
+        house.ca.scripts["account/1"] = [reply]
+        with pytest.raises(AcmeError):
+            await house.accounts().get("default").deactivate()
+        assert house.tree() == kept
 
     play(scenario)
 

@@ -45,7 +45,10 @@ _REFUSED = {
     "rateLimited": "wait an hour or more before the next attempt: the CA's words name the limit",
     "rejectedIdentifier": "the CA does not issue for this name: correct names, or choose another acme.directory",
     "serverInternal": THEIR_FAULT,
-    "unauthorized": "the CA does not let this account do that: was it deactivated, or do its key and URL not match",
+    "unauthorized": (
+        "the CA does not let this account do that: do its key and URL not match, or was it deactivated (then "
+        "`dnsbroker account deactivate` puts its key aside, and `dnsbroker account register` makes a new one)"
+    ),
     "unsupportedContact": "correct acme.contact: mail addresses, or an empty list",
     "unsupportedIdentifier": "the CA does not issue for this kind of name: choose another acme.directory",
     "userActionRequired": "the CA wants its new terms of service agreed to",
