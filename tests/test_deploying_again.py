@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployed_host import AUTHORITY, KEY, Host, certificate, note
+from deployed_host import AUTHORITY, KEY, Host, certificate, note, tell
 from dnsbroker.clock import SystemClock
 from dnsbroker.config import CertificateConfig
 from dnsbroker.config.certificate import CopyConfig
@@ -89,6 +89,77 @@ def test_a_post_hook_that_failed_is_owed(host: Host) -> None:
     assert host.said() == ["post", "post"]
     host.renew(wanted)
     assert host.said() == []
+
+
+def attempted_in_vain(host: Host, wanted: CertificateConfig) -> Deploying:
+    """A run whose order for ``wanted`` fails."""
+
+    async def act(deploying: Deploying) -> None:
+        await deploying.finish([(wanted, False)])
+
+    return host.run(act)
+
+
+def postponed(host: Host, wanted: CertificateConfig) -> Deploying:
+    """A run of `renew` in which it is not yet time for the next attempt."""
+
+    async def act(deploying: Deploying) -> None:
+        deploying.owe(wanted, host.store.load(wanted.name))
+        await deploying.finish()
+
+    return host.run(act)
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_post_hook_that_failed_after_a_failed_order_is_owed(host: Host, is_live: bool) -> None:
+    """The service that a pre hook stopped stands still until then; it is no step of a later certificate's."""
+    good = host.directory / "good"
+    wanted = certificate(post_hooks=(f"{tell('post')}; test -e {good}", note("other")))
+    if is_live:
+        host.issue(certificate())
+    error = attempted_in_vain(host, wanted).error("a.test")
+    assert error is not None
+    assert ("is issued" in error.message) is is_live
+    line = "post a.test|none||a.test *.a.test"
+    assert host.said() == [line, "other"]
+    (left,) = host.deployments.unfinished("a.test", "1" if is_live else "")
+    assert (left.name, left.state) == (f"post {wanted.post_hooks[0]}", "failed")
+
+    assert postponed(host, wanted).error("a.test") is not None
+    good.touch()
+    assert postponed(host, wanted).error("a.test") is None
+    assert host.said() == [line, line]
+    assert postponed(host, wanted).error("a.test") is None
+    assert host.said() == []
+
+
+def test_a_post_hook_that_is_owed_is_run_where_nothing_is_due_either(host: Host) -> None:
+    """As where the name that could not be validated is configured no longer."""
+    good = host.directory / "good"
+    wanted = certificate(post_hooks=(f"{note('post')}; test -e {good}",), deploy_hooks=(note("deploy"),))
+    host.issue(certificate())
+    attempted_in_vain(host, wanted)
+    good.touch()
+    assert host.renew(wanted).error("a.test") is None
+    assert host.said() == ["post", "post"]
+    host.renew(wanted)
+    assert host.said() == []
+
+
+def test_a_post_hook_that_is_owed_is_run_once_where_the_next_attempt_runs_it(host: Host) -> None:
+    """And one that is configured no longer is forgotten."""
+    wanted = certificate(post_hooks=(f"{note('post')}; exit 1",))
+    attempted_in_vain(host, wanted)
+
+    async def act(deploying: Deploying) -> None:
+        deploying.owe(wanted, None)
+        await deploying.finish([(wanted, False)])
+
+    host.run(act)
+    assert host.said() == ["post", "post"]
+    postponed(host, certificate())
+    assert host.said() == []
+    assert host.deployments.of("a.test", "") == ()
 
 
 def test_a_run_that_was_killed_is_caught_up_with(host: Host) -> None:

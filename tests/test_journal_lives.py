@@ -145,6 +145,15 @@ class TestDeployments:
         assert deployments.of(NAME, "a1") == ()
         assert len(deployments.unfinished("other.example", "c3")) == 3
 
+    def test_what_is_owed_for_none_that_is_live_ends_with_the_first_step_of_one(self, deployments: Deployments) -> None:
+        """Until then it touches no plan."""
+        deployments.plan("a", "1", ["x"])
+        deployments.failed("a", "", "post y", "no")
+        assert [step.name for step in deployments.unfinished("a", "1")] == ["x"]
+        assert [step.message for step in deployments.unfinished("a", "")] == ["no"]
+        deployments.done("a", "1", "x")
+        assert deployments.of("a", "") == ()
+
     def test_a_certificate_that_is_gone_has_no_plan(self, deployments: Deployments) -> None:
         """Whatever its serial number was."""
         deployments.plan(NAME, "a1", STEPS)

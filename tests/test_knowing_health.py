@@ -236,6 +236,15 @@ def test_a_deployment_under_way_does_not() -> None:
     assert after(replace(there(), steps=steps[:1]), DAY).status == "ok"
 
 
+def test_a_hook_that_is_owed_after_an_attempt_in_vain_needs_a_person() -> None:
+    """Though there is no certificate: it may be what starts a service again."""
+    health = after(
+        Known(NAME, configured=WANTED, steps=(Step("post true", "failed", START, "ended with status 1"),)), DAY
+    )
+    assert (health.status, health.needs_person) == ("not deployed", True)
+    assert "post true failed on" in health.findings[0]
+
+
 @pytest.mark.parametrize("covered", [True, False])
 def test_a_tlsa_record_that_does_not_match_needs_a_person_at_once(covered: bool) -> None:
     """And one that matches does not."""

@@ -179,6 +179,8 @@ class Certifying:
         if self._wishes.rehearse:
             await self._obtaining.rehearse(certificate, emit)
             return Outcome(certificate.name, "rehearsed", "the CA's staging directory issued it", lineage)
+        if self._is_mending:  # also where it is not its time yet
+            self._run.deploying.owe(certificate, lineage)
         self._permission.check(certificate, account.config.directory)
         is_revoked = answer is not None and answer.revoked_at is not None
         fresh = await self._obtaining.obtain(certificate, lineage, emit, reason=reason, is_revoked=is_revoked)

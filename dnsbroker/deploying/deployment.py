@@ -18,7 +18,7 @@ from dnsbroker.deploying import commands, copies, looking, units
 from dnsbroker.deploying.hooks import HookEnd
 from dnsbroker.deploying.record import Record, has_work
 from dnsbroker.deploying.steps import Failed, copy_step, hook_step, post_step, reload_step, verify_step
-from dnsbroker.errors import BrokerError, DeployFailed
+from dnsbroker.errors import BrokerError, DeployFailed, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Deployments
 from dnsbroker.store import Access, Lineage, Store
@@ -71,6 +71,7 @@ class Deploying:
         self._emit = emit
         self._addresses = addresses
         self._spread: dict[str, _Work] = {}
+        self._owing: dict[str, tuple[CertificateConfig, tuple[str, ...]]] = {}
         self._before: dict[str, asyncio.Task[HookEnd]] = {}
         self.changed = False
 
@@ -92,9 +93,10 @@ class Deploying:
         if not found:
             return None
         told = "; ".join(f"{failed.step}: {failed.message}" for failed in found)
+        state = "is issued, but not deployed" if self._live_serial(name) else "is not issued, and a hook has failed"
         hint = found[0].hint or "`dnsbroker renew` tries just that again"
         return DeployFailed(
-            f"{name} is issued, but not deployed: {told}",
+            f"{name} {state}: {told}",
             certificate=name,
             steps=[failed.step for failed in found],
             hint=hint,
@@ -113,6 +115,14 @@ class Deploying:
             if not result.succeeded:
                 hint = "mend the command, or take it out of pre_hooks; nothing was ordered"
                 raise BrokerError(f"pre hook {command!r} {commands.reason(result)}", hint=hint)
+
+    def owe(self, certificate: CertificateConfig, lineage: Lineage | None) -> None:
+        """Have the post hooks that an earlier run could not bring to success run at this one's end, attempted or not.
+
+        Raises StoreError.
+        """
+        commands = self._record.owed(certificate, lineage.serial if lineage is not None else "")
+        self._owing[certificate.name] = certificate, commands
 
     async def spread(
         self, certificate: CertificateConfig, lineage: Lineage, emit: Emitter, *, again: bool = False
@@ -137,7 +147,7 @@ class Deploying:
         try:
             self.changed |= self._store.conform(wanted.name, access)
         except BrokerError as error:
-            self._record.failed(wanted.name, "", Failed(ACCESS, error.message, error.hint), work.emit)
+            self._record.failed(wanted.name, None, Failed(ACCESS, error.message, error.hint), work.emit)
 
     async def _copy(self, work: _Work, copy: CopyConfig) -> bool:
         """Whether the files of ``copy`` are as they are to be now."""
@@ -169,7 +179,7 @@ class Deploying:
         self._reached(work)
         self._settle(*work.key, step, end)
 
-    def _settle(self, name: str, serial: str, step: str, end: HookEnd) -> None:
+    def _settle(self, name: str, serial: str | None, step: str, end: HookEnd) -> None:
         emit = self._emit.bound(certificate=name)
         if end.succeeded:
             self._record.done(name, serial, step, emit)
@@ -223,7 +233,8 @@ class Deploying:
         """The post hooks of ``attempted``, and those that an earlier run still owes."""
         self._before.clear()
         owed: dict[str, list[tuple[CertificateConfig, bool]]] = {}
-        for certificate, issued, command in _owed(list(attempted), works):
+        owing, self._owing = self._owing, {}
+        for certificate, issued, command in _owed(list(attempted), works, owing):
             owed.setdefault(command, []).append((certificate, issued))
         for command, those in owed.items():
             await self._post(command, those, works)
@@ -240,10 +251,20 @@ class Deploying:
         timeout = max(one.hook_timeout for one in certificates)
         names = list(dict.fromkeys(one.name for one in certificates))
         end = await self._commands.run("post", command, timeout, variables, self._emit.bound(certificates=names))
+        issued = {certificate.name for certificate, is_issued in those if is_issued}
         for name in names:
-            # Of one that is not issued there is no deployment to remember: its next attempt runs the hook again.
-            serial = works[name].lineage.serial if name in works else ""
+            # Of one that is issued, and whose deployment was stopped, the next run does the whole rest.
+            unspread = None if name in issued else self._live_serial(name)
+            serial = works[name].lineage.serial if name in works else unspread
             self._settle(name, serial, post_step(command), end)
+
+    def _live_serial(self, name: str) -> str:
+        """The serial number of what is live; empty where nothing is, or nothing that can be read."""
+        try:
+            lineage = self._store.load(name)
+        except StoreError:
+            return ""
+        return lineage.serial if lineage is not None else ""
 
     async def _look(self, works: Iterable[_Work]) -> None:
         """At each endpoint whose certificate is not known to be served, all at once."""
@@ -270,7 +291,9 @@ class Deploying:
 
 
 def _owed(
-    attempted: Sequence[tuple[CertificateConfig, bool]], works: Mapping[str, _Work]
+    attempted: Sequence[tuple[CertificateConfig, bool]],
+    works: Mapping[str, _Work],
+    owing: Mapping[str, tuple[CertificateConfig, tuple[str, ...]]],
 ) -> Iterator[tuple[CertificateConfig, bool, str]]:
     """Each certificate with each post hook that is to be run for it, and whether it is issued."""
     for certificate, issued in attempted:
@@ -280,3 +303,6 @@ def _owed(
         if work.certificate.name not in names:
             left = (command for command in work.certificate.post_hooks if post_step(command) in work.todo)
             yield from ((work.certificate, True, command) for command in left)
+    for name, (certificate, left_over) in owing.items():
+        if name not in names and name not in works:
+            yield from ((certificate, False, command) for command in left_over)

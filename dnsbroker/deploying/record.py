@@ -46,21 +46,38 @@ class Record:
         todo = {step for step in kept if step not in known or known[step].state != "done"}
         return todo | set(kept) - post if again else todo
 
-    def done(self, name: str, serial: str, step: str, emit: Emitter) -> None:
-        """Keep that ``step`` of certificate ``name`` is done."""
+    def owed(self, certificate: CertificateConfig, serial: str) -> tuple[str, ...]:
+        """The post hooks that are not done; of those for no live certificate (no ``serial``) unconfigured ones go.
+
+        Raises StoreError.
+        """
+        left = {step.name for step in self._deployments.unfinished(certificate.name, serial)}
+        found = tuple(command for command in certificate.post_hooks if post_step(command) in left)
+        if not serial and len(found) < len(left):
+            self._deployments.plan(certificate.name, serial, [post_step(command) for command in found])
+        return found
+
+    def done(self, name: str, serial: str | None, step: str, emit: Emitter) -> None:
+        """Keep that ``step`` of certificate ``name`` is done; with an empty ``serial`` only where it was not.
+
+        With None for this run alone.
+        """
         self._failures.get(name, {}).pop(step, None)
         try:
-            if serial:
+            if serial or (serial is not None and self._deployments.unfinished(name, serial)):
                 self._deployments.done(name, serial, step)
         except StoreError as error:
             emit("warning", message=error.message, hint=error.hint)
 
-    def failed(self, name: str, serial: str, failed: Failed, emit: Emitter) -> None:
-        """Keep, and tell, that a step of certificate ``name`` has failed; without a ``serial`` for this run alone."""
+    def failed(self, name: str, serial: str | None, failed: Failed, emit: Emitter) -> None:
+        """Keep, and tell, that a step of certificate ``name`` has failed; with None as ``serial`` for this run alone.
+
+        An empty one says that nothing is live.
+        """
         self._failures.setdefault(name, {})[failed.step] = failed
         emit("deploy_failed", step=failed.step, message=failed.message, hint=failed.hint or None)
         try:
-            if serial:
+            if serial is not None:
                 self._deployments.failed(name, serial, failed.step, failed.message)
         except StoreError as error:
             emit("warning", message=error.message, hint=error.hint)

@@ -1,7 +1,8 @@
 """What is to be done with a new certificate, written down before it goes live, and how far that has come.
 
-A plan belongs to one serial number. An older one is dropped when the first step of a newer one has been tried, for only
-then is the newer certificate known to be live. What a step does, and in what order, is decided elsewhere.
+A plan belongs to one serial number, or to none: what is owed after attempts of a certificate that never went live. An
+older one is dropped when the first step of a newer one has been tried, for only then is the newer certificate known to
+be live. What a step does, and in what order, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Step:
 
 
 class Deployments:
-    """The deployments in a journal, by certificate name and serial number (hex). Each method raises StoreError."""
+    """The deployments in a journal, by certificate name and serial number (hex, or empty). Each raises StoreError."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
@@ -78,7 +79,8 @@ class Deployments:
 
     def _note(self, certificate: str, serial: str, step: str, state: StepState, message: str) -> None:
         with self._journal.transaction() as database:
-            database.execute("DELETE FROM deployment WHERE certificate = ? AND serial <> ?", (certificate, serial))
+            if serial:
+                database.execute("DELETE FROM deployment WHERE certificate = ? AND serial <> ?", (certificate, serial))
             database.execute(
                 "INSERT INTO deployment (certificate, serial, step, position, state, at, message) VALUES (?1, ?2, ?3,"
                 " (SELECT count(*) FROM deployment WHERE certificate = ?1 AND serial = ?2), ?4, ?5, ?6)"

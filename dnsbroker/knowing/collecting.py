@@ -70,7 +70,7 @@ class Collection:
             answer=self._answer(lineage),
             attempt=self._attempts.of(name),
             backoff=self._backoffs.until(directory, name) if directory else None,
-            steps=self._deployments.of(name, lineage.serial) if lineage is not None else (),
+            steps=self._deployments.of(name, lineage.serial if lineage is not None else ""),
             observed=tuple(seen for seen in self._observations.all() if seen.certificate == name),
         )
 

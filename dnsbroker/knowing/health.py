@@ -103,6 +103,7 @@ def _findings(known: Known, now: datetime, alert_after: timedelta) -> Iterator[F
         yield Finding("damaged", _told(known.damage), needs_person=True)
     elif known.lineage is None:
         yield from _about_missing(known, now, alert_after)
+        yield from _about_deployment(known)
     else:
         yield from _about_life(known, known.lineage, now, alert_after)
         yield from _about_deployment(known)

@@ -71,16 +71,24 @@ def test_a_signal_and_a_kill_in_the_middle_of_a_hook_are_made_up_for(
 def test_a_pre_hook_that_fails_keeps_the_order_from_being_opened(
     lab: Lab, configure: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """The run ends with 1, and whatever it stopped is started again by the post hook."""
-    log = tmp_path / "log"
+    """The run ends with 1, and what it stopped is started again by the post hooks, which are retried alone."""
+    log, good = tmp_path / "log", tmp_path / "good"
     overrides = {**hooked(log, tmp_path / "slow"), "pre_hooks": ["echo no room >&2; exit 9"]}
-    overrides["post_hooks"] += ["exit 4"]  # which fails as well, and still does not make it an issued one
+    overrides["post_hooks"] += [f"test -e {good}"]  # which fails as well, and still does not make it an issued one
     program = Program(configure({NAME: [NAME]}, {"certificates": {NAME: overrides}}))
     ran = program("--json", "issue").failed(1)
     assert "ended with status 9: no room" in ran.result["error"]["message"]
     assert ran.named("order") == ran.named("written") == []
     assert len(ran.result["errors"]) == 1
     assert log.read_text() == f"post + -{NAME}\n"
+
+    assert f"post test -e {good} failed" in program("status").failed(4).stdout
+    ran = program("--json", "renew").failed(7)
+    assert [item["status"] for item in ran.result["certificates"]] == ["postponed"]
+    good.touch()
+    ran = program("--json", "renew").succeeded()
+    assert [event["command"] for event in ran.named("hook")] == [f"test -e {good}"]
+    assert "test -e" not in program("status").succeeded().stdout
 
 
 def test_a_deployment_that_fails_again_is_nowhere_called_done(lab: Lab, configure: Callable[..., Path]) -> None:
