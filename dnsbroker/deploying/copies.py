@@ -112,15 +112,18 @@ def _stale(copy: CopyConfig, lineage: Lineage, at: dict[Path, int]) -> list[File
     """
     if copy.to is None or lineage.has_key:
         return []
-    found = []
-    for name in map(_FILES.__getitem__, _SECRET):
-        for older in sorted(lineage.archive.parent.glob(f"*/{name}")):
-            file = File(copy.to / name, f".{name}", older.read_bytes(), -1)
-            with suppress(IsADirectoryError):
-                if is_there(file, at):
-                    found.append(file)
-                    break
-    return found
+    wanted = (_stale_file(copy.to / _FILES[what], lineage, at) for what in _SECRET)
+    return [file for file in wanted if file is not None]
+
+
+def _stale_file(path: Path, lineage: Lineage, at: dict[Path, int]) -> File | None:
+    """What stands at ``path``, if it is of one of the lineage's older certificates."""
+    for older in sorted(lineage.archive.parent.glob(f"*/{path.name}")):
+        file = File(path, f".{path.name}", older.read_bytes(), -1)
+        with suppress(IsADirectoryError):
+            if is_there(file, at):
+                return file
+    return None
 
 
 def _check_keyless(copy: CopyConfig, lineage: Lineage) -> None:
