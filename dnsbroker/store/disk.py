@@ -121,11 +121,19 @@ def make_directory(path: Path, mode: int) -> None:
     if not path.parent.is_dir():
         make_directory(path.parent, SEARCHABLE)
     with opened(path.parent) as parent, suppress(FileExistsError):  # made by another process, meanwhile
-        os.mkdir(path.name, PRIVATE_DIRECTORY, dir_fd=parent)
-        with _descriptor(path.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, parent) as made:
-            # What the parent hands down beside the permissions, as its set-group-id bit, is kept.
-            os.fchmod(made, os.fstat(made).st_mode & 0o7000 | mode)
-        os.fsync(parent)
+        try:
+            _make_below(parent, path.name, mode)
+        except OSError as error:
+            error.filename = str(path)  # the system knows only the last part of it
+            raise
+
+
+def _make_below(parent: int, name: str, mode: int) -> None:
+    os.mkdir(name, PRIVATE_DIRECTORY, dir_fd=parent)
+    with _descriptor(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, parent) as made:
+        # What the parent hands down beside the permissions, as its set-group-id bit, is kept.
+        os.fchmod(made, os.fstat(made).st_mode & 0o7000 | mode)
+    os.fsync(parent)
 
 
 def let_pass(path: Path) -> None:
