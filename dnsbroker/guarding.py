@@ -86,13 +86,6 @@ class Guard:
         self._finder = finder
         self._exchange = exchange
 
-    async def blocked(
-        self, names: Sequence[str], verify: Sequence[Endpoint], chain_pem: str, new_public_key: bytes
-    ) -> tuple[Guarded, ...]:
-        """What ``look`` finds that speaks against the key ``new_public_key``; nothing: it may be used."""
-        found = await self.look(names, verify, chain_pem, new_public_key)
-        return tuple(item for item in found if item.holds_key or item.by_certificate)
-
     async def look(
         self, names: Sequence[str], verify: Sequence[Endpoint], chain_pem: str, new_public_key: bytes
     ) -> tuple[Guarded, ...]:

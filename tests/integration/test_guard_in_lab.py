@@ -30,7 +30,8 @@ def blocked(*verify: str) -> tuple[Guarded, ...]:
     async def look() -> tuple[Guarded, ...]:
         exchange = Exchange()
         guard = Guard(Finder(DNSConfig(resolvers=(RESOLVER,)), exchange, SystemClock()), exchange)
-        return await guard.blocked(NAMES, [parse(text) for text in verify], CHAIN, new)
+        found = await guard.look(NAMES, [parse(text) for text in verify], CHAIN, new)
+        return tuple(item for item in found if item.holds_key or item.by_certificate)
 
     return asyncio.run(look())
 
