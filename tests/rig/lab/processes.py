@@ -23,6 +23,7 @@ from typing import Self
 SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
+STOPPED = frozenset("TtZX")  # proc(5): stopped, traced, or no longer there
 
 
 class LabError(Exception):
@@ -53,6 +54,21 @@ def look_until(seen: Callable[[], bool], what: str, seconds: float = 10.0, inter
         if time.monotonic() >= deadline:
             raise LabError(f"not seen within {seconds:g} s: {what}")
         pause.wait(interval)
+
+
+def thread_states(group: int) -> set[str]:
+    """The letters by which proc(5) tells what each thread of the process group ``group`` does."""
+    states = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if _fields_of(stat)[2] == str(group):
+                states |= {_fields_of(each)[0] for each in stat.parent.glob("task/*/stat")}
+    return states
+
+
+def _fields_of(stat: Path) -> list[str]:
+    """State, parent, process group and so on: what follows the command's name, which may hold anything."""
+    return stat.read_text(errors="replace").rpartition(")")[2].split()
 
 
 class Process:
@@ -103,6 +119,14 @@ class Process:
         """Send a signal to the whole group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
+
+    def suspend(self) -> None:
+        """Stop every thread of the group; when this returns none of them answers any more.
+
+        The signal alone is not enough: on a busy machine a thread that waits for a processor still answers a question.
+        """
+        self.signal(signal.SIGSTOP)
+        look_until(lambda: not (thread_states(self.pid) - STOPPED), f"{self.name} stands still")
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Ask it to end, and after ``seconds`` make it and its children end."""
@@ -181,7 +205,7 @@ class Server(ABC):
 
     def freeze(self) -> None:
         """Make it silent: it keeps its sockets and answers nothing."""
-        self.process.signal(signal.SIGSTOP)
+        self.process.suspend()
 
     def thaw(self) -> None:
         """Let a frozen server go on."""
