@@ -24,16 +24,20 @@ What every adapter promises, and ``dnsbroker.testing.AdapterContract`` checks:
 * It is safe under concurrent calls for different zones. The broker makes calls for one zone one after another, across
   processes.
 
+What an adapter can tell beyond this it offers by the methods of TellsServers, KeepsNotes and Examines, each on its
+own; one without them is none the worse for issuing.
+
 Adapters register under the entry-point group ``dnsbroker.providers``; the broker's own have no privilege there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-from dnsbroker.records import Change, Receipt, RecordType, RRset
+from dnsbroker.findings import Finding
+from dnsbroker.records import Change, Receipt, Record, RecordType, RRset
 
 if TYPE_CHECKING:
     from dnsbroker.clock import Clock
@@ -88,4 +92,39 @@ class Adapter(Protocol):
 
     async def aclose(self) -> None:
         """Give back connections; may be called more than once."""
+        ...
+
+
+@runtime_checkable
+class TellsServers(Protocol):
+    """An adapter that knows by which name servers its service serves a zone; where two hold it, that decides."""
+
+    async def name_servers(self, zone: str) -> frozenset[str]:
+        """The host names (owner names) of the servers that serve ``zone`` by the service's own word.
+
+        For a server of one's own: the NS RRset that it has at the zone's apex. None where it is not known. Raises
+        ProviderError.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsNotes(Protocol):
+    """An adapter whose service keeps the note of an Add, so that what a lost state directory forgot can be found."""
+
+    async def notes(self, zone: str) -> Mapping[Record, str]:
+        """Every TXT record in ``zone`` that has a note, and the note as it stands there. Raises ProviderError."""
+        ...
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """An adapter that can say what about its account or its zones would make a validation fail."""
+
+    async def examine(self, zones: Sequence[str], *, fix: bool) -> Sequence[Finding]:
+        """What a person should know: of the credentials and their rights, and of each of ``zones`` (owner names).
+
+        Nothing is changed, unless ``fix``: then what can be mended without touching a record is, and its finding says
+        so. A trouble in asking is itself a finding; nothing is raised for it.
+        """
         ...

@@ -43,11 +43,14 @@ class RRset:
 class Add:
     """Make ``record`` present. Its RRset's other values and, where it has any, its TTL stay as they are.
 
-    ``ttl`` (seconds, at least 1) is used where the RRset does not exist yet.
+    ``ttl`` (seconds, at least 1) is used where the RRset does not exist yet. ``note`` (one line of ASCII, at most 100
+    characters) is for people who look at the record at the service; where that keeps no notes it is ignored, and it
+    never makes a difference to what is served.
     """
 
     record: Record
     ttl: int
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@
     ├── NotWithdrawn [names]
     ├── Held [name, until]
     ├── KeyGuarded [names]
+    ├── PreflightFailed [name, checks]
     ├── AcmeError
     │   ├── DirectoryUnreachable [url, retry_after]
     │   ├── Problem [type, detail, status, retry_after, subproblems]
@@ -46,6 +47,7 @@ from dnsbroker.errors.certificates import (
     OrderFailed,
     OrderUnfinished,
     Postponed,
+    PreflightFailed,
     Problem,
     ServiceUnreachable,
 )
@@ -92,6 +94,7 @@ __all__ = [
     "OrderUnfinished",
     "PemInvalid",
     "Postponed",
+    "PreflightFailed",
     "Problem",
     "ProviderError",
     "ProviderUnavailable",

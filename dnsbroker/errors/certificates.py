@@ -29,6 +29,17 @@ class KeyGuarded(BrokerError):
         self.names = tuple(names)
 
 
+class PreflightFailed(BrokerError):
+    """Certificate ``name`` cannot be had as things stand, so no order was opened; ``checks`` are the faults found."""
+
+    kind = "preflight"
+
+    def __init__(self, message: str, *, name: str, checks: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+        self.checks = tuple(checks)
+
+
 class AcmeError(BrokerError):
     """The CA, or the way to it, failed."""
 

@@ -19,6 +19,7 @@ from dnsbroker.clock import Clock
 from dnsbroker.config import DNSConfig
 from dnsbroker.errors import DelegationBroken, LookupFailed, NameInvalid
 from dnsbroker.lookup.address import Address
+from dnsbroker.lookup.answer import Answer
 from dnsbroker.lookup.asking import Cut
 from dnsbroker.lookup.cuts import Cuts, Step
 from dnsbroker.lookup.exchange import Exchange
@@ -67,6 +68,14 @@ class Finder:
     async def zone_of(self, name: str) -> Zone:
         """The zone that holds owner name ``name``; aliases are not followed. Raises LookupFailed."""
         return await self._complete((await self._cuts.holding(owner(name))).cut)
+
+    async def ask(self, name: str, type: str, *, dnssec: bool = False) -> Answer:
+        """What one server of the zone that holds owner name ``name`` answers; the primary's, where it is one of them.
+
+        For every question before a write: a denial that many servers remember could outlive it. Raises LookupFailed.
+        """
+        cut = (await self._cuts.holding(owner(name))).cut
+        return await self._cuts.ask(cut, owner(name), type, dnssec=dnssec)
 
     async def is_denied(self, name: str) -> bool:
         """Whether owner name ``name`` does not exist, by the word of the one server that is asked. Raises LookupFailed.

@@ -1,0 +1,1 @@
+"""``doctor``: every check for every configured certificate and for names given, gathered and put in order."""

@@ -1,0 +1,47 @@
+"""What an examination finds: a fault or an oddity, the evidence for it, and the exact next step, as a value.
+
+A finding is for the person at the terminal and for monitoring alike. It holds no secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How grave a finding is; the gravest first."""
+
+    ERROR = "error"  # a validation, or DANE, fails by it
+    WARNING = "warning"  # it may fail by it, or will
+    NOTICE = "notice"  # worth knowing; nothing fails by it
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was seen, and where: ``server`` is a name server, a provider or a CA, ``record`` what it has or answered.
+
+    ``serial`` is the SOA serial that was served with it.
+    """
+
+    server: str = ""
+    record: str = ""
+    serial: int | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault or oddity.
+
+    ``check`` names its kind for scripts (``stale-server``; docs/doctor.md has them all), ``subject`` what it concerns:
+    an owner name, a zone, a provider. ``message`` says what is wrong, ``hint`` what to do next. ``fixed`` tells that it
+    was mended just now.
+    """
+
+    check: str
+    severity: Severity
+    subject: str
+    message: str
+    hint: str = ""
+    evidence: tuple[Evidence, ...] = field(default=())
+    fixed: bool = False

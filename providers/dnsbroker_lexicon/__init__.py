@@ -1,0 +1,1 @@
+"""The adapter that reaches other services through dns-lexicon."""
