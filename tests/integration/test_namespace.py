@@ -38,7 +38,9 @@ def test_the_namespace_is_a_world_of_its_own() -> None:
 def test_whatever_ends_the_namespace_ends_everything_in_it(signal: str, status: int) -> None:
     """A signal to the wrapper ends the command and what it started."""
     script = "exec 2>/dev/null; sleep 300 & echo started; wait"
-    pipe = subprocess.Popen([NAMESPACE, "sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True)
+    # Under nohup SIGHUP is ignored from the start, and no shell can trap such a signal.
+    command = ["env", "--default-signal=HUP", NAMESPACE, "sh", "-c", script]
+    pipe = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
     assert pipe.stdout is not None
     with pipe.stdout as output:
         assert output.readline() == b"started\n"
