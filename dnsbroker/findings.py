@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+#: The checks that an order waits for; an error that one of them finds stops it, unless the certificate allows it.
+PREFLIGHT = ("caa-forbids", "caa-servfail", "wildcard-shadowing")
+
+
 class Severity(StrEnum):
     """How grave a finding is; the gravest first."""
 

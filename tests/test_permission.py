@@ -20,6 +20,7 @@ from dnsbroker.errors import (
     KeyGuarded,
     OrderUnfinished,
     Postponed,
+    PreflightFailed,
     Problem,
 )
 from dnsbroker.events import Emitter
@@ -109,7 +110,11 @@ def test_what_only_waits_for_its_time_leaves_no_trace(bench: Bench, error: Broke
     assert not bench.is_held() and bench.noted() is None
 
 
-MISTAKES = [ConfigError("wrong"), KeyGuarded("not that key", names=["_25._tcp.one.test."])]
+MISTAKES = [
+    ConfigError("wrong"),
+    KeyGuarded("not that key", names=["_25._tcp.one.test."]),
+    PreflightFailed("the CAA record forbids it", name="one.test", checks=["caa-forbids"]),
+]
 
 
 @pytest.mark.parametrize("error", MISTAKES, ids=lambda error: type(error).__name__)

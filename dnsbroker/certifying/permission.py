@@ -20,11 +20,14 @@ from dnsbroker.errors import (
     KeyGuarded,
     OrderUnfinished,
     Postponed,
+    PreflightFailed,
     Problem,
 )
 from dnsbroker.run import Run
 
 _MINUTE = timedelta(minutes=1)
+#: What only a person can mend, in the configuration or in DNS.
+_MISTAKES = (ConfigError, KeyGuarded, PreflightFailed)
 
 
 class Permission:
@@ -65,9 +68,9 @@ class Permission:
 
     def failed(self, certificate: CertificateConfig, directory: str, error: BrokerError) -> None:
         """Note a failed attempt, and what the CA demanded with it; what only waits for its time leaves no trace."""
-        if isinstance(error, ConfigError | KeyGuarded):
+        if isinstance(error, _MISTAKES):
             self.mistaken(certificate, error)
-        if isinstance(error, ConfigError | KeyGuarded | Held | Postponed):
+        if isinstance(error, (*_MISTAKES, Held, Postponed)):
             return
         self._run.attempts.failed(certificate.name, error)
         until = _demanded(self._run, error)

@@ -100,6 +100,12 @@ class CertificateConfig:
         True,
         doc="Whether a key that a TLSA record names stays in use, rather than be replaced by one that none names.",
     )
+    allow: tuple[str, ...] = key(
+        (),
+        doc="Faults found before an order that are told but do not stop it; docs/doctor.md has them.",
+        example='["wildcard-shadowing"]',
+        read=values.read_allowed,
+    )
     profile: str = key(
         "", doc="The CA's certificate profile to ask for; without it nothing is ordered.", example='"shortlived"'
     )

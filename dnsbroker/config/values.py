@@ -13,6 +13,7 @@ from dnsbroker.config import durations
 from dnsbroker.config.addresses import normalised_address, split_address
 from dnsbroker.config.kinds import described, distinct, read_integer, read_mapping, read_strings, read_text
 from dnsbroker.errors import NameInvalid
+from dnsbroker.findings import PREFLIGHT
 from dnsbroker.settings import Duration, Rejected
 
 _TTL_LIMIT = 2**31 - 1  # RFC 2181 section 8
@@ -172,6 +173,14 @@ def read_units(value: object) -> tuple[str, ...]:
             hint = 'for example reload = ["nginx"]; a command of its own belongs in deploy_hooks'
             raise Rejected(f"{unit!r} is no name of a unit", hint=hint)
     return units
+
+
+def read_allowed(value: object) -> tuple[str, ...]:
+    """Words of the checks that a certificate may fail."""
+    for word in (words := read_strings(value)):
+        if word not in PREFLIGHT:
+            raise Rejected(f"{word!r} is no fault that could be allowed", hint=f"there are: {', '.join(PREFLIGHT)}")
+    return words
 
 
 def read_endpoints(value: object) -> tuple[str, ...]:
