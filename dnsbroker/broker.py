@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -20,8 +19,7 @@ from dnsbroker.certifying.permission import heeding
 from dnsbroker.clock import Clock, SystemClock
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.config.certificates import ad_hoc
-from dnsbroker.config.values import read_ignored
-from dnsbroker.errors import BrokerError, ConfigError, NotWithdrawn, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, StoreError
 from dnsbroker.events import Emitter, Event, Listener
 from dnsbroker.keys import read_request
 from dnsbroker.knowing import Health, after_run, survey_health
@@ -62,7 +60,7 @@ class Broker:
         clock: Clock | None = None,
         command: str = "",
     ) -> None:
-        self._config = _ignoring(config, tuple(ignore))
+        self._config = config.ignoring(ignore)
         clock = clock or SystemClock()
         self._listener = on_event
         self._emit = Emitter(clock, self._heard)
@@ -353,22 +351,7 @@ class Broker:
 
     def check_withdrawn(self) -> None:
         """Raise NotWithdrawn where this run could not take back a record."""
-        left = self._run.publisher.left
-        if left:
-            first = next(iter(left.values()))
-            names = sorted({lease.record.name for lease in left})
-            raise NotWithdrawn(
-                f"could not withdraw records at {', '.join(names)}: {first.message}",
-                names=names,
-                hint=first.hint or "`dnsbroker gc` tries again",
-            )
-
-
-def _ignoring(config: Config, ignore: tuple[str, ...]) -> Config:
-    if not ignore:
-        return config
-    propagation = replace(config.propagation, ignore=(*config.propagation.ignore, *_servers(ignore)))
-    return replace(config, propagation=propagation)
+        self._run.publisher.check_withdrawn()
 
 
 def _certificate(outcome: Outcome) -> Certificate:
@@ -377,10 +360,3 @@ def _certificate(outcome: Outcome) -> Certificate:
     if outcome.certificate is None:
         raise BrokerError(f"{outcome.name}: {outcome.reason}", transient=outcome.status == "busy")
     return outcome.certificate
-
-
-def _servers(names: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        return read_ignored(list(names))
-    except ValueError as error:
-        raise ConfigError(str(error), key="--ignore", hint="name a server or an address") from error

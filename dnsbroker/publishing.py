@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dnsbroker.clock import Clock, Deadline
-from dnsbroker.errors import BrokerError, Held
+from dnsbroker.errors import BrokerError, Held, NotWithdrawn
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answers, Lease
 from dnsbroker.lookup.place import Finder
@@ -216,4 +216,15 @@ class Publisher:
                 provider=lease.provider,
                 zone=lease.zone,
                 message=error.message,
+            )
+
+    def check_withdrawn(self) -> None:
+        """Raise NotWithdrawn where this run could not take back a record."""
+        if self.left:
+            first = next(iter(self.left.values()))
+            names = sorted({lease.record.name for lease in self.left})
+            raise NotWithdrawn(
+                f"could not withdraw records at {', '.join(names)}: {first.message}",
+                names=names,
+                hint=first.hint or "`dnsbroker gc` tries again",
             )

@@ -6,8 +6,8 @@ a secret: a Secret only knows where to fetch it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -243,6 +243,14 @@ class Config:
     def known_accounts(self) -> Mapping[str, AcmeConfig]:
         """Every CA account by name; the one in ``[acme]`` is ``default``."""
         return {self.acme.name: self.acme, **self.accounts}
+
+    def ignoring(self, servers: Iterable[str]) -> Config:
+        """The same, but with ``servers`` (names or addresses) left out of every verdict as well. Raises ConfigError."""
+        try:
+            ignore = (*self.propagation.ignore, *values.read_ignored(list(servers)))
+        except ValueError as error:
+            raise ConfigError(str(error), key="--ignore", hint="name a server or an address") from error
+        return replace(self, propagation=replace(self.propagation, ignore=ignore))
 
     @classmethod
     def load(
