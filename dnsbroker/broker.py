@@ -42,8 +42,9 @@ class Broker:
     """Certificates and records by one configuration; an asynchronous context manager.
 
     ``on_event`` is called with each event, a mapping as ``--json`` prints it; ``ignore`` are name servers (names or
-    addresses) left out of every verdict, beside those configured; ``command`` is what the history calls this run. Every
-    method raises BrokerError.
+    addresses) left out of every verdict, beside those configured; ``command`` is what the history calls this run. One
+    that is only ``looking`` leaves ``state_dir`` as it is, and what would write raises StoreError. Every method raises
+    BrokerError.
 
     Example::
 
@@ -59,12 +60,13 @@ class Broker:
         ignore: Iterable[str] = (),
         clock: Clock | None = None,
         command: str = "",
+        looking: bool = False,
     ) -> None:
         self._config = config.ignoring(ignore)
         clock = clock or SystemClock()
         self._listener = on_event
         self._emit = Emitter(clock, self._heard)
-        self._run = Run(self._config, clock, self._emit, command)
+        self._run = Run(self._config, clock, self._emit, command, looking=looking)
 
     def _heard(self, event: Event) -> None:
         self._run.note(event)

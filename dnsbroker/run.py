@@ -43,10 +43,16 @@ _PATIENCE_AT_END = 5.0
 
 
 class Run:
-    """The parts of one run; an asynchronous context manager. Raises StoreError when opened."""
+    """The parts of one run; an asynchronous context manager. Raises StoreError when opened.
 
-    def __init__(self, config: Config, clock: Clock, emit: Emitter, command: str = "") -> None:
+    One that is only ``looking`` makes nothing below ``state_dir``, and what would write the journal raises StoreError.
+    """
+
+    def __init__(
+        self, config: Config, clock: Clock, emit: Emitter, command: str = "", *, looking: bool = False
+    ) -> None:
         self.config = config
+        self._is_looking = looking
         self.command = command
         self.history: History | None = None
         self.clock = clock
@@ -57,7 +63,7 @@ class Run:
         self.connections = Connections(config.environment)
         self.exchange = Exchange()
         self.finder = Finder(config.dns, self.exchange, clock)
-        self.routing = Routing(config.providers, self._adapter, emit)
+        self.routing = Routing(config.providers, self._adapter, emit, clock, self.finder.service_addresses)
         self.accounts = Accounts(config.known_accounts, config.parallel, self.store, self.connections, clock, emit)
         self.guard = Guard(self.finder, self.exchange)
         self.watcher = Watcher(self.exchange, self.finder.resolvers, clock, emit, config.propagation)
@@ -72,11 +78,12 @@ class Run:
         return provider.adapter(provider.settings, surroundings)
 
     async def __aenter__(self) -> Run:
-        self.store.prepare()
         self.lock = RunLock(self.config.state_dir, self.clock)
-        self.lock.__enter__()
+        if not self._is_looking:
+            self.store.prepare()
+            self.lock.__enter__()
         try:
-            self.journal = Journal(self.config.state_dir)
+            self.journal = Journal(self.config.state_dir, create=not self._is_looking)
         except BaseException:
             self.lock.__exit__(None, None, None)
             raise

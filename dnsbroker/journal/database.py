@@ -22,7 +22,8 @@ _BUSY_SECONDS = 10.0
 class Journal:
     """An open ``state.db``. One connection, used by one thread (the event loop's).
 
-    Who only looks does not ``create`` the file: where there is none, an empty one in memory stands for it.
+    Who only looks does not ``create`` the file: where there is none, an empty one in memory stands for it; and whatever
+    would write fails.
     """
 
     def __init__(self, state_dir: Path, *, create: bool = True) -> None:
@@ -36,6 +37,8 @@ class Journal:
             self._connection.row_factory = sqlite3.Row
         try:
             self._prepare()
+            if not create:
+                self._connection.execute("PRAGMA query_only = ON")
         except BaseException:
             self.close()
             raise
