@@ -95,7 +95,7 @@ x.ample.test. IN TXT
 Ample.test. 300 IN SOA NS1.ample.test. host.ample.test. 4294967295 3600 600 86400 900
 """
     )
-    assert denial.soa("ample.test.") == SOA("ample.test.", "ns1.ample.test.", 4294967295, 3600, 900, 300)
+    assert denial.soa("ample.test.") == SOA("ample.test.", "ns1.ample.test.", 4294967295, 3600, 900, 300, 600, 86400)
     assert denial.soa("test.") is None
     assert SOA("z.", "a.", 1, 1, minimum=900, ttl=300).negative_ttl == 300
     assert SOA("z.", "a.", 1, 1, minimum=60, ttl=300).negative_ttl == 60

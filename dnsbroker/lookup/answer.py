@@ -23,7 +23,7 @@ from dnsbroker.records import octets_text
 
 @dataclass(frozen=True)
 class SOA:
-    """A start of authority; refresh, minimum and TTL in seconds (RFC 1035 section 3.3.13)."""
+    """A start of authority; times in seconds (RFC 1035 section 3.3.13)."""
 
     zone: str
     primary: str
@@ -31,6 +31,8 @@ class SOA:
     refresh: int
     minimum: int
     ttl: int
+    retry: int = 600
+    expire: int = 1_209_600
 
     @property
     def negative_ttl(self) -> int:
@@ -80,7 +82,8 @@ class Answer:
         if not found:
             return None
         data = found[0]
-        return SOA(zone, _name(data.mname), data.serial, data.refresh, data.minimum, found.ttl)
+        primary = _name(data.mname)
+        return SOA(zone, primary, data.serial, data.refresh, data.minimum, found.ttl, data.retry, data.expire)
 
     def apex(self, name: str) -> str | None:
         """The zone of ``name`` that this answer's SOA speaks for: at or above ``name``; None where it has no SOA."""

@@ -13,7 +13,7 @@ from dnsbroker.errors import LookupFailed
 from dnsbroker.lookup.address import Address
 from dnsbroker.lookup.asking import Cut, Delegation
 from dnsbroker.lookup.cuts import Cuts
-from dnsbroker.lookup.zone import NameServer, Zone
+from dnsbroker.lookup.zone import NameServer, Oddity, Zone
 from dnsbroker.names import shown
 
 
@@ -33,7 +33,7 @@ async def complete(cuts: Cuts, cut: Cut, port: int) -> Zone:
         cut.soa,
         tuple(sorted(ds)),
         tuple(host.name for host in hosts if not host.ips),
-        (*_disagreement(cut, in_child), *(warning for host in hosts for warning in host.warnings), *ds_trouble),
+        (*_disagreement(cut, in_child), *(oddity for host in hosts for oddity in host.oddities), *ds_trouble),
     )
 
 
@@ -45,7 +45,7 @@ class _Host:
     ips: frozenset[str]
     in_parent: bool
     in_child: bool
-    warnings: tuple[str, ...]
+    oddities: tuple[Oddity, ...]
 
 
 async def _host(cuts: Cuts, delegation: Delegation, name: str, in_child: frozenset[str]) -> _Host:
@@ -55,23 +55,25 @@ async def _host(cuts: Cuts, delegation: Delegation, name: str, in_child: frozens
         own = await cuts.addresses(name)
     except LookupFailed as error:
         own, trouble = frozenset(), f": {error.message}"
-    warnings = []
+    oddities = []
     if not glue | own:
-        warnings.append(f"the name server {shown(name)} has no address{trouble}")
+        oddities.append(Oddity("no-address", f"the name server {shown(name)} has no address{trouble}"))
     if own and glue - own:
-        warnings.append(f"the glue of {shown(name)} is {_listed(glue)}, its own zone says {_listed(own)}")
+        text = f"the glue of {shown(name)} is {_listed(glue)}, its own zone says {_listed(own)}"
+        oddities.append(Oddity("glue-differs", text))
     in_parent = delegation.parent is not None and name in delegation.hosts
-    return _Host(name, glue | own, in_parent, name in in_child, tuple(warnings))
+    return _Host(name, glue | own, in_parent, name in in_child, tuple(oddities))
 
 
-async def _ds(cuts: Cuts, cut: Cut) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The DS values that the parent has for the zone, and a warning where they cannot be read."""
+async def _ds(cuts: Cuts, cut: Cut) -> tuple[frozenset[str], tuple[Oddity, ...]]:
+    """The DS values that the parent has for the zone, and a word where they cannot be read."""
     if cut.delegation.parent is None:
         return frozenset(), ()
     try:
         answer = await cuts.ask(cut.delegation.parent, cut.zone, "DS")
     except LookupFailed as error:
-        return frozenset(), (f"whether {shown(cut.zone)} is signed is not known: {error.message}",)
+        text = f"whether {shown(cut.zone)} is signed is not known: {error.message}"
+        return frozenset(), (Oddity("ds-unknown", text),)
     return answer.values(cut.zone, "DS"), ()
 
 
@@ -92,11 +94,12 @@ def _by_address(hosts: Iterable[_Host], port: int) -> tuple[NameServer, ...]:
     return tuple(found.values())
 
 
-def _disagreement(cut: Cut, in_child: frozenset[str]) -> tuple[str, ...]:
+def _disagreement(cut: Cut, in_child: frozenset[str]) -> tuple[Oddity, ...]:
     in_parent = cut.delegation.hosts
     if cut.delegation.parent is None or in_parent == in_child:
         return ()
-    return (f"the parent of {shown(cut.zone)} names {_listed(in_parent)}, the zone itself {_listed(in_child)}",)
+    text = f"the parent of {shown(cut.zone)} names {_listed(in_parent)}, the zone itself {_listed(in_child)}"
+    return (Oddity("ns-mismatch", text),)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from dnsbroker.lookup.address import Address
 from dnsbroker.lookup.answer import SOA
+from dnsbroker.names import shown
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,26 @@ class NameServer:
     in_child: bool
     also: tuple[str, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """Name and address, as people read them."""
+        return self.name if self.name == str(self.address) else f"{shown(self.name)} ({self.address})"
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """Something about a zone's servers that a person should know: ``kind`` for programs, ``text`` in words."""
+
+    kind: Literal["ns-mismatch", "no-address", "glue-differs", "ds-unknown"]
+    text: str
+
 
 @dataclass(frozen=True)
 class Zone:
     """A zone with every address of every server that its parent or it itself names.
 
     ``ds`` are the parent's DS values, none where the zone is not signed or its parent was never asked.
-    ``without_address`` are server names that have no address. ``warnings`` are for a person.
+    ``without_address`` are server names that have no address. ``oddities`` were met while looking for the servers.
     """
 
     name: str
@@ -37,7 +51,12 @@ class Zone:
     soa: SOA
     ds: tuple[str, ...] = ()
     without_address: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The oddities in words."""
+        return tuple(oddity.text for oddity in self.oddities)
 
 
 @dataclass(frozen=True)
@@ -52,9 +71,13 @@ class Hop:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the record for ``challenge`` really stands: at ``owner`` in ``zone``, after ``hops``."""
+    """Where the record for ``challenge`` really stands: at ``owner`` in ``zone``, after ``hops``.
+
+    ``unfollowed`` is the target of a CNAME that only a wildcard makes at ``owner``; the record takes its place there.
+    """
 
     challenge: str
     owner: str
     zone: Zone
     hops: tuple[Hop, ...] = ()
+    unfollowed: str = ""
