@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from dnsbroker.acme import hints, problem, readable
+from dnsbroker.acme import hints, problem, readable, retry_after
 from dnsbroker.errors import DirectoryUnreachable
 from dnsbroker.transport import HTTPFailed, Reply
 
@@ -22,6 +22,7 @@ class Directory:
 
     ``caa_identities`` are its names in CAA records, ``profiles`` what it says of each of its profiles;
     ``external_account_required`` that an account here is bound to one that was opened elsewhere (section 7.3.4).
+    ``clock_ahead`` is by how many seconds the CA's clock was ahead of ours when it was read, None where it did not say.
     """
 
     new_nonce: str
@@ -35,6 +36,7 @@ class Directory:
     caa_identities: tuple[str, ...] = ()
     profiles: Mapping[str, str] = field(default_factory=dict)
     external_account_required: bool = False
+    clock_ahead: float | None = field(default=None, compare=False)
 
 
 def read_directory(url: str, reply: Reply, now: datetime) -> Directory:
@@ -57,7 +59,7 @@ def read_directory(url: str, reply: Reply, now: datetime) -> Directory:
         reason = "it names no newNonce, newAccount and newOrder" if needed else "it is not JSON"
         hint = "acme.directory is to be the URL of an RFC 8555 directory, as the CA's documentation gives it"
         raise DirectoryUnreachable(f"{url} is no ACME directory: {reason}", url=url, hint=hint, transient=False)
-    return _directory(found)
+    return replace(_directory(found), clock_ahead=_clock_ahead(reply.headers, now))
 
 
 def unread(url: str, failed: HTTPFailed) -> DirectoryUnreachable:
@@ -91,6 +93,18 @@ def _directory(found: Mapping[str, object]) -> Directory:
         else {},
         external_account_required=meta.get("externalAccountRequired") is True,
     )
+
+
+def _clock_ahead(headers: Mapping[str, str], now: datetime) -> float | None:
+    """By how many seconds the clock that dated a reply is ahead of ``now`` (aware); None where none did so usably.
+
+    Who answers from a cache says for how long it has had the reply (RFC 9110 section 6.6.1, RFC 9111 section 5.1).
+    """
+    moment = retry_after.http_date(headers.get("date", "").strip())
+    age = headers.get("age", "").strip() or "0"
+    if moment is None or not age.isascii() or not age.isdigit():
+        return None
+    return (moment - now).total_seconds() + float(age)
 
 
 def _text(found: Mapping[str, object], key: str) -> str:

@@ -23,11 +23,12 @@ def seconds(field: str, now: datetime) -> float | None:
     text = field.strip()
     if _SECONDS.fullmatch(text):
         return _clamped(float(text))
-    moment = _http_date(text)
+    moment = http_date(text)
     return None if moment is None else _clamped((moment - now).total_seconds())
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """The moment (aware) that an HTTP-date names; None where ``text`` is none."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

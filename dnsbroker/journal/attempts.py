@@ -117,6 +117,20 @@ class Attempts:
                 [(directory_url, identifier, now) for identifier in set(identifiers)],
             )
 
+    def failed_validations(self, directory_url: str, identifiers: Iterable[str]) -> dict[str, tuple[datetime, ...]]:
+        """When the CA failed to validate each of ``identifiers`` in the last hour, by identifier."""
+        now = self._now()
+        found = {}
+        for identifier in dict.fromkeys(identifiers):
+            rows = self._journal.rows(
+                "SELECT at FROM failed_validation WHERE directory = ? AND identifier = ? AND at > ? AND at <= ?"
+                " ORDER BY at",
+                (directory_url, identifier, now - _WINDOW, now + CLOCK_SLACK),
+            )
+            if rows:
+                found[identifier] = tuple(at(row["at"]) for row in rows)
+        return found
+
     def validations_free_at(self, directory_url: str, identifiers: Iterable[str]) -> datetime | None:
         """When all of ``identifiers`` may be validated again by the CA; None where they may be now."""
         moments = (self._free_at(directory_url, identifier) for identifier in set(identifiers))
