@@ -102,7 +102,7 @@ class TellsServers(Protocol):
     async def name_servers(self, zone: str) -> frozenset[str]:
         """The host names (owner names) of the servers that serve ``zone`` by the service's own word.
 
-        For a server of one's own: the NS RRset that it has at the zone's apex. None where it is not known. Raises
+        For a server of one's own: the NS RRset that it has at the zone's apex. Empty where it is not known. Raises
         ProviderError.
         """
         ...

@@ -1,21 +1,27 @@
 """Which provider writes a record: the one that holds the zone in which the record really stands.
 
 A provider whose ``zones`` name that zone goes before those that merely hold it; one whose ``zones`` name others is
-never asked. Where two remain, nobody is guessed: the error names both. Adapters are made when first needed.
+never asked. Of several that hold it, the one is right whose servers stand in the delegation: whoever moved a zone has
+an old copy left. Where that does not decide, nobody is guessed: the error names all. Adapters are made when first
+needed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dnsbroker.adapter import Adapter
+from dnsbroker.adapter import Adapter, TellsServers
+from dnsbroker.clock import Clock
 from dnsbroker.config import ProviderConfig
-from dnsbroker.errors import BrokerError, ConfigError, NoProvider
+from dnsbroker.errors import BrokerError, ConfigError, LookupFailed, NoProvider
 from dnsbroker.events import Emitter
-from dnsbroker.lookup.zone import Place
+from dnsbroker.lookup.once import Once
+from dnsbroker.lookup.zone import NameServer, Place, Zone
 from dnsbroker.names import shown
+
+_BELIEVED = 3600.0  # a run; a program may keep its broker for longer than a zone keeps its servers
 
 
 @dataclass(frozen=True)
@@ -36,15 +42,26 @@ class Route:
 
 
 class Routing:
-    """The configured providers, and which of them is right for a place."""
+    """The configured providers, and which of them is right for a place.
+
+    ``addresses`` gives the IP addresses of a name server's host name; it raises LookupFailed.
+    """
 
     def __init__(
-        self, providers: Mapping[str, ProviderConfig], make: Callable[[ProviderConfig], Adapter], emit: Emitter
+        self,
+        providers: Mapping[str, ProviderConfig],
+        make: Callable[[ProviderConfig], Adapter],
+        emit: Emitter,
+        clock: Clock,
+        addresses: Callable[[str], Awaitable[Sequence[str]]],
     ) -> None:
         self._providers = providers
         self._make = make
         self._emit = emit
+        self._addresses = addresses
         self._adapters: dict[str, Adapter] = {}
+        self._once = Once(clock, _BELIEVED)
+        self._warned: set[Target] = set()
 
     def adapter(self, provider: str) -> Adapter:
         """The adapter of the provider with that name. Raises ConfigError where it is configured no more."""
@@ -60,19 +77,87 @@ class Routing:
 
     async def route(self, place: Place) -> Route:
         """The way to ``place``. Raises NoProvider, ConfigError where several would do, ProviderError."""
+        provider = self._providers[await self._chosen(place)]
+        ttl = provider.ttl if provider.ttl is not None else provider.adapter.default_ttl
+        return Route(Target(provider.name, place.zone.name), max(1, int(ttl)), provider.adapter.default_settle)
+
+    async def _chosen(self, place: Place) -> str:
         zone = place.zone.name
         named = [name for name, provider in self._providers.items() if zone in provider.zones]
+        if len(named) > 1:
+            cure = f'take "{shown(zone)}" out of the `zones` of all but the one whose servers the zone is delegated to'
+            raise _several(zone, named, "", cure)
         holding = named or await self._holders(place)
-        if len(holding) > 1:
-            cure = f'take "{shown(zone)}" out of the `zones` of all' if named else f'add "{shown(zone)}" to the `zones`'
-            raise ConfigError(
-                f"zone {shown(zone)} is held by several providers: {', '.join(holding)}",
-                key=f"providers.{holding[0]}.zones",
-                hint=f"{cure} {'but' if named else 'of'} the one whose servers the zone is delegated to",
-            )
-        provider = self._providers[holding[0]]
-        ttl = provider.ttl if provider.ttl is not None else provider.adapter.default_ttl
-        return Route(Target(provider.name, zone), max(1, int(ttl)), provider.adapter.default_settle)
+        return holding[0] if len(holding) == 1 else await self._delegated(holding, place.zone)
+
+    async def _delegated(self, holding: Sequence[str], zone: Zone) -> str:
+        """The one of those ``holding`` the zone whose servers its delegation names."""
+        told = await asyncio.gather(*(self._told(name, zone.name) for name in holding))
+        servers = dict(zip(holding, told, strict=True))
+        listed = _delegation(zone)
+        standing = await self._standing(servers, listed)
+        if len(standing) == 1:
+            return standing[0]
+        says = [
+            f"{name} serves it by {_shown(hosts)}" if hosts else f"the servers of {name} are not known"
+            for name, hosts in servers.items()
+        ]
+        who = "the delegation" if any(server.in_parent or server.in_child for server in listed) else "dns.servers"
+        cure = f'add "{shown(zone.name)}" to the `zones` of the one whose records those servers get'
+        raise _several(zone.name, holding, "; ".join((*says, f"{who} names {_shown(_names(listed))}")), cure)
+
+    async def _told(self, provider: str, zone: str) -> frozenset[str]:
+        """As ``name_servers``, but what cannot be asked is not known, with one warning."""
+        try:
+            return await self.name_servers(provider, zone)
+        except BrokerError as error:
+            if Target(provider, zone) not in self._warned:
+                self._warned.add(Target(provider, zone))
+                self._emit("warning", message=error.message, hint=error.hint, provider=provider, zone=zone)
+            return frozenset()
+
+    async def name_servers(self, provider: str, zone: str) -> frozenset[str]:
+        """The host names of the servers by which ``provider`` serves ``zone``; none where that is not known.
+
+        Raises ProviderError, ConfigError.
+        """
+        adapter = self.adapter(provider)
+        if not isinstance(adapter, TellsServers):
+            return frozenset()
+        hosts = await self._once.get(f"{provider} {zone}", lambda: adapter.name_servers(zone))
+        return frozenset(host.lower().rstrip(".") + "." for host in hosts)
+
+    async def serves(self, hosts: frozenset[str], zone: Zone) -> bool:
+        """Whether any of ``hosts``, a provider's servers, is a server of ``zone``, by its parent's word or its own."""
+        return bool(await self._standing({"": hosts}, zone.servers))
+
+    async def _standing(self, servers: Mapping[str, frozenset[str]], listed: Sequence[NameServer]) -> list[str]:
+        """Those of the providers one of whose ``servers`` is ``listed``: by name, or else by address."""
+        names = _names(listed)
+        by_name = [name for name, hosts in servers.items() if hosts & names]
+        if by_name:
+            return by_name
+        ips = {server.address.ip for server in listed}
+        found = await asyncio.gather(*(self._ips(hosts) for hosts in servers.values()))
+        return [name for name, known in zip(servers, found, strict=True) if known & ips]
+
+    async def _ips(self, hosts: Iterable[str]) -> frozenset[str]:
+        found = await asyncio.gather(*(self._ips_of(host) for host in sorted(hosts)))
+        return frozenset(ip for ips in found for ip in ips)
+
+    async def _ips_of(self, host: str) -> Sequence[str]:
+        try:
+            return await self._addresses(host)
+        except LookupFailed:  # a server without an address is none that the delegation leads to
+            return ()
+
+    def candidates(self, zone: str) -> tuple[str, ...]:
+        """The providers that may write ``zone`` as far as their ``zones`` go."""
+        return tuple(name for name, item in self._providers.items() if not item.zones or zone in item.zones)
+
+    async def holds(self, provider: str, zone: str) -> bool:
+        """Whether ``provider`` holds exactly ``zone``. Raises ProviderError, ConfigError."""
+        return await self.adapter(provider).find_zone(zone) == zone
 
     async def _holders(self, place: Place) -> list[str]:
         """The providers without ``zones`` that hold the place's zone."""
@@ -113,3 +198,21 @@ class Routing:
         """Close every adapter that was made."""
         while self._adapters:
             await self._adapters.popitem()[1].aclose()
+
+
+def _several(zone: str, providers: Sequence[str], says: str, cure: str) -> ConfigError:
+    told = f"zone {shown(zone)} is held by several providers: {', '.join(providers)}"
+    return ConfigError(f"{told}; {says}" if says else told, key=f"providers.{providers[0]}.zones", hint=cure)
+
+
+def _delegation(zone: Zone) -> tuple[NameServer, ...]:
+    """The servers that the zone's parent names; where that was never asked, those known otherwise."""
+    return tuple(server for server in zone.servers if server.in_parent) or zone.servers
+
+
+def _names(servers: Iterable[NameServer]) -> frozenset[str]:
+    return frozenset(name.lower() for server in servers for name in (server.name, *server.also))
+
+
+def _shown(hosts: Iterable[str]) -> str:
+    return ", ".join(map(shown, sorted(hosts))) or "none"

@@ -57,7 +57,7 @@ class Bench:
         finder = Finder(tree.config(), exchange, self.clock)
         self.publisher = Publisher(
             finder,
-            Routing({"corp": self.provider()}, lambda provider: self.adapter, emit),
+            Routing({"corp": self.provider()}, lambda _: self.adapter, emit, self.clock, finder.service_addresses),
             self.writer,
             Watcher(exchange, finder.resolvers, self.clock, emit, PropagationConfig()),
             Answers(journal),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.clock import SystemClock
 from dnsbroker.config import ProviderConfig
-from dnsbroker.errors import ConfigError, NoProvider, ProviderUnavailable
+from dnsbroker.errors import ConfigError, LookupFailed, NoProvider, ProviderUnavailable
 from dnsbroker.events import Emitter, Event
-from dnsbroker.lookup.zone import Hop, Place, Zone
+from dnsbroker.lookup.address import Address
+from dnsbroker.lookup.zone import Hop, NameServer, Place, Zone
 from dnsbroker.routing import Route, Routing, Target
 from dnsbroker.settings import Duration
 from dnsbroker.testing import MemoryProvider, MemoryService, surroundings
@@ -46,12 +48,24 @@ class Secretless(MemoryProvider):
 
 
 class Bench:
-    """Routing over providers in memory; ``told`` are its events, ``made`` the adapters that were needed."""
+    """Routing over providers in memory; ``told`` are its events, ``made`` the adapters that were needed.
+
+    ``hosts`` has the address of each name server that has one, ``asked`` those for whose address was asked.
+    """
 
     def __init__(self, **providers: ProviderConfig) -> None:
         self.told: list[Event] = []
         self.made: list[str] = []
-        self.routing = Routing(providers, self._make, Emitter(SystemClock(), self.told.append))
+        self.asked: list[str] = []
+        self.hosts: dict[str, str] = {}
+        clock = SystemClock()
+        self.routing = Routing(providers, self._make, Emitter(clock, self.told.append), clock, self._addresses)
+
+    async def _addresses(self, host: str) -> tuple[str, ...]:
+        self.asked.append(host)
+        if host not in self.hosts:
+            raise LookupFailed("it has no address", name=host)
+        return (self.hosts[host],)
 
     def _make(self, provider: ProviderConfig) -> Adapter:
         self.made.append(provider.name)
@@ -68,9 +82,12 @@ def provider(
     zones: tuple[str, ...] = (),
     ttl: float | None = None,
     adapter: type[MemoryProvider] = MemoryProvider,
+    servers: tuple[str, ...] = (),
 ) -> Mapping[str, ProviderConfig]:
-    """One provider as a keyword: it holds the zones ``holds`` and is limited to ``zones``."""
+    """One provider as a keyword: it holds the zones ``holds``, is limited to ``zones`` and tells of ``servers``."""
     settings = MemorySettings(MemoryService(*holds))
+    for held in holds:
+        settings.service.serve(held, *servers)
     return {
         name: ProviderConfig(
             name=name,
@@ -117,6 +134,122 @@ def test_two_holders_are_named_and_so_is_the_cure() -> None:
     with pytest.raises(ConfigError, match="held by several providers: a, b") as caught:
         bench.route(place(ORG))
     assert 'add "example.org" to the `zones` of the one' in caught.value.hint
+
+
+def served(*servers: NameServer) -> Zone:
+    """example.org, served by these."""
+    return replace(ORG, servers=servers)
+
+
+def server(name: str, ip: str = "192.0.2.1", *also: str, parent: bool = True, child: bool = True) -> NameServer:
+    """One that the parent and the zone itself name, unless told otherwise."""
+    return NameServer(name, Address(ip), parent, child, also)
+
+
+OLD = provider("old", "example.org.", servers=("ns1.hoster.example.", "ns2.hoster.example."))
+NEW = provider("new", "example.org.", servers=("ns1.cloud.example.", "ns2.cloud.example."))
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        served(server("ns2.cloud.example.")),
+        served(server("NS2.Cloud.Example.")),
+        served(server("ns9.example.org.", "192.0.2.1", "ns1.cloud.example.")),
+        served(server("ns1.cloud.example.", child=False), server("ns1.hoster.example.", "192.0.2.2", parent=False)),
+        served(server("ns1.cloud.example.", parent=False)),
+    ],
+    ids=[
+        "by name",
+        "in capitals",
+        "by another name",
+        "the parent's word first",
+        "the zone's, where no parent was asked",
+    ],
+)
+def test_of_two_holders_the_one_in_the_delegation_is_taken(zone: Zone) -> None:
+    """Whoever moved has an old copy left; what the parent says counts, in any case."""
+    bench = Bench(**OLD, **NEW)
+    assert bench.route(place(zone)).target == Target("new", "example.org.")
+    assert (bench.told, bench.asked) == ([], [])
+
+
+def test_of_two_holders_the_one_at_the_delegations_address_is_taken() -> None:
+    """Configured servers have no name, and a server of the delegation may have another one there."""
+    bench = Bench(**OLD, **NEW)
+    bench.hosts = {"ns1.hoster.example.": "192.0.2.9", "ns1.cloud.example.": "192.0.2.1"}
+    configured = served(server("192.0.2.1", parent=False, child=False))
+    assert bench.route(place(configured)).target.provider == "new"
+    assert bench.route(place(served(server("vanity.example.org.")))).target.provider == "new"
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        (served(server("ns.third.example.")), "the delegation names ns.third.example"),
+        (
+            served(server("ns1.cloud.example."), server("ns1.hoster.example.", "192.0.2.2")),
+            "the delegation names ns1.cloud.example, ns1.hoster.example",
+        ),
+        (served(server("192.0.2.7", "192.0.2.7", parent=False, child=False)), "dns.servers names 192.0.2.7"),
+    ],
+    ids=["neither", "both", "neither by address"],
+)
+def test_where_the_delegation_does_not_decide_all_is_told(zone: Zone, told: str) -> None:
+    """The negative twins: nobody is guessed; what each says, what the delegation says, and the key that decides."""
+    with pytest.raises(ConfigError, match="held by several providers: old, new") as caught:
+        Bench(**OLD, **NEW).route(place(zone))
+    assert "old serves it by ns1.hoster.example, ns2.hoster.example; new serves it by ns1.cloud" in str(caught.value)
+    assert str(caught.value).endswith(told)
+    assert 'add "example.org" to the `zones` of the one' in caught.value.hint
+
+
+class Mute(MemoryProvider):
+    """Cannot be asked for its servers."""
+
+    async def name_servers(self, zone: str) -> frozenset[str]:
+        raise ProviderUnavailable("no answer", provider="mute")
+
+
+def test_one_whose_servers_cannot_be_asked_is_a_warning_where_the_other_stands_in_the_delegation() -> None:
+    """Told once, however many names the zone has."""
+    bench = Bench(**provider("mute", "example.org.", adapter=Mute), **NEW)
+    zone = served(server("ns1.cloud.example."))
+    assert [bench.route(place(zone)).target.provider for _ in range(3)] == ["new"] * 3
+    assert [(event["event"], event["provider"]) for event in bench.told] == [("warning", "mute")]
+
+
+def test_one_whose_servers_cannot_be_asked_is_not_taken_because_the_other_is_wrong() -> None:
+    """The negative twin: that one is out does not make the other one right."""
+    bench = Bench(**provider("mute", "example.org.", adapter=Mute), **NEW)
+    with pytest.raises(ConfigError, match="the servers of mute are not known"):
+        bench.route(place(served(server("ns.third.example."))))
+
+
+class Counting(MemoryProvider):
+    """Counts how often it is asked for its servers."""
+
+    count = 0
+
+    async def name_servers(self, zone: str) -> frozenset[str]:
+        Counting.count += 1
+        await SystemClock().sleep(0)
+        return frozenset({"ns1.cloud.example."})
+
+
+def test_forty_names_ask_for_the_servers_once_and_one_holder_not_at_all() -> None:
+    """What was told holds for the run."""
+    Counting.count = 0
+    bench = Bench(**OLD, **provider("new", "example.org.", "example.net.", adapter=Counting))
+
+    async def play(where: Place) -> set[str]:
+        found = await asyncio.gather(*(bench.routing.route(where) for _ in range(40)))
+        return {route.target.provider for route in found}
+
+    assert asyncio.run(play(place(NET))) == {"new"}
+    assert Counting.count == 0
+    assert asyncio.run(play(place(served(server("ns1.cloud.example."))))) == {"new"}
+    assert Counting.count == 1
 
 
 def test_two_that_are_both_told_to_hold_it_are_an_error_as_well() -> None:

@@ -14,7 +14,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from dnsbroker.adapter import KeepsNotes, TellsServers
 from dnsbroker.errors import Conflict, ProviderError, ZoneMissing
+from dnsbroker.names import owner
 from dnsbroker.records import Add, Record, RecordType, Remove, Swap, rfc1982_newer
 from dnsbroker.settings import described
 from dnsbroker.testing.stage import Scene, Stage, played
@@ -335,3 +337,38 @@ class AdapterContract:
     async def test_reading_nothing_is_none(self, scene: Scene) -> None:
         """A name without records has no RRset."""
         assert await scene.adapter.read(scene.zone, scene.name, "TXT") is None
+
+    # What it can tell beyond the promise, where it can
+
+    @played
+    async def test_a_note_is_kept_with_its_record_and_served_by_nobody(self, scene: Scene) -> None:
+        """It comes back as it was and goes with its record; without it, or with another one, the record is the same."""
+        await scene.foreign.plant(scene.name, "TXT", FOREIGN_TTL, ["foreign"])
+        ours, other = Record(scene.name, "TXT", "ours"), Record(scene.name, "TXT", "other")
+        await scene.adapter.apply(scene.zone, [Add(ours, TTL, "a note of ours"), Add(other, TTL)])
+        assert await _seen(scene) == (FOREIGN_TTL, {"foreign", "ours", "other"})
+        assert not (await scene.adapter.apply(scene.zone, [Add(ours, TTL, "another note")])).changed
+        if isinstance(scene.adapter, KeepsNotes):
+            assert dict(await scene.adapter.notes(scene.zone)) == {ours: "a note of ours"}
+        assert (await scene.adapter.apply(scene.zone, [Remove(ours)])).changed
+        assert await _seen(scene) == (FOREIGN_TTL, {"foreign", "other"})
+        if isinstance(scene.adapter, KeepsNotes):
+            assert dict(await scene.adapter.notes(scene.zone)) == {}
+
+    @played
+    async def test_notes_are_those_of_txt_records_in_a_zone_that_is_held(self, scene: Scene) -> None:
+        """A TLSA record's note is nobody's business; of a zone that the service does not hold there are none."""
+        await scene.adapter.apply(scene.zone, [Add(Record(scene.name, "TLSA", ONE), TTL, "a note of ours")])
+        if isinstance(scene.adapter, KeepsNotes):
+            assert dict(await scene.adapter.notes(scene.zone)) == {}
+            with pytest.raises(ProviderError):
+                await scene.adapter.notes(scene.missing)
+
+    @played
+    async def test_the_servers_it_tells_are_owner_names(self, scene: Scene) -> None:
+        """Perhaps none, where the service does not know; it knows none for a zone that it does not hold."""
+        if isinstance(scene.adapter, TellsServers):
+            servers = await scene.adapter.name_servers(scene.zone)
+            assert servers == {owner(server) for server in servers}
+            with pytest.raises(ProviderError):
+                await scene.adapter.name_servers(scene.missing)

@@ -13,7 +13,7 @@ from typing import ClassVar
 from dnsbroker.adapter import Surroundings
 from dnsbroker.errors import Conflict, ProviderError, RecordRejected, ZoneMissing
 from dnsbroker.names import is_within, longest_match, owner
-from dnsbroker.records import Add, Change, Receipt, RecordType, Remove, RRset, Swap, checked_tlsa
+from dnsbroker.records import Add, Change, Receipt, Record, RecordType, Remove, RRset, Swap, checked_tlsa
 from dnsbroker.settings import key
 
 RRsetKey = tuple[str, RecordType]
@@ -46,6 +46,8 @@ class MemoryService:
     def __init__(self, *zones: str) -> None:
         self._rrsets: dict[str, dict[RRsetKey, RRset]] = {owner(zone): {} for zone in zones}
         self._serials = dict.fromkeys(self._rrsets, 1)
+        self._notes: dict[str, dict[Record, str]] = {zone: {} for zone in self._rrsets}
+        self._servers: dict[str, frozenset[str]] = {}
         self._failures: list[_Failure] = []
         self.seen: list[Write] = []
 
@@ -66,9 +68,27 @@ class MemoryService:
         """All that ``zone`` holds."""
         return dict(self._rrsets[zone])
 
-    def plant(self, zone: str, name: str, type: RecordType, ttl: int, values: Iterable[str]) -> None:
-        """Make the RRset exactly ``values`` (none: remove it), behind every adapter's back; no write is logged."""
-        self._keep(zone, {(name, type): RRset(name, type, ttl, frozenset(values))})
+    def notes(self, zone: str) -> Mapping[Record, str]:
+        """The notes in ``zone``, by the record that each belongs to."""
+        return dict(self._notes[zone])
+
+    def name_servers(self, zone: str) -> frozenset[str]:
+        """The servers that serve ``zone``; none until ``serve`` has named them."""
+        return self._servers.get(zone, frozenset())
+
+    def serve(self, zone: str, *hosts: str) -> None:
+        """Say that ``zone`` is served by ``hosts``."""
+        self._servers[owner(zone)] = frozenset(map(owner, hosts))
+
+    def plant(self, zone: str, name: str, type: RecordType, ttl: int, values: Iterable[str], *, note: str = "") -> None:
+        """Make the RRset exactly ``values`` (none: remove it), behind every adapter's back; no write is logged.
+
+        Every one of them gets ``note``.
+        """
+        kept = frozenset(values)
+        self._keep(zone, {(name, type): RRset(name, type, ttl, kept)})
+        if note:
+            self._notes[zone].update({Record(name, type, value): note for value in kept})
 
     def fail(self, error: ProviderError, *, times: int = 1, after: bool = False) -> None:
         """Let the next ``times`` writes raise ``error``; with ``after`` once the write was made."""
@@ -79,7 +99,10 @@ class MemoryService:
         failure = self._next_failure()
         if failure and not failure.after:
             raise failure.error
+        noted = [change for change in changes if isinstance(change, Add) and change.note]
+        new = {_kept(add.record): add.note for add in noted if not self._has(zone, _kept(add.record))}
         self._keep(zone, wanted)
+        self._notes[zone].update({record: note for record, note in new.items() if self._has(zone, record)})
         self.seen.append(Write(zone, tuple(changes), self._serials[zone]))
         if failure:
             raise failure.error
@@ -92,6 +115,11 @@ class MemoryService:
             else:
                 self._rrsets[zone].pop(place, None)
         self._serials[zone] = (self._serials[zone] + 1) % 2**32
+        self._notes[zone] = {record: note for record, note in self._notes[zone].items() if self._has(zone, record)}
+
+    def _has(self, zone: str, record: Record) -> bool:
+        rrset = self._rrsets[zone].get((record.name, record.type))
+        return rrset is not None and record.value in rrset.values
 
     def _next_failure(self) -> _Failure | None:
         if not self._failures:
@@ -160,6 +188,15 @@ class MemoryProvider:
         """The RRset as it stands."""
         return self._service.rrset(self._held(zone), owner(name), type)
 
+    async def name_servers(self, zone: str) -> frozenset[str]:
+        """The servers that the service names for ``zone``."""
+        return self._service.name_servers(self._held(zone))
+
+    async def notes(self, zone: str) -> Mapping[Record, str]:
+        """The notes of TXT records in ``zone``."""
+        found = self._service.notes(self._held(zone))
+        return {record: note for record, note in found.items() if record.type == "TXT"}
+
     async def aclose(self) -> None:
         """Nothing is held."""
 
@@ -208,6 +245,11 @@ def _place(change: Change) -> RRsetKey:
     if isinstance(change, Add | Remove):
         return owner(change.record.name), change.record.type
     return owner(change.name), change.type
+
+
+def _kept(record: Record) -> Record:
+    """``record`` as the service keeps it."""
+    return Record(owner(record.name), record.type, _canonical(record.value, record.type))
 
 
 def _canonical(value: str, type: RecordType) -> str:
