@@ -70,6 +70,13 @@ class PowerDNS:
         state = await self._trying(lambda: self._service.state(owner(zone), (name,)))
         return as_rrset(state.rrsets.get((name, type)))
 
+    async def name_servers(self, zone: str) -> frozenset[str]:
+        """The NS records that the server has at the zone's apex: its own servers, or those that it feeds."""
+        zone = owner(zone)
+        state = await self._trying(lambda: self._service.state(zone, (zone,)))
+        found = state.rrsets.get((zone, "NS"))
+        return frozenset(host.lower() for host in found.values) if found else frozenset()
+
     async def aclose(self) -> None:
         """Give back connections."""
         await self._api.aclose()

@@ -68,6 +68,10 @@ class RFC2136:
         talk = await self._talk(owner(zone))
         return (await talk.standing((owner(name), type))).rrset()
 
+    async def name_servers(self, zone: str) -> frozenset[str]:
+        """The NS records that the server has at the zone's apex: its own name, or those of whom it feeds."""
+        return await (await self._talk(owner(zone))).name_servers(owner(zone))
+
     async def aclose(self) -> None:
         """Nothing is held: every exchange has a connection of its own."""
 

@@ -76,6 +76,16 @@ class Talk:
         self.blame = replace(self.blame, primary=apex.primary)
         return apex
 
+    async def name_servers(self, zone: str) -> frozenset[str]:
+        """The hosts of the NS records at the apex of ``zone``. Raises ZoneMissing."""
+        reply = await self._ask(zone, "NS")
+        if reply.rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN, dns.rcode.REFUSED):
+            raise self.blame.question(reply, zone)
+        rrset = _answer(reply, zone, dns.rdatatype.NS)
+        if rrset is None or not reply.is_authoritative:
+            raise self.blame.missing((zone,), dns.rcode.to_text(reply.rcode))
+        return frozenset(str(rdata).lower() for rdata in rrset)
+
     def _apex(self, reply: Reply, zone: str) -> Apex | None:
         if reply.rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN, dns.rcode.REFUSED):
             raise self.blame.question(reply, zone)

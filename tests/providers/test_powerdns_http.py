@@ -149,6 +149,19 @@ def test_a_server_that_cannot_filter_zones_is_searched() -> None:
     assert found == ("ample.org.", "sub.example.org.", "example.org.")
 
 
+def test_its_servers_are_those_of_the_zones_own_ns_records() -> None:
+    """In small letters; a disabled record names nobody, nor does a delegation below the apex."""
+    off = {"content": "ns9.example.org.", "disabled": True}
+    apex = rrset("NS1.Example.org.", "ns.cloud.example.", name=ZONE, type="NS")
+    apex["records"].append(off)
+    server = Literal(read=[told(zone(apex, rrset("ns.child.example.", name="child.example.org.", type="NS")))])
+    assert played(server, lambda provider: provider.name_servers("Example.org")) == {
+        "ns1.example.org.",
+        "ns.cloud.example.",
+    }
+    assert played(Literal(read=[told(zone())]), lambda provider: provider.name_servers(ZONE)) == frozenset()
+
+
 def test_zones_are_asked_for_by_exact_name() -> None:
     """The longest first, a wildcard's star never."""
     server = Literal(zones=[told([])])

@@ -304,6 +304,24 @@ def test_a_failing_server_is_not_a_missing_zone(server: Scripted) -> None:
         found(server, NAME)
 
 
+def test_its_servers_are_those_of_the_zones_own_ns_records(server: Scripted) -> None:
+    """By the server's own word, in small letters."""
+    server.zone = zones.parse("example.org.", ZONE.replace("@ NS ns1", "@ NS NS1\n@ NS ns.cloud.example."))
+    servers = asyncio.run(adapter_for(server).name_servers("Example.org"))
+    assert servers == {"ns1.example.org.", "ns.cloud.example."}
+    assert server.questions == ["example.org. IN NS TCP"]
+
+
+def test_a_zone_that_is_delegated_away_has_no_servers_here(server: Scripted) -> None:
+    """The negative twin: NS records in a referral are the parent's, and those without authority anybody's."""
+    for name in ("child.example.org.", "ample.org."):
+        with pytest.raises(ZoneMissing):
+            asyncio.run(adapter_for(server).name_servers(name))
+    server.question = lambda answer: answer.set_rcode(dns.rcode.SERVFAIL)
+    with pytest.raises(ProviderUnavailable):
+        asyncio.run(adapter_for(server).name_servers("example.org."))
+
+
 def test_a_question_goes_by_udp_where_tcp_fails(server: Scripted) -> None:
     """An update does not."""
     server.refuses_tcp = True
