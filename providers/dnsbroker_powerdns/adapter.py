@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from dnsbroker.findings import Finding
 from dnsbroker.names import owner
 from dnsbroker.records import Change, Receipt, RecordType, RRset
 from dnsbroker_powerdns.settings import PowerDNSSettings
@@ -76,6 +77,14 @@ class PowerDNS:
         state = await self._trying(lambda: self._service.state(zone, (zone,)))
         found = state.rrsets.get((zone, "NS"))
         return frozenset(host.lower() for host in found.values) if found else frozenset()
+
+    async def examine(self, zones: Sequence[str], *, fix: bool) -> tuple[Finding, ...]:
+        """What is wrong with the server, the key or ``zones``; ``fix`` sets SOA-EDIT-API and rectifies where needed."""
+        from dnsbroker_powerdns.examination import Examination
+
+        settings = self._settings
+        look = Examination(self._service, settings.url, soa_edit_api=settings.soa_edit_api, fix=fix)
+        return await look.findings(zones)
 
     async def aclose(self) -> None:
         """Give back connections."""

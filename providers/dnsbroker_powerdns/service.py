@@ -18,7 +18,7 @@ from dnsbroker.errors import ZoneMissing
 from dnsbroker.names import ancestors
 from dnsbroker_powerdns.api import API
 from dnsbroker_powerdns.plan import body
-from dnsbroker_powerdns.zone import Place, StoredRRset, ZoneState, zone_state
+from dnsbroker_powerdns.zone import Place, StoredRRset, ZoneState, surveyed, zone_state
 
 Version = tuple[int, int]
 
@@ -58,7 +58,7 @@ class Service:
         """The zone as it is now, with all RRsets at ``names``, disabled records and comments included."""
         path = await self._path(zone)
         try:
-            if len(names) > _NAMES_BY_ONE or await self._reported() < _READS_ONE_NAME:
+            if len(names) > _NAMES_BY_ONE or await self.version() < _READS_ONE_NAME:
                 return await self._api.get(path, partial(zone_state, names=names), zone=zone)
             return await self._by_name(path, zone, names)
         except ZoneMissing:
@@ -73,9 +73,13 @@ class Service:
             rrsets.update(state.rrsets)
         return replace(state, rrsets=rrsets)
 
+    async def survey(self, zone: str) -> ZoneState:
+        """The whole zone as it is now, of whose RRsets those at its apex and at challenges' names are kept."""
+        return await self._api.get(await self._path(zone), surveyed, zone=zone)
+
     async def escapes_twice(self) -> bool:
         """Whether a backslash in a content has to be escaped once more."""
-        return await self._reported() >= _UNESCAPES
+        return await self.version() >= _UNESCAPES
 
     async def write(self, zone: str, rrsets: Iterable[StoredRRset], *, escape_twice: bool) -> None:
         """Make the RRsets so, in one transaction."""
@@ -94,11 +98,14 @@ class Service:
         """Whether the zone is signed here and the server leaves it as it is after a change."""
         if not state.signed or state.rectifies:
             return False
-        path = await self._path(state.name)
-        metadata = await self._api.get(path + "/metadata", _metadata, zone=state.name)
+        metadata = await self._metadata(state.name)
         if metadata.get("PRESIGNED") == "1":
             return False
         return (metadata.get("API-RECTIFY") or await self._setting("default-api-rectify")) in ("0", "no")
+
+    async def is_presigned(self, state: ZoneState) -> bool:
+        """Whether the zone's signatures were made elsewhere, so that the server cannot sign what is changed here."""
+        return state.signed and (await self._metadata(state.name)).get("PRESIGNED") == "1"
 
     async def rectify(self, zone: str) -> None:
         """Have the zone's denial of existence put in order."""
@@ -111,11 +118,14 @@ class Service:
         signed = await self._setting("default-soa-edit-signed") if state.signed else ""
         return signed or await self._setting("default-soa-edit")
 
-    async def _reported(self) -> Version:
+    async def version(self) -> Version:
         """The version that the server reports; builds without a number count as the oldest."""
         if self._version is None:
             self._version = await self._api.get("", lambda server: _version(str(server["version"])))
         return self._version
+
+    async def _metadata(self, zone: str) -> dict[str, str]:
+        return await self._api.get(await self._path(zone) + "/metadata", _metadata, zone=zone)
 
     async def _setting(self, name: str) -> str:
         """A line of the server's pdns.conf, defaults included; "" where there is none."""

@@ -70,7 +70,7 @@ class Write:
             raise self._read_only(state)
         serials = state.serials(await self._service.default_soa_edit(state))
         present = judge(serials, self._now())
-        kind = self._setting(state, serials, present)
+        kind = chosen(serials, self._soa_edit_api, self._now())
         future = judge(with_api(serials, kind), self._now())
         if future.effect is Effect.STANDS and not state.is_native:
             raise self._stuck(state, future)
@@ -79,15 +79,6 @@ class Write:
         if future.not_before:
             ahead = future.not_before - self._service.clock.now().timestamp()
             await self._service.clock.sleep(min(ahead + _NEXT_SECOND - 1, _LONGEST_WAIT))
-
-    def _setting(self, state: ZoneState, serials: Serials, present: Judgement) -> str:
-        """The SOA-EDIT-API that the zone is to have: what it has, unless we are to change it."""
-        if self._soa_edit_api == AUTO:
-            stands = present.effect is Effect.STANDS
-            return (cure(serials, self._now()) if stands else None) or state.soa_edit_api
-        if self._soa_edit_api and self._soa_edit_api != state.soa_edit_api.upper():
-            return self._soa_edit_api
-        return state.soa_edit_api
 
     async def _mend(self, state: ZoneState, kind: str, before: Judgement) -> None:
         await self._service.set_soa_edit_api(self._plan.zone, kind)
@@ -195,6 +186,14 @@ class Write:
             hint=f'set soa_edit_api = "auto" for this provider, or run: '
             f"pdnsutil set-meta {self._plan.zone.rstrip('.')} SOA-EDIT-API {kind}",
         )
+
+
+def chosen(serials: Serials, wanted: str | Literal[False], now: int) -> str:
+    """The SOA-EDIT-API that a zone is to have for a write: what it has, unless ``wanted`` says to change it."""
+    if wanted == AUTO:
+        stands = judge(serials, now).effect is Effect.STANDS
+        return (cure(serials, now) if stands else None) or serials.api
+    return wanted if wanted and wanted != serials.api.upper() else serials.api
 
 
 def _holds(state: ZoneState, written: tuple[StoredRRset, ...]) -> bool:

@@ -135,6 +135,13 @@ def zone_state(document: Mapping[str, Any], names: Iterable[str]) -> ZoneState:
     )
 
 
+def surveyed(document: Mapping[str, Any]) -> ZoneState:
+    """The zone in an API answer, with the RRsets at its apex and at the name of every challenge."""
+    apex = str(document["name"]).lower()
+    names = {str(item["name"]).lower() for item in document.get("rrsets") or ()}
+    return zone_state(document, {name for name in names if name == apex or name.startswith("_acme-challenge.")})
+
+
 def _rrset(item: Mapping[str, Any]) -> StoredRRset:
     type = str(item["type"])
     records = tuple(stored_record(type, raw) for raw in item["records"])
