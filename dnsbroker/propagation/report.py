@@ -96,11 +96,11 @@ class Failure:
         if self.waited > refresh + _MARGIN:
             return (
                 f"{server} refreshes every {refresh} s and yet is behind: look in its log for why its transfers from "
-                f"{self._primary()} fail"
+                f"{primary_of(self.zone)} fail"
             )
         return (
             f"{server} refreshes every {refresh} s and did not follow our NOTIFY: let it accept NOTIFY from "
-            f"{self._primary()}, set propagation.timeout to {_minutes(max(self.timeout, refresh) + _MARGIN)}"
+            f"{primary_of(self.zone)}, set propagation.timeout to {time_to_refresh(self.zone, self.timeout)}"
         )
 
     def _newest_serial(self) -> int | None:
@@ -111,11 +111,17 @@ class Failure:
                 newest = state.serial
         return newest
 
-    def _primary(self) -> str:
-        """The primary that the SOA names, with its addresses where it is one of the servers."""
-        primary = self.zone.soa.primary
-        addresses = [str(server.address) for server in self.zone.servers if primary in (server.name, *server.also)]
-        return f"{shown(primary)} ({', '.join(addresses)})" if addresses else shown(primary)
+
+def primary_of(zone: Zone) -> str:
+    """The primary that the SOA of ``zone`` names, with its addresses where it is one of the servers."""
+    primary = zone.soa.primary
+    addresses = [str(server.address) for server in zone.servers if primary in (server.name, *server.also)]
+    return f"{shown(primary)} ({', '.join(addresses)})" if addresses else shown(primary)
+
+
+def time_to_refresh(zone: Zone, timeout: float = 0.0) -> str:
+    """A ``propagation.timeout`` in which secondaries of ``zone`` follow without NOTIFY; above ``timeout`` seconds."""
+    return show(math.ceil((max(timeout, zone.soa.refresh) + _MARGIN) / 60) * 60)
 
 
 def warnings(
@@ -152,8 +158,3 @@ def _words(state: ServerVerdict) -> str:
     if state.verdict is Verdict.GREEN and _is_wrong(state):
         return f"green, but has not answered for {state.silent_for:.0f} s"
     return f"{state.verdict}: {'; '.join(details)}" if details else str(state.verdict)
-
-
-def _minutes(seconds: float) -> str:
-    """``seconds`` rounded up to a whole minute."""
-    return show(math.ceil(seconds / 60) * 60)
