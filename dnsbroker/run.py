@@ -30,6 +30,7 @@ from dnsbroker.journal import (
     Runs,
 )
 from dnsbroker.journal import Run as RunLock
+from dnsbroker.lookup.caa import CAASets
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.propagation import Watcher
@@ -65,6 +66,7 @@ class Run:
         self.finder = Finder(config.dns, self.exchange, clock)
         self.routing = Routing(config.providers, self._adapter, emit, clock, self.finder.service_addresses)
         self.accounts = Accounts(config.known_accounts, config.parallel, self.store, self.connections, clock, emit)
+        self.caa_sets = CAASets(self.finder, clock)
         self.guard = Guard(self.finder, self.exchange)
         self.watcher = Watcher(self.exchange, self.finder.resolvers, clock, emit, config.propagation)
 

@@ -16,6 +16,7 @@ from dnsbroker.acme import Client, Order
 from dnsbroker.certifying.key import Chosen, KeyChoice
 from dnsbroker.certifying.outcome import Wishes, described
 from dnsbroker.certifying.permission import Permission, heeding
+from dnsbroker.certifying.preflight import preflight
 from dnsbroker.config import CertificateConfig
 from dnsbroker.config.toml import written_key
 from dnsbroker.errors import BrokerError, Problem
@@ -89,6 +90,7 @@ class Obtaining:
         """From the first hook to the stored certificate; noted as attempted, however it ends."""
         # A name without a zone, or a provider without its secret, is found before a hook or the CA hears of us.
         located = await self._located(certificate)
+        await preflight(self._run, certificate, located, account, emit)
         is_done = False
         try:
             await self._run.deploying.pre(certificate)
@@ -117,6 +119,7 @@ class Obtaining:
             profile_required=bool(certificate.profile),
         )
         with heeding(self._run, account.config.directory, certificate.name):
+            await preflight(self._run, certificate, located, account, emit)
             await self._ordered(account, commission, emit)
 
     async def _located(self, certificate: CertificateConfig) -> Mapping[str, Located]:
