@@ -49,7 +49,7 @@ async def caa_servers(zone: Zone, exchange: Exchange) -> tuple[Finding, ...]:
     told = await asyncio.gather(*(_trouble(zone, server, exchange) for server in zone.servers))
     answering = [words for words in told if words is not None]
     failing = [
-        Evidence(_labelled(server), f"CAA: {words}") for server, words in zip(zone.servers, told, strict=True) if words
+        Evidence(server.label, f"CAA: {words}") for server, words in zip(zone.servers, told, strict=True) if words
     ]
     if not failing:
         return ()
@@ -57,12 +57,12 @@ async def caa_servers(zone: Zone, exchange: Exchange) -> tuple[Finding, ...]:
     who = "every server" if is_all else f"{len(failing)} of {len(answering)} addresses of its servers"
     return (
         Finding(
-            "caa-servfail",
-            Severity.ERROR if is_all else Severity.WARNING,
-            shown(zone.name),
-            f"{who} cannot say whether the zone has CAA records, and a CA that is not told must not issue",
-            "have them answer NOERROR for the type CAA (257), with or without records; an old server needs an update",
-            tuple(failing),
+            check="caa-servfail",
+            severity=Severity.ERROR if is_all else Severity.WARNING,
+            subject=shown(zone.name),
+            message=f"{who} cannot say whether the zone has CAA records, and a CA that is not told must not issue",
+            hint="let them answer NOERROR for type CAA (257), with records or without; old servers need an update",
+            evidence=tuple(failing),
         ),
     )
 
@@ -82,19 +82,18 @@ async def _trouble(zone: Zone, server: NameServer, exchange: Exchange) -> str | 
     return "" if answer.rcode == "NOERROR" else answer.rcode
 
 
-def _labelled(server: NameServer) -> str:
-    return f"{shown(server.name)} ({server.address})"
-
-
 def _unanswered(name: str, error: CAAUnanswered) -> Finding:
     """For a top-level domain it says more about this host's ways than about what the CA sees."""
-    is_top = len(labels(error.at)) == 1
+    at = shown(error.at)
+    message = f"whether {at} has CAA records cannot be learnt: {error.reason}"
+    if len(labels(error.at)) == 1:
+        return Finding(check="caa-unknown", severity=Severity.NOTICE, subject=shown(name), message=message)
     return Finding(
-        "caa-unknown" if is_top else "caa-servfail",
-        Severity.NOTICE if is_top else Severity.WARNING,
-        shown(name),
-        f"whether {shown(error.at)} has CAA records cannot be learnt: {error.reason}",
-        "" if is_top else f"a CA that cannot learn it must not issue: have the servers of {shown(error.at)} answer",
+        check="caa-servfail",
+        severity=Severity.WARNING,
+        subject=shown(name),
+        message=message,
+        hint=f"a CA that cannot learn it must not issue: have the servers of {at} answer",
     )
 
 
@@ -157,23 +156,23 @@ def _forbidden(
 ) -> Finding:
     if any(objection.is_open for objection in objections):
         return Finding(
-            "caa-account",
-            Severity.NOTICE,
-            shown(name),
-            f"CAA at {shown(found.owner)} permits one account of {authority.identities[0]} only, and ours is not "
-            "registered yet",
-            "run dnsbroker account register; then have the URL that it tells in accounturi, unless it stands there",
-            _evidence(found, relevant),
+            check="caa-account",
+            severity=Severity.NOTICE,
+            subject=shown(name),
+            message=f"CAA at {shown(found.owner)} permits one account of {authority.identities[0]} only, and ours is "
+            "not registered yet",
+            hint="run `dnsbroker account register`; then make sure that accounturi is the URL that it tells",
+            evidence=_evidence(found, relevant),
         )
     nearest = [objection for objection in objections if objection.is_ours] or objections
     return Finding(
-        "caa-forbids",
-        Severity.ERROR,
-        shown(name),
-        f"CAA at {shown(found.owner)} does not permit {authority.identities[0]} to issue: "
+        check="caa-forbids",
+        severity=Severity.ERROR,
+        subject=shown(name),
+        message=f"CAA at {shown(found.owner)} does not permit {authority.identities[0]} to issue: "
         + "; ".join(objection.words for objection in nearest),
-        f"add beside it: {_line(found.owner, relevant[0].tag, authority)}{_behind_alias(found)}",
-        _evidence(found, relevant),
+        hint=f"add beside it: {_line(found.owner, relevant[0].tag, authority)}{_behind_alias(found)}",
+        evidence=_evidence(found, relevant),
     )
 
 
@@ -192,24 +191,24 @@ def _behind_alias(found: CAASet) -> str:
 
 def _unknown_critical(name: str, found: CAASet, unknown: Sequence[Property]) -> Finding:
     return Finding(
-        "caa-forbids",
-        Severity.ERROR,
-        shown(name),
-        f"CAA at {shown(found.owner)} has a critical record of a kind that CAs do not know, so none may issue: "
-        + "; ".join(f"'{one}'" for one in unknown),
-        f"remove it from {shown(found.owner)}, or set its flags to 0{_behind_alias(found)}",
-        _evidence(found, unknown),
+        check="caa-forbids",
+        severity=Severity.ERROR,
+        subject=shown(name),
+        message=f"CAA at {shown(found.owner)} has a critical record of a kind that CAs do not know, so none may "
+        "issue: " + "; ".join(f"'{one}'" for one in unknown),
+        hint=f"remove it from {shown(found.owner)}, or set its flags to 0{_behind_alias(found)}",
+        evidence=_evidence(found, unknown),
     )
 
 
 def _no_identities(name: str, found: CAASet, relevant: Sequence[Property]) -> Finding:
     return Finding(
-        "caa-unknown",
-        Severity.NOTICE,
-        shown(name),
-        f"CAA at {shown(found.owner)} says who may issue, but the CA's directory does not say by which name it goes",
-        "compare these records with the CA's own documentation",
-        _evidence(found, relevant),
+        check="caa-unknown",
+        severity=Severity.NOTICE,
+        subject=shown(name),
+        message=f"CAA at {shown(found.owner)} says who may issue, but the CA does not publish by which name it goes",
+        hint="compare these records with the CA's own documentation",
+        evidence=_evidence(found, relevant),
     )
 
 

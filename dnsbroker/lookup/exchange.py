@@ -60,15 +60,17 @@ class Exchange:
         *,
         dnssec: bool = False,
         recursion: bool = False,
+        unchecked: bool = False,
         tcp: bool = False,
     ) -> Answer:
         """The answer of ``address`` about ``name``, an owner name, and ``type``, a mnemonic such as ``TXT``.
 
-        ``dnssec`` asks for signatures (DO), ``recursion`` sets RD, ``tcp`` leaves UDP out. A server that answers
-        FORMERR is asked again without EDNS. Whatever its rcode, an answer is an answer.
+        ``dnssec`` asks for signatures (DO), ``recursion`` sets RD, ``unchecked`` keeps a resolver from validating (CD),
+        ``tcp`` leaves UDP out. A server that answers FORMERR is asked again without EDNS. Whatever its rcode, an answer
+        is an answer.
         Raises Silent where there is none, Untestable where this host lacks the address family.
         """
-        question = _Question(name, type, dnssec, recursion)
+        question = _Question(name, type, dnssec, recursion, unchecked)
         async with self._sockets:
             try:
                 return await self._by_tcp(address, question, "") if tcp else await self._by_udp(address, question)
@@ -107,6 +109,7 @@ class _Question:
     type: str
     dnssec: bool
     recursion: bool
+    unchecked: bool
     edns: bool = True
 
     def message(self) -> dns.message.Message:
@@ -121,6 +124,8 @@ class _Question:
         )
         if not self.recursion:
             made.flags &= ~dns.flags.RD
+        if self.unchecked:
+            made.flags |= dns.flags.CD
         return made
 
 
