@@ -35,6 +35,7 @@ class Key:
     doc: str
     example: str = ""
     read: Callable[[object], object] | None = None
+    instead_of: str = ""
 
 
 def key(
@@ -43,13 +44,15 @@ def key(
     doc: str,
     example: str = "",
     read: Callable[[object], object] | None = None,
+    instead_of: str = "",
 ) -> Any:
     """A dataclass field that is a configuration key.
 
     ``default`` is its value where the file is silent (none: the key is required); ``doc`` one sentence for the
-    reference; ``example`` a TOML value for ``config example``; ``read`` turns the raw TOML value into the field's.
+    reference; ``example`` a TOML value for ``config example``; ``read`` turns the raw TOML value into the field's;
+    ``instead_of`` names the key that this one may replace: one of them is required, and both together are wrong.
     """
-    metadata = {"key": Key(doc, example, read)}
+    metadata = {"key": Key(doc, example, read, instead_of)}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

@@ -12,6 +12,7 @@ import pytest
 
 from dnsbroker.cli import main
 from dnsbroker.config import Config
+from dnsbroker.config.adapters import Adapters
 
 #: No question can leave this machine, whatever is tried.
 NOWHERE = '[dns]\nresolvers = ["127.0.0.99:1"]\n'
@@ -72,7 +73,7 @@ def test_an_example_of_a_type_that_is_not_installed_names_the_nearest(run: Run) 
     assert (status, out) == (2, "")
     assert err == (
         "error: no adapter for type powrdns is installed; the nearest is powerdns\n"
-        "hint: installed are powerdns, rfc2136\n"
+        f"hint: installed are {', '.join(Adapters())}\n"
     )
 
 
@@ -186,7 +187,7 @@ def test_where_nothing_is_to_be_done_that_is_said(configured: Callable[[str], Pa
 def test_the_adapters_installed_are_shown(configured: Callable[[str], Path], run: Run) -> None:
     """Also where no provider is configured."""
     configured(NOWHERE)
-    assert run("providers") == (0, "adapters installed: powerdns, rfc2136\n", "")
+    assert run("providers") == (0, f"adapters installed: {', '.join(Adapters())}\n", "")
 
 
 def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path, run: Run) -> None:

@@ -9,11 +9,12 @@ from dnsbroker.config import CertificateConfig, Config, ProviderConfig
 from dnsbroker.config.adapters import Adapters
 from dnsbroker.config.example import example
 from dnsbroker.config.load import SECTIONS
+from dnsbroker.config.reference import entries
 from dnsbroker.config.tables import key_names
 from dnsbroker.errors import ConfigError
 from dnsbroker.testing.memory import MemoryProvider
 
-INSTALLED = ("powerdns", "rfc2136")
+INSTALLED = tuple(Adapters())
 
 
 def load(directory: Path, text: str) -> Config:
@@ -69,9 +70,19 @@ def test_the_whole_example_has_every_key_of_every_adapter() -> None:
         assert tuple(tables[name]) == key_names(cls)
     for type_ in INSTALLED:
         settings: type[Any] = Adapters()[type_].Settings
-        assert tuple(tables["providers"][type_]) == key_names(ProviderConfig, settings)
+        replacing = {each.name for each in entries(settings) if each.instead_of}
+        wanted = dict.fromkeys(key_names(ProviderConfig, settings))
+        assert set(tables["providers"][type_]) == set(wanted) - replacing
     keys = {*tables["defaults"], *tables["certificates"]["example.org"]}
     assert keys == set(key_names(CertificateConfig))
+
+
+def test_a_key_that_replaces_another_is_told_and_not_offered() -> None:
+    """Both in force would be wrong, so taking away each # must not bring it in."""
+    text = example(["cloudflare"], is_whole=True)
+    assert "Instead of api_token:\n#   api_key = {" in text
+    assert "api_key" not in tomllib.loads(uncommented(text))["providers"]["cloudflare"]
+    assert "api_key" not in example(["cloudflare"])
 
 
 def test_the_whole_example_changes_nothing_that_was_not_asked_for(tmp_path: Path) -> None:
@@ -95,7 +106,7 @@ def test_a_type_that_is_not_installed_is_an_error_with_the_nearest() -> None:
         ConfigError, match="no adapter for type powrdns is installed; the nearest is powerdns"
     ) as caught:
         example(["powrdns"])
-    assert "powerdns, rfc2136" in caught.value.hint
+    assert ", ".join(INSTALLED) in caught.value.hint
 
 
 def test_an_adapter_that_a_program_brings_has_its_example_too() -> None:

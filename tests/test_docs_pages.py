@@ -16,7 +16,9 @@ from dnsbroker.config import Config
 from dnsbroker.config.directories import KNOWN_DIRECTORIES
 
 #: Where a page may send its reader; whatever else is written as a URL is an example.
-KNOWN_HOSTS = {"toml.io", "semver.org"} | {urlsplit(url).hostname for url in KNOWN_DIRECTORIES.values()}
+KNOWN_HOSTS = {"toml.io", "semver.org", "api.cloudflare.com", "dash.cloudflare.com"} | {
+    urlsplit(url).hostname for url in KNOWN_DIRECTORIES.values()
+}
 EXAMPLE_HOSTS = re.compile(r"localhost|127\.0\.0\.1|ADDRESS|(.*\.)?example(\.[a-z]+)?")
 #: Paths that are there on somebody's machine only.
 PRIVATE_PATHS = re.compile(r"/(work|home|root|tmp|Users)/|\.\./[s]hared")

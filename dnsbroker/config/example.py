@@ -45,6 +45,14 @@ class _Part:
     entries: tuple[Entry, ...]
     note: str = ""
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """The names of the keys without which it does not work, or not as anybody wants it."""
+        replaced = {each.instead_of for each in self.entries}
+        return frozenset(
+            each.name for each in self.entries if each.is_required or each.name in _NEEDED or each.name in replaced
+        )
+
 
 def example(
     types: Sequence[str] = (), *, is_whole: bool = False, adapters: Mapping[str, type[Adapter]] | None = None
@@ -86,18 +94,20 @@ def _parts(providers: Mapping[str, type[Adapter]]) -> Iterable[_Part]:
 
 
 def _short(part: _Part) -> str:
-    needed = [each for each in part.entries if each.is_required or each.name in _NEEDED]
+    needed = [each for each in part.entries if each.name in part.needed]
     lines = "".join(f"{each.name} = {each.value}  # {clause(each.doc)}\n" for each in needed)
     return f"\n[{part.header}]\n{lines}" if lines else ""
 
 
 def _whole(part: _Part) -> str:
     header = f"\n[{part.header}]\n" if part.header else ""
-    return header + _comment(part.note) + "".join(_explained(each) for each in part.entries)
+    return header + _comment(part.note) + "".join(_explained(each, part.needed) for each in part.entries)
 
 
-def _explained(entry: Entry) -> str:
-    mark = "" if entry.is_required or entry.name in _NEEDED else "#"
+def _explained(entry: Entry, needed: frozenset[str]) -> str:
+    mark = "" if entry.name in needed else "#"
+    if entry.instead_of:  # beside the other it would be wrong, so it is told, and not offered
+        return f"\n{_comment(f'{entry.doc} Instead of {entry.instead_of}:')}#   {entry.name} = {entry.value}\n"
     return f"\n{_comment(entry.doc)}{mark}{entry.name} = {entry.value}\n"
 
 

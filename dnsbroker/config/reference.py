@@ -34,7 +34,10 @@ _TYPES: Mapping[object, str] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One key. ``default`` is TOML, empty where there is none to write; ``example`` too, where none was given."""
+    """One key. ``default`` is TOML, empty where there is none to write; ``example`` too, where none was given.
+
+    ``instead_of`` is the key that it may replace, and has no place beside.
+    """
 
     name: str
     type: str
@@ -42,6 +45,7 @@ class Entry:
     doc: str
     example: str
     is_required: bool
+    instead_of: str = ""
 
     @property
     def value(self) -> str:
@@ -68,7 +72,7 @@ def _entry(field: dataclasses.Field[Any], hint: object) -> Entry:
     default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     is_required = default is dataclasses.MISSING
     shown = "" if is_required or default is None else _default(default, hint)
-    return Entry(field.name, _type(hint), shown, sentence(key.doc), key.example, is_required)
+    return Entry(field.name, _type(hint), shown, sentence(key.doc), key.example, is_required, key.instead_of)
 
 
 def sentence(doc: str) -> str:
