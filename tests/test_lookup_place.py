@@ -191,7 +191,17 @@ class TestAliases:
         with pytest.raises(DelegationBroken, match=f"turns in a circle: {chain}$") as caught:
             find(tree)
         assert caught.value.chain[0] == "_acme-challenge.example.test"
-        assert caught.value.hint
+        last = chain.split(" -> ")[-2]
+        assert caught.value.hint == f"change or delete the CNAME at {last}, which leads back to {caught.value.chain[0]}"
+
+    def test_n12_a_circle_of_dnames_too(self, tree: Tree, example: Zone, other: Zone) -> None:
+        """The record that closes it is named with its kind."""
+        example.add("a DNAME B.other.test.")
+        other.add("b DNAME a.Example.test.")
+        with pytest.raises(DelegationBroken, match="turns in a circle") as caught:
+            find(tree, "_acme-challenge.a.example.test.")
+        assert caught.value.chain[0] == caught.value.chain[-1]
+        assert caught.value.hint.startswith("change or delete the DNAME at b.other.test,")
 
     @pytest.mark.parametrize(("aliases", "is_fine"), [(16, True), (17, False)])
     def test_a_chain_has_an_end(self, tree: Tree, example: Zone, aliases: int, is_fine: bool) -> None:
@@ -200,19 +210,20 @@ class TestAliases:
         if is_fine:
             assert len(find(tree).hops) == aliases
             return
-        with pytest.raises(DelegationBroken, match="more than 16 aliases"):
+        with pytest.raises(DelegationBroken, match="more than 16 aliases") as caught:
             find(tree)
+        assert "the first alias, at _acme-challenge.example.test" in caught.value.hint
 
     @pytest.mark.parametrize(
-        ("target", "message"),
+        ("target", "message", "cure"),
         [
-            ("x.dead.test.", "no server of dead.test answers"),
-            ("x.nowhere.", "x.nowhere is in no zone below the root"),
-            ("bad\\.label.test.", "leads to no usable name"),
+            ("x.dead.test.", "no server of dead.test answers", "mend the delegation of dead.test"),
+            ("x.nowhere.", "x.nowhere is in no zone below the root", "dns.servers"),
+            ("bad\\.label.test.", "leads to no usable name", "letters, digits"),
         ],
     )
     def test_a_dangling_alias_is_an_error_with_the_chain(
-        self, tree: Tree, example: Zone, target: str, message: str
+        self, tree: Tree, example: Zone, target: str, message: str, cure: str
     ) -> None:
         """Servers that are not there, a domain that is not there, a name that cannot be."""
         tree.delegate("dead NS ns.dead", "ns.dead A 127.0.0.99")
@@ -220,6 +231,18 @@ class TestAliases:
         with pytest.raises(DelegationBroken, match=message) as caught:
             find(tree)
         assert caught.value.chain == ("_acme-challenge.example.test", target.removesuffix("."))
+        assert caught.value.hint.startswith("change the CNAME at _acme-challenge.example.test")
+        assert cure in caught.value.hint
+
+    @pytest.mark.parametrize("target", [".", "nowhere.", "dead.test."])
+    def test_a_dname_onto_nothing_is_one_too(self, tree: Tree, example: Zone, target: str) -> None:
+        """With the DNAME as what has to be changed, and the name that it makes at the chain's end."""
+        tree.delegate("dead NS ns.dead", "ns.dead A 127.0.0.99")
+        example.add(f"tree DNAME {target}")
+        with pytest.raises(DelegationBroken, match="leads to a name that cannot be written") as caught:
+            find(tree, "_acme-challenge.tree.example.test.")
+        assert caught.value.chain[-1] == f"_acme-challenge.{target}".removesuffix(".").removesuffix(".")
+        assert caught.value.hint.startswith("change the DNAME at tree.example.test, or")
 
 
 @pytest.mark.usefixtures("example", "other")
@@ -239,11 +262,12 @@ _acme-challenge.s RRSIG CNAME 13 4 60 20300101000000 20200101000000 1 example.te
         for name in (NAME, "_acme-challenge.a.b.example.test."):
             place = find(tree, name)
             assert (place.owner, place.zone.name, place.hops) == (name, "example.test.", ())
+            assert place.unfollowed == "x.other.test."
 
     def test_an_own_cname_beside_it_is_followed(self, tree: Tree, example: Zone) -> None:
         """The twin: another target than the wildcard's is the name's own."""
         example.add("* CNAME x.other.test.", "_acme-challenge CNAME y.other.test.")
-        assert find(tree).owner == "y.other.test."
+        assert (find(tree).owner, find(tree).unfollowed) == ("y.other.test.", "")
 
     def test_signatures_decide_where_there_are_any(self, tree: Tree, example: Zone) -> None:
         """Even where name and wildcard have the same target."""

@@ -59,7 +59,11 @@ class Cuts:
         try:
             return await self.once.get(f"name {name}", lambda: self._look_at(name))
         except Circular:
-            raise LookupFailed(f"the servers of zones above {shown(name)} depend on each other", name=name) from None
+            raise LookupFailed(
+                f"the servers of zones above {shown(name)} depend on each other",
+                name=name,
+                hint="have the parent of one of these zones give addresses (glue) for its servers",
+            ) from None
 
     async def ask(self, cut: Cut, name: str, type: str, *, dnssec: bool = False) -> Answer:
         """The answer of one server of ``cut``; of another one only where that fails. Raises LookupFailed."""
@@ -124,7 +128,12 @@ class Cuts:
         """A zone on the server that has its parent too, and therefore never refers to it."""
         soa = answer.soa(zone)
         if soa is None:
-            raise LookupFailed(f"{answer.address} has no SOA for {shown(zone)}", name=zone, server=str(answer.address))
+            raise LookupFailed(
+                f"{answer.address} has no SOA for {shown(zone)}",
+                name=zone,
+                server=str(answer.address),
+                hint=f"load the zone {shown(zone)} on that server, with its SOA",
+            )
         found = Cut(zone, Delegation(zone, addresses=(answer.address,), parent=parent), soa, answer, answer.address)
         if parent.delegation.addresses:
             found.delegation = Delegation(zone, addresses=parent.delegation.addresses)

@@ -30,7 +30,7 @@ from dnsbroker.names import labels, owner, shown
 
 __all__ = ["Finder", "Hop", "NameServer", "Place", "Zone"]
 
-_MOST_HOPS = 16
+MOST_HOPS = 16
 
 
 class Finder:
@@ -58,10 +58,10 @@ class Finder:
         chain = [owner(name)]
         hops: list[Hop] = []
         while True:
-            step, zone = await self._look_at(chain)
+            step, zone = await self._look_at(chain, hops)
             alias = await self._alias(step, chain[-1])
             if alias is None:
-                return Place(chain[0], chain[-1], zone, tuple(hops))
+                return Place(chain[0], chain[-1], zone, tuple(hops), step.answer.alias(chain[-1]) or "")
             hops.append(Hop(alias.owner, alias.target, alias.kind, zone))
             chain.append(_next(chain, alias))
 
@@ -120,7 +120,7 @@ class Finder:
             raise LookupFailed(f"{shown(name)} has no address", name=name, hint="is the name right?")
         return tuple(sorted(found))
 
-    async def _look_at(self, chain: Sequence[str]) -> tuple[Step, Zone]:
+    async def _look_at(self, chain: Sequence[str], hops: Sequence[Hop]) -> tuple[Step, Zone]:
         """The last name of ``chain`` and its zone. Raises LookupFailed for the first name, else DelegationBroken."""
         name = chain[-1]
         try:
@@ -131,7 +131,10 @@ class Finder:
         except LookupFailed as error:
             if len(chain) == 1:
                 raise
-            raise _broken(f"the delegation leads to a name that cannot be written, {error.message}", chain) from error
+            message = f"the delegation leads to a name that cannot be written, {error.message}"
+            last = hops[-1]
+            cure = f"change the {last.kind} at {shown(last.owner)}, or have its target answer: {error.hint}"
+            raise _broken(message, chain, cure) from error
 
     async def _complete(self, cut: Cut) -> Zone:
         return await self._cuts.once.get(f"whole {cut.zone}", lambda: complete(self._cuts, cut, self._port))
@@ -175,23 +178,23 @@ def _with_suffix(name: str, old: str, new: str) -> str:
 
 def _next(chain: Sequence[str], alias: _Alias) -> str:
     """Where ``alias`` leads after ``chain``. Raises DelegationBroken."""
+    record = f"the {alias.kind} at {shown(alias.owner)}"
     try:
         name = owner(alias.leads_to)
     except NameInvalid as error:
-        raise _broken(
-            f"the {alias.kind} at {shown(alias.owner)} leads to no usable name", [*chain, alias.leads_to]
-        ) from error
+        cure = f"change {record} to lead to a name of letters, digits, hyphens and underscores"
+        raise _broken(f"{record} leads to no usable name", [*chain, alias.leads_to], cure) from error
     if name in chain:
-        raise _broken("the delegation turns in a circle", [*chain, name])
-    if len(chain) > _MOST_HOPS:
-        raise _broken(f"the delegation has more than {_MOST_HOPS} aliases", [*chain, name])
+        cure = f"change or delete {record}, which leads back to {shown(name)}"
+        raise _broken("the delegation turns in a circle", [*chain, name], cure)
+    if len(chain) > MOST_HOPS:
+        cure = f"have the first alias, at {shown(chain[0])}, lead to where the record is to stand"
+        raise _broken(f"the delegation has more than {MOST_HOPS} aliases", [*chain, name], cure)
     return name
 
 
-def _broken(message: str, chain: Sequence[str]) -> DelegationBroken:
-    names = [shown(name) for name in chain]
-    hint = f"mend the CNAME or DNAME records that begin at {names[0]}"
-    return DelegationBroken(message, name=chain[0], chain=names, hint=hint)
+def _broken(message: str, chain: Sequence[str], cure: str) -> DelegationBroken:
+    return DelegationBroken(message, name=chain[0], chain=[shown(name) for name in chain], hint=cure)
 
 
 def _outside(name: str) -> LookupFailed:
