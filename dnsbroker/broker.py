@@ -32,6 +32,7 @@ from dnsbroker.sweeping import sweep, sweep_out
 from dnsbroker.texts import Texts
 
 if TYPE_CHECKING:
+    from dnsbroker.doctor import Diagnosis
     from dnsbroker.sync import SyncBroker
 
 #: What ``issue`` gives: ``name``, ``names``, ``not_after``, ``path``, ``fullchain``, ``private_key``, ``serial``.
@@ -346,6 +347,15 @@ class Broker:
             self._run.changed = True
         self.check_withdrawn()
         return found
+
+    async def doctor(self, names: Sequence[str] = (), *, fix: bool = False) -> Diagnosis:
+        """Look for all that would make a validation fail: of certificates or domain names, or of every certificate.
+
+        Nothing is written; with ``fix``, what can be mended is. Raises ConfigError.
+        """
+        from dnsbroker.doctor import examine
+
+        return await examine(self._run, names, fix=fix)
 
     async def survey(self) -> Survey:
         """What each configured provider may write, and the adapters installed."""

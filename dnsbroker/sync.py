@@ -10,12 +10,15 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dnsbroker.broker import Broker, Certificate
 from dnsbroker.certifying import Wishes
 from dnsbroker.knowing import Health
 from dnsbroker.revoking import Revocation, Revoked
+
+if TYPE_CHECKING:
+    from dnsbroker.doctor import Diagnosis
 
 T = TypeVar("T")
 
@@ -82,6 +85,10 @@ class SyncBroker:
     def collect_garbage(self) -> int:
         """See ``Broker.collect_garbage``."""
         return self._await(self._broker.collect_garbage())
+
+    def doctor(self, names: Sequence[str] = (), *, fix: bool = False) -> Diagnosis:
+        """See ``Broker.doctor``."""
+        return self._await(self._broker.doctor(names, fix=fix))
 
     def _await(self, work: Coroutine[object, object, T]) -> T:
         task = self._loop.create_task(work)

@@ -27,6 +27,7 @@ _COMMANDS = {
     "status": ("dnsbroker.cli.knowing:status", "Tell whether all is well with the certificates."),
     "log": ("dnsbroker.cli.knowing:log", "Show what was done, and by which run."),
     "import": ("dnsbroker.cli.importing:import_directory", "Take over what certbot or dehydrated keeps."),
+    "doctor": ("dnsbroker.cli.doctor:doctor", "Find what would make a validation fail, before it does."),
     "txt": ("dnsbroker.cli.records:txt", "Publish or withdraw TXT values."),
     "wait": ("dnsbroker.cli.records:wait", "Watch the authoritative servers until all have a value."),
     "gc": ("dnsbroker.cli.records:gc", "Withdraw what dead or expired runs left in DNS."),

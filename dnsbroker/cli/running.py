@@ -31,8 +31,8 @@ _PATIENCE_AFTER_SIGNAL = 5.0
 _RUNS = frozenset({"issue", "renew", "deploy", "revoke", "delete", "gc"})
 
 
-def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> int:
-    """Do ``work`` with a Broker; prints everything, and returns the exit status."""
+def run(context: click.Context, work: Work, *, ignore: Iterable[str] = (), looking: bool = False) -> int:
+    """Do ``work`` with a Broker, perhaps one that only looks; prints everything, and returns the exit status."""
     options = context.ensure_object(Options)
     _hush(options)
     command = context.command_path.removeprefix("dnsbroker ")
@@ -41,7 +41,7 @@ def run(context: click.Context, work: Work, *, ignore: Iterable[str] = ()) -> in
     stopped: list[int] = []
     try:
         config = Config.load(options.config or None)
-        broker = Broker(config, on_event=output.event, ignore=ignore, command=command)
+        broker = Broker(config, on_event=output.event, ignore=ignore, command=command, looking=looking)
         result = asyncio.run(_interruptible(_with_broker(broker, work, stopped, is_run=is_run), stopped, output))
     except BrokerError as error:
         result = failed(error)

@@ -8,6 +8,8 @@ from dnsbroker.events import Event
 from dnsbroker.names import shown
 
 _Line = Callable[[Event], str]
+#: For what is in the command's result already.
+_NEVER = 1_000
 
 
 def line_for(event: Event) -> tuple[int, str]:
@@ -93,6 +95,10 @@ def _deploy_failed(event: Event) -> str:
     return f"failed to deploy: {event['step']}: {event['message']}{hint}"
 
 
+def _finding(event: Event) -> str:
+    return f"{event['severity']}: {event['subject']}: {event['message']}"
+
+
 _LINES: dict[str, tuple[int, _Line]] = {
     "account": (0, lambda event: f"account at the CA: {event['url']}"),
     "deleted": (1, lambda event: f"deleted; its files are in {event['path']}"),
@@ -104,6 +110,7 @@ _LINES: dict[str, tuple[int, _Line]] = {
     "verified": (0, _verified),
     "asked": (1, lambda event: f"asking the CA to look at {_names(event, 'identifier')}"),
     "busy": (1, lambda event: str(event["reason"])),
+    "finding": (_NEVER, _finding),
     "held": (0, _held),
     "issued": (1, lambda event: f"issued, valid until {str(event['not_after'])[:10]}"),
     "kept": (1, lambda event: f"kept, {event['reason']}"),

@@ -1,0 +1,103 @@
+"""The doctor's visit: places first, then, at once, all that is to be looked at.
+
+Nothing is written, unless it is to ``fix``: then what can be mended is, first, and all else is looked at as it is
+after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+from dnsbroker.doctor import subjects
+from dnsbroker.doctor.alone import Alone, Job
+from dnsbroker.doctor.authorities import Office, visit
+from dnsbroker.doctor.diagnosis import Diagnosis, Examined, diagnosed
+from dnsbroker.doctor.mending import withdrawing
+from dnsbroker.doctor.providers import concerned, examine_provider, without_echoes
+from dnsbroker.doctor.rounds import Round
+from dnsbroker.doctor.sites import Site, find_site
+from dnsbroker.findings import Evidence, Finding
+from dnsbroker.run import Run
+from dnsbroker.tasks import together
+
+#: Seconds after which the looking is over, however silent the world is; finding the places comes before it.
+_LONGEST = 20.0
+#: Seconds that mending may take: a service writes, and is asked whether it did.
+_LONGEST_MENDING = 60.0
+
+
+async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> Diagnosis:
+    """Look at all that ``names`` mean (certificates, domain names; none: every certificate), and mend with ``fix``.
+
+    Each finding is told as an event ``finding``, in the diagnosis' order. Raises ConfigError.
+    """
+    wanted = subjects.chosen(run.config, names)
+    sites, offices = await asyncio.gather(_sites(run, wanted), _offices(run, wanted))
+    providers = concerned(run, sites.values(), is_all=not names)
+    round = Round(run, wanted, sites, offices)
+    found = [] if names else [*subjects.broken(run.config)]
+    if fix:
+        owners = {site.place.owner for site in sites.values() if site.place is not None} if names else None
+        found += await _all(run, [withdrawing(run, owners)], _LONGEST_MENDING)
+        of_providers = await _all(run, _of_providers(run, providers, fix=True), _LONGEST_MENDING)
+        others = await _all(run, round.jobs(), _LONGEST)
+    else:
+        asking = _all(run, _of_providers(run, providers, fix=False), _LONGEST)
+        of_providers, others = await together([asking, _all(run, round.jobs(), _LONGEST)])
+    found += [*of_providers, *others, *chain.from_iterable(office.findings for office in offices.values())]
+    found += without_echoes(chain.from_iterable(site.findings for site in sites.values()), of_providers)
+    diagnosis = diagnosed(found, _counted(sites, providers))
+    _tell(run, diagnosis.findings)
+    return diagnosis
+
+
+async def _sites(run: Run, wanted: Iterable[subjects.Subject]) -> dict[str, Site]:
+    """Each name's site; names with the same challenge share it."""
+    names = tuple(dict.fromkeys(name for subject in wanted for name in subject.names))
+    return dict(zip(names, await together(find_site(run, name) for name in names), strict=True))
+
+
+async def _offices(run: Run, wanted: Sequence[subjects.Subject]) -> dict[str, Office]:
+    """The CA of each account that is used; only one that a certificate uses has to be able to order."""
+    ordering = {subject.account for subject in wanted if subject.certificate}
+    accounts = tuple(dict.fromkeys(subject.account for subject in wanted))
+    visits = await together(visit(run, name, is_ordering=name in ordering) for name in accounts)
+    return dict(zip(accounts, visits, strict=True))
+
+
+def _of_providers(run: Run, providers: Mapping[str, Sequence[str]], *, fix: bool) -> list[Job]:
+    return [examine_provider(run, name, zones, fix=fix) for name, zones in providers.items()]
+
+
+async def _all(run: Run, jobs: Iterable[Job], seconds: float) -> tuple[Finding, ...]:
+    """What all ``jobs`` find, each by itself, within ``seconds``."""
+    alone = Alone(run.clock, seconds)
+    return tuple(chain.from_iterable(await together(map(alone.run, jobs))))
+
+
+def _counted(sites: Mapping[str, Site], providers: Mapping[str, object]) -> Examined:
+    zones = {zone.name: zone for site in sites.values() for zone in site.zones()}
+    servers = {server.name for zone in zones.values() for server in zone.servers}
+    return Examined(len(sites), len(zones), len(providers), len(servers))
+
+
+def _tell(run: Run, findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        run.emit(
+            "finding",
+            check=finding.check,
+            severity=str(finding.severity),
+            subject=finding.subject,
+            message=finding.message,
+            hint=finding.hint or None,
+            evidence=[_plain(item) for item in finding.evidence] or None,
+            fixed=finding.fixed or None,
+        )
+
+
+def _plain(evidence: Evidence) -> dict[str, object]:
+    """``evidence`` as JSON takes it, without what it does not say."""
+    told: dict[str, object] = {"server": evidence.server, "record": evidence.record, "serial": evidence.serial}
+    return {key: value for key, value in told.items() if value not in ("", None)}

@@ -1,0 +1,115 @@
+"""Which checks there are for a zone, a place, a name and a certificate; each is run once, however many share it.
+
+To add a check is to add a line here, and a row in docs/doctor.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from dnsbroker.checks.caa import caa, caa_servers
+from dnsbroker.checks.delegation import delegation
+from dnsbroker.checks.dnssec import dnssec
+from dnsbroker.checks.holding import holding
+from dnsbroker.checks.remains import remains
+from dnsbroker.checks.servers import servers
+from dnsbroker.checks.shadowing import shadowing
+from dnsbroker.checks.timing import timing
+from dnsbroker.doctor.alone import Job
+from dnsbroker.doctor.authorities import Office, examine_limits
+from dnsbroker.doctor.sites import Site
+from dnsbroker.doctor.subjects import Subject
+from dnsbroker.findings import Finding, Severity
+from dnsbroker.lookup.caa import CAASets
+from dnsbroker.lookup.zone import Place, Zone
+from dnsbroker.run import Run
+
+
+class Round:
+    """The checks of one round: of ``subjects``, whose names (identifiers) have ``sites``, at the ``offices`` of CAs."""
+
+    def __init__(
+        self, run: Run, subjects: Sequence[Subject], sites: Mapping[str, Site], offices: Mapping[str, Office]
+    ) -> None:
+        self._run = run
+        self._subjects = subjects
+        self._sites = sites
+        self._offices = offices
+        self._sets = CAASets(run.finder, run.clock)
+
+    def jobs(self) -> Iterator[Job]:
+        """All of them."""
+        for zone in _unlike(zone for site in self._sites.values() for zone in site.zones()):
+            yield from self._of_zone(zone)
+        for zone in _unlike(site.home for site in self._sites.values()):
+            yield Job(zone.name, "what its servers say of CAA", partial(caa_servers, zone, self._run.exchange))
+        for zone in _unlike(site.place.zone if site.place else None for site in self._sites.values()):
+            yield Job(zone.name, "who holds it", partial(holding, zone, self._run.routing))
+        for place in {site.challenge: site.place for site in self._sites.values()}.values():
+            if place is not None:
+                yield from self._of_place(place)
+        for subject in self._subjects:
+            yield Job(subject.certificate, "what limits it", partial(examine_limits, self._run, subject))
+            for name in subject.names:
+                if self._sites[name].home is not None:  # else nobody answers for the name, which is told already
+                    yield Job(name, "its CAA records", partial(self._caa, name, subject))
+
+    def _of_zone(self, zone: Zone) -> Iterator[Job]:
+        run, policy = self._run, self._run.config.propagation
+        ask = partial(servers, zone, run.exchange, run.clock, ignore=policy.ignore, require=policy.require)
+        yield Job(zone.name, "its servers", ask)
+        yield Job(zone.name, "DNSSEC", partial(dnssec, zone, run.exchange, run.finder.resolvers(), run.clock))
+        yield Job(zone.name, "its SOA", partial(self._timing, zone))
+
+    def _of_place(self, place: Place) -> Iterator[Job]:
+        run, name = self._run, place.challenge
+        ask = partial(delegation, place, run.finder, run.exchange, ignore=run.config.propagation.ignore)
+        yield Job(name, "the way to its record", ask)
+        yield Job(name, "wildcards above it", partial(self._shadowing, place))
+        yield Job(name, "what stands there", partial(self._remains, place))
+
+    async def _timing(self, zone: Zone) -> tuple[Finding, ...]:
+        return timing(zone)
+
+    async def _caa(self, name: str, subject: Subject) -> tuple[Finding, ...]:
+        return _allowed(await caa(name, self._sets, self._offices[subject.account].authority), subject.allow)
+
+    async def _shadowing(self, place: Place) -> tuple[Finding, ...]:
+        allow = {check for subject in self._with(place) for check in subject.allow}
+        return _allowed(await shadowing(place, self._run.finder), allow)
+
+    async def _remains(self, place: Place) -> tuple[Finding, ...]:
+        limits = [self._offices[subject.account].cache_limit for subject in self._with(place)]
+        known = [limit for limit in limits if limit is not None]
+        return await remains(
+            place,
+            self._run.finder,
+            self._run.leases,
+            self._run.runs.is_alive,
+            patience=self._run.config.propagation.timeout,
+            cache_limit=max(known) if len(known) == len(limits) else None,
+        )
+
+    def _with(self, place: Place) -> list[Subject]:
+        """The subjects one of whose names is validated at ``place``."""
+        return [
+            subject
+            for subject in self._subjects
+            if any(self._sites[name].challenge == place.challenge for name in subject.names)
+        ]
+
+
+def _unlike(zones: Iterable[Zone | None]) -> Iterable[Zone]:
+    return {zone.name: zone for zone in zones if zone is not None}.values()
+
+
+def _allowed(findings: Iterable[Finding], allow: Collection[str]) -> tuple[Finding, ...]:
+    """``findings``; an error that the configuration lets pass stops nothing, and is a warning."""
+    return tuple(
+        replace(finding, severity=Severity.WARNING)
+        if finding.severity is Severity.ERROR and finding.check in allow
+        else finding
+        for finding in findings
+    )

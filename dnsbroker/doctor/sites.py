@@ -1,0 +1,92 @@
+"""Where each challenge's record would stand, and who would write it; where that cannot be told, why not.
+
+As a run finds out, by the same parts: what keeps a run from it is what is found here. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dnsbroker.checks.delegation import broken
+from dnsbroker.clock import Deadline
+from dnsbroker.errors import BrokerError, ConfigError, LookupFailed, ProviderError
+from dnsbroker.findings import Evidence, Finding, Severity
+from dnsbroker.lookup.zone import Place, Zone
+from dnsbroker.names import challenge_name, owner
+from dnsbroker.routing import Target
+from dnsbroker.run import Run
+
+#: Seconds within which it must be known where a name's record stands, and who writes there.
+_LONGEST = 10.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """One challenge: its ``place`` and its ``target`` as far as they are known, and what keeps them from being known.
+
+    ``home`` is the zone of the domain name itself, which is where a CA looks for CAA records.
+    """
+
+    challenge: str
+    home: Zone | None = None
+    place: Place | None = None
+    target: Target | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def zones(self) -> Iterable[Zone]:
+        """Every zone on which the validation depends."""
+        if self.home is not None:
+            yield self.home
+        if self.place is not None:
+            yield from (hop.zone for hop in self.place.hops)
+            yield self.place.zone
+
+
+async def find_site(run: Run, name: str) -> Site:
+    """The site for ``name``, an identifier. Raises nothing that a network can cause."""
+    challenge = challenge_name(name)
+    deadline = Deadline.after(run.clock, _LONGEST)
+    try:
+        async with asyncio.timeout(deadline.left()):
+            place = await run.finder.find(challenge)
+            home = await run.finder.zone_of(owner(name.removeprefix("*.")))
+    except TimeoutError:
+        return Site(challenge, findings=(_silent(challenge),))
+    except BrokerError as error:
+        return Site(challenge, findings=(broken(challenge, error),))
+    try:
+        async with asyncio.timeout(deadline.left()):
+            target = (await run.routing.route(place)).target
+    except (BrokerError, TimeoutError) as error:
+        return Site(challenge, home, place, findings=(_unrouted(place, error),))
+    return Site(challenge, home, place, target)
+
+
+def _silent(challenge: str) -> Finding:
+    hint = "let this host reach port 53 of the zone's servers by UDP and TCP, or name servers in dns.servers"
+    told = f"no server told within {_LONGEST:g} s where its record stands"
+    return broken(challenge, LookupFailed(told, name=challenge, hint=hint))
+
+
+def _unrouted(place: Place, error: BrokerError | TimeoutError) -> Finding:
+    """Why nobody can be said to write at ``place``. What concerns a whole zone or provider is told of that, once."""
+    if isinstance(error, ProviderError):
+        return failing(error.provider, error)
+    if isinstance(error, ConfigError):
+        check = "ambiguous-provider" if error.key.endswith(".zones") else "misconfigured"
+        return Finding(check, Severity.ERROR, place.zone.name, error.message, error.hint)
+    if isinstance(error, TimeoutError):
+        told = f"no provider told within {_LONGEST:g} s whether it holds the zone"
+        return Finding("unexamined", Severity.ERROR, place.zone.name, told, "see that this host reaches the providers")
+    return broken(place.challenge, error)
+
+
+def failing(provider: str, error: BrokerError) -> Finding:
+    """The finding for a question that ``provider`` refused, or did not answer."""
+    if isinstance(error, ConfigError):
+        return Finding("misconfigured", Severity.ERROR, f"provider {provider}", error.message, error.hint)
+    zone = getattr(error, "zone", "") or ""
+    evidence = (Evidence(server=provider, record=f"zone {zone}" if zone else ""),)
+    return Finding("provider-fails", Severity.ERROR, f"provider {provider}", error.message, error.hint, evidence)
