@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dnsbroker.adapter import Surroundings
 from dnsbroker.errors import BrokerError
+from dnsbroker.findings import Finding
 from dnsbroker.names import is_within, owner
 from dnsbroker.records import Change, Receipt, RecordType, RRset
 from dnsbroker_rfc2136.settings import ALGORITHMS, WEAK_ALGORITHMS, RFC2136Settings, secret_octets
@@ -71,6 +72,14 @@ class RFC2136:
     async def name_servers(self, zone: str) -> frozenset[str]:
         """The NS records that the server has at the zone's apex: its own name, or those of whom it feeds."""
         return await (await self._talk(owner(zone))).name_servers(owner(zone))
+
+    async def examine(self, zones: Sequence[str], *, fix: bool) -> tuple[Finding, ...]:
+        """What is wrong with the server, the key, the clock or ``zones``; nothing of it can be mended from here."""
+        from dnsbroker_rfc2136.examination import Examination
+
+        weaknesses = [warning.partition(": ")[2] for warning in self._key_warnings()]
+        look = Examination(self._talk, self._surroundings.provider, self._blame().server, weaknesses)
+        return await look.findings(zones)
 
     async def aclose(self) -> None:
         """Nothing is held: every exchange has a connection of its own."""

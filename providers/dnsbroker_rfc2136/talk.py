@@ -130,6 +130,14 @@ class Talk:
         """The server's answer to an UPDATE. After Silent or Untrusted nobody knows whether it was made."""
         return await self._lines[0].update(message, self._key)
 
+    async def update_unsigned(self, message: dns.message.Message) -> Reply:
+        """The server's answer to an UPDATE that nobody has signed. Raises Silent, Untrusted."""
+        return await self._lines[0].update_unsigned(message)
+
+    async def greet(self, name: str) -> Reply:
+        """What the server answers about the SOA at ``name``, whatever it is: it shows what it makes of the key."""
+        return await self._ask(name, "SOA")
+
     async def _ask(self, name: str, type: str) -> Reply:
         async with self._slots:
             silences = []

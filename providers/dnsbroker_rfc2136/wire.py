@@ -36,8 +36,8 @@ class Untrusted(Exception):
 class Reply:
     """An answer that belongs to the question.
 
-    ``tsig_error`` is the TSIG record's own error (RFC 8945 section 3), ``skew`` with BADTIME how many seconds the
-    server's clock is ahead of ours.
+    ``tsig_error`` is the TSIG record's own error (RFC 8945 section 3), ``skew`` how many seconds the server's clock is
+    ahead of ours, 0 where nothing that can be believed says so.
     """
 
     message: dns.message.Message
@@ -89,6 +89,15 @@ class Line:
             raise Silent(f"{self.address}: TCP: {error}") from error
         return understood(message, octets, key)
 
+    async def update_unsigned(self, message: dns.message.Message) -> Reply:
+        """The answer to an UPDATE without a signature. Raises Silent, Untrusted."""
+        sent = message.to_wire()
+        try:
+            octets = await wire.by_tcp(self.address, sent, _answer_to(sent), self.update_timeout)
+        except wire.Nothing as error:
+            raise Silent(f"{self.address}: TCP: {error}") from error
+        return Reply(_read(message, octets))
+
 
 def _signed(message: dns.message.Message, key: dns.tsig.Key) -> bytes:
     message.use_tsig(key)
@@ -102,6 +111,20 @@ def _answer_to(sent: bytes) -> Callable[[bytes], bytes | None]:
 
 def understood(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> Reply:
     """The answer in ``wire`` to the signed ``question``. Raises Untrusted."""
+    answer = _read(question, wire)
+    tsig = answer.tsig[0] if answer.tsig else None
+    if isinstance(tsig, TSIG.TSIG) and tsig.error:
+        return Reply(answer, tsig.error, _skew(question, tsig))
+    if isinstance(tsig, TSIG.TSIG):
+        _verify(question, wire, key)
+        return Reply(answer, skew=int(tsig.time_signed) - _signed_at(question, int(tsig.time_signed)))
+    if answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        raise Untrusted("an answer is not signed, although the request was")
+    return Reply(answer)
+
+
+def _read(question: dns.message.Message, wire: bytes) -> dns.message.Message:
+    """The answer in ``wire``, if it is one to ``question``. Raises Untrusted."""
     try:
         # Unverified at first: a TSIG error, or an unsigned refusal, says more than that verification failed.
         answer = dns.message.from_wire(wire, keyring=False)
@@ -109,14 +132,7 @@ def understood(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) ->
         raise Untrusted(f"an answer cannot be read: {error}") from error
     if not question.is_response(answer):
         raise Untrusted("an answer belongs to another question")
-    tsig = answer.tsig[0] if answer.tsig else None
-    if isinstance(tsig, TSIG.TSIG) and tsig.error:
-        return Reply(answer, tsig.error, _skew(question, tsig))
-    if tsig is not None:
-        _verify(question, wire, key)
-    elif answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        raise Untrusted("an answer is not signed, although the request was")
-    return Reply(answer)
+    return answer
 
 
 def _verify(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> None:
@@ -132,7 +148,13 @@ def _verify(question: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> No
 
 def _skew(question: dns.message.Message, tsig: TSIG.TSIG) -> int:
     """Seconds by which the server is ahead of us, from BADTIME's other data (RFC 8945 section 5.2.3)."""
-    ours = question.tsig[0] if question.tsig else None
-    if tsig.error != dns.rcode.BADTIME or len(tsig.other) != _OCTETS_OF_TIME or not isinstance(ours, TSIG.TSIG):
+    if tsig.error != dns.rcode.BADTIME or len(tsig.other) != _OCTETS_OF_TIME:
         return 0
-    return int.from_bytes(tsig.other, "big") - int(ours.time_signed)
+    theirs = int.from_bytes(tsig.other, "big")
+    return theirs - _signed_at(question, theirs)
+
+
+def _signed_at(question: dns.message.Message, otherwise: int) -> int:
+    """When we signed ``question``, in seconds since 1970."""
+    ours = question.tsig[0] if question.tsig else None
+    return int(ours.time_signed) if isinstance(ours, TSIG.TSIG) else otherwise
