@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudflare.delegated import Delegated
 from dnsbroker.environment import variables
 from lab.rig import Lab
 from lab.topology import is_inside
@@ -34,6 +35,13 @@ def lab(running_lab: Lab) -> Lab:
     """The lab as it was at the start: all servers up and behaving, every zone as it was, no cache filled."""
     running_lab.clean()
     return running_lab
+
+
+@pytest.fixture
+def cloudflare(lab: Lab) -> Iterator[Delegated]:
+    """A Cloudflare whose zones the lab's root delegates; it ends with the test, which fails if its API was misused."""
+    with Delegated(lab) as service:
+        yield service
 
 
 @pytest.fixture
