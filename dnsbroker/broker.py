@@ -28,7 +28,7 @@ from dnsbroker.revoking import Revocation, Revoked, bar, check_replaced, delete,
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
 from dnsbroker.surveying import Survey, survey
-from dnsbroker.sweeping import sweep, sweep_out
+from dnsbroker.sweeping import Searched, search, sweep, sweep_out
 from dnsbroker.texts import Texts
 
 if TYPE_CHECKING:
@@ -347,6 +347,15 @@ class Broker:
             self._run.changed = True
         self.check_withdrawn()
         return found
+
+    async def search_garbage(self) -> Searched:
+        """Withdraw what a lost state directory forgot, by the notes that services keep beside our records.
+
+        Nothing is raised for a provider that fails, nor for what cannot be withdrawn: see ``check_withdrawn``.
+        """
+        searched = await search(self._run)
+        self._run.changed = self._run.changed or bool(searched.withdrawn)
+        return searched
 
     async def doctor(self, names: Sequence[str] = (), *, fix: bool = False) -> Diagnosis:
         """Look for all that would make a validation fail: of certificates or domain names, or of every certificate.

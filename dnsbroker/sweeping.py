@@ -1,12 +1,25 @@
-"""Withdrawing what dead runs and expired promises left in DNS, as far as the journal knows of it."""
+"""Withdrawing what dead runs and expired promises left in DNS: by the journal, and what it forgot by our own notes.
+
+Rule: nothing is removed without a lease, which a note alone can bring about where it is ours, its moment has passed,
+and no lease holds the value. What services keep no notes of, and what a person noted, is never touched.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from dnsbroker.adapter import KeepsNotes
 from dnsbroker.errors import BrokerError
 from dnsbroker.journal import Lease
+from dnsbroker.records import Record
+from dnsbroker.routing import Target
 from dnsbroker.run import Run
+from dnsbroker.writer.notes import delete_after
+
+_ZONES_AT_ONCE = 8
 
 
 async def sweep(run: Run) -> dict[Lease, BrokerError]:
@@ -39,3 +52,98 @@ async def sweep_out(run: Run) -> dict[Lease, BrokerError]:
         seconds = max(0.05, (until - run.clock.now()).total_seconds())
         run.emit("waiting", seconds=round(seconds, 1), reason="a write of a killed run may still take effect")
         await run.clock.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """A record of ours that the journal knows nothing of: where it stands, and after which moment it may be deleted."""
+
+    target: Target
+    record: Record
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What came of looking for forgotten records.
+
+    ``withdrawn`` are gone, ``waiting`` were left because their moment has not passed. ``unsearched`` says of a provider
+    why it could not be looked through; ``errors`` are those of providers and zones that could have been.
+    """
+
+    withdrawn: tuple[Forgotten, ...] = ()
+    waiting: tuple[Forgotten, ...] = ()
+    unsearched: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[BrokerError, ...] = ()
+
+
+async def search(run: Run) -> Searched:
+    """Withdraw what a lost state directory forgot, as far as services keep our notes; each provider fails alone.
+
+    What could not be withdrawn is told by the publisher. Raises StoreError.
+    """
+    # One after another: two providers may be two ways to the same records.
+    parts = [await _search(run, provider) for provider in run.config.providers]
+    return Searched(
+        tuple(item for part in parts for item in part.withdrawn),
+        tuple(item for part in parts for item in part.waiting),
+        {provider: why for part in parts for provider, why in part.unsearched.items()},
+        tuple(error for part in parts for error in part.errors),
+    )
+
+
+async def _search(run: Run, provider: str) -> Searched:
+    try:
+        adapter = run.routing.adapter(provider)
+        if not isinstance(adapter, KeepsNotes):
+            return Searched(unsearched={provider: "it keeps no notes, so what was forgotten there cannot be told"})
+        zones = run.config.providers[provider].zones or await adapter.zones()
+    except BrokerError as error:
+        return Searched(errors=(error,))
+    if zones is None:
+        return Searched(unsearched={provider: "it cannot list its zones: name them in its `zones`"})
+    found = await _found(run, adapter, [Target(provider, zone) for zone in zones])
+    forgotten = [item for part in found if not isinstance(part, BrokerError) for item in part]
+    errors = tuple(part for part in found if isinstance(part, BrokerError))
+    now = run.clock.now()
+    withdrawn = await _withdrawn(run, [item for item in forgotten if item.until <= now])
+    return Searched(withdrawn, tuple(item for item in forgotten if item.until > now), errors=errors)
+
+
+async def _found(run: Run, adapter: KeepsNotes, targets: Sequence[Target]) -> list[tuple[Forgotten, ...] | BrokerError]:
+    slots = asyncio.Semaphore(_ZONES_AT_ONCE)
+
+    async def look(target: Target) -> tuple[Forgotten, ...] | BrokerError:
+        async with slots:
+            try:
+                return _ours(run, target, await adapter.notes(target.zone))
+            except BrokerError as error:
+                return error
+
+    return await asyncio.gather(*map(look, targets))
+
+
+def _ours(run: Run, target: Target, notes: Mapping[Record, str]) -> tuple[Forgotten, ...]:
+    """The TXT records with a note of ours that no open lease holds, whoever has it."""
+    found = ((record, delete_after(note)) for record, note in sorted(notes.items()) if record.type == "TXT")
+    return tuple(
+        Forgotten(target, record, until)
+        for record, until in found
+        if until is not None and not run.leases.standing(record)
+    )
+
+
+async def _withdrawn(run: Run, forgotten: Sequence[Forgotten]) -> tuple[Forgotten, ...]:
+    """Withdraw the ``forgotten``, each by a lease from now on; those that are gone."""
+    leases = {
+        lease: item
+        for item in forgotten
+        for lease in run.leases.adopt(item.target.provider, item.target.zone, item.record)
+    }
+    if not leases:
+        return ()
+    run.emit("swept", names=sorted({lease.record.name for lease in leases}))
+    failed = await run.writer.withdraw(leases)
+    run.publisher.report(failed)
+    left = {lease.id for lease in failed}
+    return tuple(item for lease, item in leases.items() if lease.id not in left)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dnsbroker.broker import Broker
     from dnsbroker.cli.output import Result
     from dnsbroker.propagation import ServerVerdict
+    from dnsbroker.sweeping import Searched
 
 
 class _Duration(click.ParamType[float]):
@@ -119,20 +120,75 @@ def wait(
     return _run(context, work, ignore)
 
 
-@click.command(epilog=example("dnsbroker gc"), short_help="Withdraw what dead or expired runs left in DNS.")
+@click.command(
+    epilog=example("dnsbroker gc", "dnsbroker gc --search"),
+    short_help="Withdraw what dead or expired runs left in DNS.",
+)
+@click.option(
+    "--search", is_flag=True, help="Also what a lost state directory forgot, by the notes beside our records."
+)
 @common
 @click.pass_context
-def gc(context: click.Context) -> int:
+def gc(context: click.Context, search: bool) -> int:
     """Withdraw every record that a dead or expired run left in DNS."""
 
     async def work(broker: Broker) -> Result:
-        from dnsbroker.cli.output import Result
+        from dnsbroker.cli.output import Result, failed
+        from dnsbroker.errors import NotWithdrawn
 
-        found = await broker.collect_garbage()
-        told = "1 record" if found == 1 else f"{found} records"
-        return Result(lines=[f"withdrawn: {told}" if found else "nothing to withdraw"])
+        known, result = 0, Result()
+        try:
+            known = await broker.collect_garbage()
+            result.fields = {"withdrawn": known}
+        except NotWithdrawn as error:
+            result = failed(error)
+        return collected(result, known, await broker.search_garbage() if search else None)
 
     return _run(context, work)
+
+
+def collected(result: Result, known: int, searched: Searched | None) -> Result:
+    """``result`` in words, with the records that the journal had ``known``, and with those that it forgot."""
+    from dnsbroker.cli import exit_status
+    from dnsbroker.cli.output import Failure
+
+    done = [f"withdrawn: {_records(known)}"] if known else []
+    if searched:
+        if searched.withdrawn:
+            done.append(f"withdrawn by the note beside it: {_records(len(searched.withdrawn))}")
+        result.fields = {**result.fields, **_searched_fields(searched)}
+        result.failures = [*result.failures, *map(Failure, searched.errors)]
+        result.status = exit_status.gravest([result.status, *map(exit_status.of, searched.errors)])
+    if not done and not result.failures:
+        done.append("nothing to withdraw")
+    result.lines = [*done, *(_left(searched) if searched else ())]
+    return result
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count} records"
+
+
+def _left(searched: Searched) -> list[str]:
+    left = (
+        f"{shown(item.record.name)} at provider {item.target.provider}, until {item.until:%Y-%m-%d %H:%M:%S} UTC"
+        for item in searched.waiting
+    )
+    unsearched = (f"provider {provider}: {why}" for provider, why in searched.unsearched.items())
+    return [*(f"left: {text}" for text in left), *(f"not searched: {text}" for text in unsearched)]
+
+
+def _searched_fields(searched: Searched) -> dict[str, object]:
+    waiting = [
+        {
+            "name": item.record.name,
+            "provider": item.target.provider,
+            "zone": item.target.zone,
+            "until": item.until.isoformat().replace("+00:00", "Z"),
+        }
+        for item in searched.waiting
+    ]
+    return {"forgotten": len(searched.withdrawn), "waiting": waiting, "unsearched": dict(searched.unsearched)}
 
 
 def _verdict(item: ServerVerdict) -> str:

@@ -23,6 +23,7 @@ from dnsbroker.records import Add, Change, Receipt, Remove
 from dnsbroker.retry import retrying
 from dnsbroker.routing import Target
 from dnsbroker.tasks import background
+from dnsbroker.writer.notes import note
 
 GATHER_SECONDS = 2.0
 _ATTEMPTS = 4
@@ -212,7 +213,10 @@ class ZoneWriter:
 
 
 def _change(lease: Lease) -> Change:
-    return Remove(lease.record) if lease.state is State.UNWANTED else Add(lease.record, lease.ttl)
+    if lease.state is State.UNWANTED:
+        return Remove(lease.record)
+    # A TLSA record stands until somebody takes it back: none of its own says when it may go.
+    return Add(lease.record, lease.ttl, note(lease) if lease.record.type == "TXT" else "")
 
 
 def _apart(leases: Sequence[Lease]) -> list[list[Lease]]:
