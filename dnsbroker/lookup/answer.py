@@ -150,6 +150,8 @@ def _text(rdata: dns.rdata.Rdata) -> str:
             return octets_text(b"".join(rdata.strings))  # type: ignore[attr-defined]
         case dns.rdatatype.NS | dns.rdatatype.CNAME | dns.rdatatype.DNAME:
             return _name(rdata.target)  # type: ignore[attr-defined]
+        case dns.rdatatype.MX:
+            return f"{rdata.preference} {_name(rdata.exchange)}"  # type: ignore[attr-defined]
         case dns.rdatatype.TLSA:
             return f"{rdata.usage} {rdata.selector} {rdata.mtype} {rdata.cert.hex()}"  # type: ignore[attr-defined]
         case dns.rdatatype.DS:
