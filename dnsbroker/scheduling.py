@@ -6,7 +6,6 @@ no more. Refuses: writing a file, asking systemd, guessing where the program is.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shlex
@@ -17,7 +16,7 @@ from pathlib import Path
 from dnsbroker.config import Config
 from dnsbroker.deploying import units as reloading
 from dnsbroker.errors import ConfigError
-from dnsbroker.settings import Secret
+from dnsbroker.settings import Secret, secrets_of
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9._@%+=,~-]{1,255}")
@@ -180,8 +179,7 @@ def _seconds(config: Config) -> int:
 def _secrets(config: Config) -> Iterator[Secret]:
     settings = (*config.known_accounts.values(), *(provider.settings for provider in config.providers.values()))
     for each in settings:
-        values = (getattr(each, field.name) for field in dataclasses.fields(each))
-        yield from (value for value in values if isinstance(value, Secret))
+        yield from secrets_of(each)
 
 
 def _check_credential(name: str, config: Config) -> None:

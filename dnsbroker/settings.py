@@ -1,16 +1,16 @@
 """How a configuration table is described: a frozen dataclass, each field made by ``key``.
 
 The field's type decides how its TOML value is read: ``str``, ``bool``, ``int``, ``Duration`` (seconds), ``Secret``,
-``tuple[str, ...]``, ``dict[str, tuple[str, ...]]``, ``dict[str, str]``, or ``Literal``; where a union is needed,
-``read`` takes the raw value and returns the field's, raising ValueError with words for a person, or Rejected where it
-knows the cure too. What concerns several keys is checked in ``__post_init__``, with the same errors. Reading itself is
-the configuration's affair.
+``tuple[str, ...]``, ``dict[str, tuple[str, ...]]``, ``dict[str, str]``, ``dict[str, Secret]``, or ``Literal``; where a
+union is needed, ``read`` takes the raw value and returns the field's, raising ValueError with words for a person, or
+Rejected where it knows the cure too. What concerns several keys is checked in ``__post_init__``, with the same errors.
+Reading itself is the configuration's affair.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NewType
 
@@ -85,3 +85,11 @@ class Secret:
 
     def __repr__(self) -> str:
         return f"<secret from {self.source}>"
+
+
+def secrets_of(settings: Any) -> Iterator[Secret]:
+    """Every secret that the dataclass ``settings`` holds, in a field of its own or in a table."""
+    for each in dataclasses.fields(settings):
+        value = getattr(settings, each.name)
+        values = value.values() if isinstance(value, Mapping) else (value,)
+        yield from (item for item in values if isinstance(item, Secret))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from dnsbroker.config.model import AcmeConfig, Config
 from dnsbroker.config.permissions import group_id, user_id
 from dnsbroker.config.toml import written_key
 from dnsbroker.errors import ConfigError
-from dnsbroker.settings import Secret
+from dnsbroker.settings import secrets_of
 
 
 def check(config: Config) -> list[ConfigError]:
@@ -61,13 +60,11 @@ def _trust(config: Config, account: AcmeConfig) -> Iterator[ConfigError]:
 
 
 def _secrets(settings: Any) -> Iterator[ConfigError]:
-    for each in dataclasses.fields(settings):
-        value = getattr(settings, each.name)
-        if isinstance(value, Secret):
-            try:
-                value.reveal()
-            except ConfigError as error:
-                yield error
+    for secret in secrets_of(settings):
+        try:
+            secret.reveal()
+        except ConfigError as error:
+            yield error
 
 
 def _ownership(config: Config, certificate: CertificateConfig) -> Iterator[ConfigError]:

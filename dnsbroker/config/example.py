@@ -78,10 +78,13 @@ def _parts(providers: Mapping[str, type[Adapter]]) -> Iterable[_Part]:
         yield _Part(name, entries(cls), _NOTES.get(name, ""))
     for type_, adapter in providers.items():
         settings_class: type[Any] = adapter.Settings
+        special = entries(settings_class)
         common = [
-            replace(each, example=written(type_)) if each.name == "type" else each for each in entries(ProviderConfig)
+            replace(each, example=written(type_)) if each.name == "type" else each
+            for each in entries(ProviderConfig)
+            if each.name not in {other.name for other in special}  # an adapter may say more of a key that all have
         ]
-        yield _Part(f"providers.{written_key(type_)}", (*common, *entries(settings_class)))
+        yield _Part(f"providers.{written_key(type_)}", (*common, *special))
     certificate = entries(CertificateConfig)
     own = [each for each in certificate if each.name == "names"]
     yield _Part("defaults", tuple(each for each in certificate if each not in own), "For every certificate.")

@@ -6,7 +6,7 @@ No reader converts one kind into another: ``1`` is no string and ``"1"`` no inte
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Mapping, Sequence
 
 from dnsbroker.settings import Rejected
 
@@ -104,16 +104,21 @@ def distinct(items: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read_mapping(value: object) -> Mapping[str, object]:
-    """A table, of which each key that looks cut at a dot is refused."""
+def read_table(value: object) -> ItemsView[str, object]:
+    """The items of a table, tables perhaps."""
     if not isinstance(value, Mapping):
         raise Rejected(f"should be a table, not {described(value)}", hint='write { "name" = … }')
-    for name, item in value.items():
+    return value.items()
+
+
+def read_mapping(value: object) -> Mapping[str, object]:
+    """A table, of which each key that looks cut at a dot is refused."""
+    for name, item in read_table(value):
         if isinstance(item, Mapping):
             raise Rejected(
                 f"{name} holds a table", hint=f'a name with dots needs quotes: "{name}.{next(iter(item), "")}"'
             )
-    return value
+    return dict(read_table(value))
 
 
 def read_string_table(value: object) -> dict[str, str]:

@@ -29,6 +29,7 @@ _TYPES: Mapping[object, str] = {
     ReadableFile: "path",
     Mode: "string",
     tuple[str, ...]: "array of strings",
+    dict[str, Secret]: "table of secrets",
 }
 
 

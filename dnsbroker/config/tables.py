@@ -116,7 +116,7 @@ class Table:
             return self._value(name, key, hint)
         except (ValueError, NameInvalid) as error:
             cure = getattr(error, "hint", "") or _usage(name, key)
-            raise self.error(name, str(error), cure) from (None if hint is Secret else error)
+            raise self.error(name, str(error), cure) from (None if hint in (Secret, dict[str, Secret]) else error)
 
     def _value(self, name: str, key: Key, hint: object) -> object:
         raw = self.raw[name]
@@ -127,6 +127,8 @@ class Table:
             return kinds.read_choice(raw, typing.get_args(wanted))
         if wanted is Secret:
             return read_secret(raw, self._secret_place(name))
+        if wanted == dict[str, Secret]:
+            return {item: read_secret(value, self._secret_place(name, item)) for item, value in kinds.read_table(raw)}
         if wanted is Path:
             return self._path(raw)
         if wanted == ReadableFile:
@@ -137,11 +139,11 @@ class Table:
             raise TypeError(f"{name}: {wanted} needs a read function of its own")
         return _PLAIN[wanted](raw)
 
-    def _secret_place(self, name: str) -> SecretPlace:
+    def _secret_place(self, name: str, item: str = "") -> SecretPlace:
         document = self.document
         return SecretPlace(
             document.path,
-            self._dotted(name),
+            self._dotted(name) + (f".{written_key(item)}" if item else ""),
             document.base,
             document.status,
             document.secrets_group,
