@@ -93,8 +93,8 @@ def test_a_bundle_with_certificates_is_in_order(tmp_path: Path) -> None:
 def test_the_adapters_are_those_installed_and_those_given() -> None:
     """By type; a stranger's registers like ours."""
     adapters = Adapters({"keyed": Keyed})
-    assert list(adapters) == ["keyed", "powerdns", "rfc2136"]
-    assert len(adapters) == 3
+    assert list(adapters) == ["cloudflare", "keyed", "lexicon", "powerdns", "rfc2136"]
+    assert len(adapters) == 5
     assert adapters["keyed"] is Keyed
     assert "powerdns" in adapters
     assert "powrdns" not in adapters

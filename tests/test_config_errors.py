@@ -150,9 +150,9 @@ WRONG = [
     ("[propagation]\nignore = ['192.0.2.1:53']", "[propagation] ignore", "names a port", '"192.0.2.1"'),
     ("[propagation]\nignore = ['::1', '0::1']", "[propagation] ignore", "names ::1 twice", "take one"),
     ("[providers]\np = 1", "providers.p", "should be a table, not an integer", "[providers.p]"),
-    ("[providers.p]\nurl = 'u'", "[providers.p] type", "required key is missing", "installed are every, memory"),
+    ("[providers.p]\nurl = 'u'", "[providers.p] type", "required key is missing", "installed are cloudflare, every, "),
     ("[providers.p]\ntype = 5", "[providers.p] type", "should be a string, not the integer 5", "installed are"),
-    ("[providers.p]\ntype = 'evry'", "[providers.p] type", "the nearest is every", "installed are every, memory"),
+    ("[providers.p]\ntype = 'evry'", "[providers.p] type", "the nearest is every", "installed are cloudflare, every, "),
     (
         "[providers.p]\ntype = 'every'",
         "[providers.p] url",

@@ -346,7 +346,7 @@ def test_config_check_and_providers(lab: Lab, program: Configured) -> None:
     assert dnsbroker("providers").succeeded().stdout.splitlines() == [
         "powerdns (powerdns): example.test, flaky.test",
         "bind (rfc2136): bind.test",
-        "adapters installed: powerdns, rfc2136",
+        "adapters installed: cloudflare, lexicon, powerdns, rfc2136",
     ]
     wrong = program(APEX, {"providers": {"powerdns": {"api_key": "wrong"}}})("providers").failed(1)
     assert "powerdns (powerdns): could not be asked" in wrong.stdout
