@@ -154,7 +154,8 @@ def _ranges(answer: Answer, apex: dns.name.Name, keys: Keys, now: datetime) -> t
             if state is not State.RIGHT:
                 return [], f"the signature of its {kind} record is {state}"
             found += read(rrset, apex)
-    return found, ""
+    parameters = {(one.salt, one.iterations) for one in found if isinstance(one, _Nsec3)}
+    return found, "its NSEC3 records differ in their parameters" if len(parameters) > 1 else ""  # RFC 5155 section 8.2
 
 
 def _state(answer: Answer, rrset: dns.rrset.RRset, kind: str, keys: Keys, now: datetime) -> State:

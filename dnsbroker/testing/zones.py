@@ -1,7 +1,7 @@
 """What an authoritative server answers from the zones it holds: RFC 1034 section 4.3.2 in its plainest form.
 
-Pure: a question goes in, a reply comes out. Zone text may hold RRSIGs, which are given to who asks for them; nothing
-is signed, transferred or updated here.
+Pure: a question goes in, a reply comes out. Zones may hold RRSIG and NSEC records, which are given to who asks for
+them; nothing is signed, transferred or updated here.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class _Answering:
             return self._redirect(zone, redirecting, name)
         node = _node(zone, name)
         if node is None:
-            self._deny(zone, exists=_has_names_below(zone, name))
+            self._deny(zone, name, exists=_has_names_below(zone, name))
             return None
         return self._from_node(zone, node, name, type)
 
@@ -96,7 +96,7 @@ class _Answering:
             self._give(self._made.answer, node, name, dns.rdatatype.CNAME)
             return dns.name.from_text(str(cname[0].target))
         if not self._give(self._made.answer, node, name, type):
-            self._deny(zone, exists=True)
+            self._deny(zone, name, exists=True)
         elif type == dns.rdatatype.NS and not self._recursive:
             self._add_glue(node)
         return None
@@ -118,12 +118,15 @@ class _Answering:
         self._made.answer.append(dns.rrset.from_text(name, found.ttl, "IN", "CNAME", target.to_text()))
         return target
 
-    def _deny(self, zone: dns.zone.Zone, *, exists: bool) -> None:
+    def _deny(self, zone: dns.zone.Zone, name: dns.name.Name, *, exists: bool) -> None:
         if not exists:
             self._made.set_rcode(dns.rcode.NXDOMAIN)
         apex = zone.get_node(zone.origin or dns.name.root)
         if apex is not None:
             self._give(self._made.authority, apex, zone.origin or dns.name.root, dns.rdatatype.SOA)
+        if self._want_dnssec:
+            for owner in _denying(zone, name):
+                self._give(self._made.authority, zone.find_node(owner), owner, dns.rdatatype.NSEC)
 
     def _give(
         self,
@@ -181,6 +184,18 @@ def _node(zone: dns.zone.Zone, name: dns.name.Name) -> dns.node.Node | None:
     while closest != zone.origin and zone.get_node(closest) is None and not _has_names_below(zone, closest):
         closest = closest.parent()
     return zone.get_node(dns.name.Name((b"*", *closest.labels)))
+
+
+def _denying(zone: dns.zone.Zone, name: dns.name.Name) -> list[dns.name.Name]:
+    """The owners of the NSEC records that stand for ``name``, or cover it or the wildcard beside it."""
+    beside = (name, dns.name.Name((b"*", *name.labels[1:]))) if name != zone.origin else (name,)
+    found = []
+    for owner in list(zone.nodes):
+        nsec = zone.get_rdataset(owner, dns.rdatatype.NSEC)
+        end = nsec[0].next if nsec else owner
+        if nsec and any(owner == one or (owner < one and (one < end or end == zone.origin)) for one in beside):
+            found.append(owner)
+    return found
 
 
 def _has_names_below(zone: dns.zone.Zone, name: dns.name.Name) -> bool:
