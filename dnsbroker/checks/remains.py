@@ -7,6 +7,7 @@ lends to the name does not stand there. Refused: touching any of it.
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -117,7 +118,7 @@ def _judged(
 
 
 def _came_back(name: str, values: Sequence[str], server: str) -> Finding:
-    cure = " ".join(f"{shown(name)} {value}" for value in values[:_SHOWN])
+    cure = " ".join(f"{shown(name)} {shlex.quote(value)}" for value in values[:_SHOWN])
     return Finding(
         check="left-behind",
         severity=Severity.NOTICE,
