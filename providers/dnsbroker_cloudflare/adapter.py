@@ -16,6 +16,7 @@ from dnsbroker_cloudflare.settings import CloudflareSettings
 
 if TYPE_CHECKING:
     from dnsbroker.adapter import Surroundings
+    from dnsbroker.findings import Finding
 
 T = TypeVar("T")
 
@@ -75,6 +76,12 @@ class Cloudflare:
         """Every TXT record with a comment."""
         found = await self._trying(lambda: self._service.noted(owner(zone)))
         return {Record(each.name, "TXT", each.value): each.comment for each in found}
+
+    async def examine(self, zones: Sequence[str], *, fix: bool) -> Sequence[Finding]:
+        """What is wrong with the credentials and with ``zones``; nothing there can be mended from here."""
+        from dnsbroker_cloudflare.examination import Examination
+
+        return await Examination(self._service, self._api, self._settings, self._clock).findings(zones)
 
     async def aclose(self) -> None:
         """Give back connections."""

@@ -16,7 +16,7 @@ from dnsbroker.adapter import Surroundings
 from dnsbroker.errors import ProviderError, ProviderUnavailable, RateLimited
 from dnsbroker.transport import HTTPFailed, Reply, Session
 from dnsbroker_cloudflare import refusals
-from dnsbroker_cloudflare.credentials import Credentials, Errand
+from dnsbroker_cloudflare.credentials import Credentials, Errand, Identity
 from dnsbroker_cloudflare.limits import Pace
 from dnsbroker_cloudflare.settings import CloudflareSettings
 
@@ -41,6 +41,10 @@ class API:
         self._paces = {errand: Pace(surroundings.clock) for errand in Errand}
         self._session: Session | None = None
         self.skew: float | None = None
+
+    def identity(self, errand: Errand) -> Identity:
+        """By which credential that is asked."""
+        return self._credentials.identity(errand)
 
     async def get(
         self,
@@ -144,7 +148,7 @@ class API:
             self._surroundings.provider,
             zone,
             self._settings.base_url,
-            self._credentials.identity(errand),
+            self.identity(errand),
             has_zone_id=bool(self._settings.zone_ids),
             wait=wait,
         )

@@ -97,6 +97,17 @@ class Service:
             return zone
         return await self._api.get(f"/zones/{zone.id}", _result_zone, errand=Errand.ZONES, zone=name)
 
+    async def probe(self, errand: Errand) -> None:
+        """Raise ProviderError where the credential for that errand does not work at all."""
+        query = {"per_page": "5"}
+        try:
+            if self._ids:
+                await self._api.get(f"/zones/{next(iter(self._ids.values()))}/dns_records", bool, query=query)
+            else:
+                await self._api.get("/zones", bool, errand=errand, query=query)
+        except Unlisted:
+            return  # it works, for zones of which the list would tell too much
+
     async def records(self, zone: str, places: Sequence[Place]) -> list[StoredRecord]:
         """The records at ``places``; with several of one type, others of that type perhaps too."""
         found: list[StoredRecord] = []
