@@ -121,7 +121,7 @@ def account(config: AcmeConfig, files: AccountFiles) -> tuple[Finding, ...]:
         gone = files.deactivated(config.directory)
         url = files.url(config.directory)
     except StoreError as error:
-        return (_finding("account-unreadable", Severity.ERROR, config, error.message, error.hint),)
+        return (_finding(config, Severity.ERROR, error.message, error.hint, check="account-unreadable"),)
     return tuple(_account(config, gone, url))
 
 
@@ -129,15 +129,14 @@ def _account(config: AcmeConfig, gone: datetime | None, url: str | None) -> Iter
     if not config.agree_tos:
         hint = f"read them at the CA's site, then set agree_tos = true in {config.table}"
         told = "nothing is ordered before you agree to the CA's terms of service"
-        yield _finding("terms-not-agreed", Severity.ERROR, config, told, hint)
+        yield _finding(config, Severity.ERROR, told, hint, check="terms-not-agreed")
     if gone is not None:
         hint = f"`dnsbroker account register --account {config.name}` makes a new one"
-        yield _finding("account-closed", Severity.ERROR, config, f"it was deactivated on {gone:%Y-%m-%d}", hint)
+        yield _finding(config, Severity.ERROR, f"it was deactivated on {gone:%Y-%m-%d}", hint, check="account-closed")
     elif not url:
         hint = f"the first order makes one, or `dnsbroker account register --account {config.name}` now"
-        yield _finding(
-            "no-account", Severity.NOTICE, config, "there is no account at the CA yet, as far as is known here", hint
-        )
+        told = "there is no account at the CA yet, as far as is known here"
+        yield _finding(config, Severity.NOTICE, told, hint, check="no-account")
 
 
 def directory(config: AcmeConfig, found: Directory | BrokerError, *, has_account: bool) -> tuple[Finding, ...]:
@@ -146,18 +145,18 @@ def directory(config: AcmeConfig, found: Directory | BrokerError, *, has_account
     ``has_account``: an account is known already, so that none has to be made.
     """
     if isinstance(found, BrokerError):
-        return (_finding("ca-unreachable", Severity.ERROR, config, found.message, found.hint),)
+        return (_finding(config, Severity.ERROR, found.message, found.hint, check="ca-unreachable"),)
     findings = []
     if found.external_account_required and not config.eab_kid and not has_account:
         hint = f"get eab_kid and eab_hmac_key from the CA and put both into {config.table}"
         told = "the CA makes accounts only for those whom it knows (external account binding), and no eab_kid is set"
-        findings.append(_finding("eab-missing", Severity.ERROR, config, told, hint))
+        findings.append(_finding(config, Severity.ERROR, told, hint, check="eab-missing"))
     if found.clock_ahead is not None:
         findings += skew([Reading(_host(config.directory), found.clock_ahead)])
     return tuple(findings)
 
 
-def _finding(check: str, severity: Severity, config: AcmeConfig, message: str, hint: str) -> Finding:
+def _finding(config: AcmeConfig, severity: Severity, message: str, hint: str, *, check: str) -> Finding:
     subject = f"account {config.name}"
     return Finding(check, severity, subject, message, hint, (Evidence(_host(config.directory)),))
 
