@@ -38,12 +38,13 @@ def doctor(context: click.Context, /, names: tuple[str, ...], fix: bool, ignore:
     is_verbose = context.ensure_object(Options).verbose > 0
 
     async def work(broker: Broker) -> Result:
-        return _result(await broker.doctor(names, fix=fix), is_verbose=is_verbose)
+        return summed_up(await broker.doctor(names, fix=fix), is_verbose=is_verbose)
 
     return run(context, work, ignore=ignore, looking=not fix)
 
 
-def _result(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
+def summed_up(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
+    """The command's result; notices are told where ``is_verbose``, and counted in any case."""
     from dnsbroker.cli import exit_status
     from dnsbroker.cli.output import Result
     from dnsbroker.findings import Severity
@@ -67,11 +68,16 @@ def _result(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
 
 def _lines(finding: Finding) -> Iterator[str]:
     """The finding, the evidence for it, and what to do next."""
-    yield f"{'fixed' if finding.fixed else finding.severity}: {finding.subject}: {finding.message}"
+    yield _line(f"{'fixed' if finding.fixed else finding.severity}: {finding.subject}: {finding.message}")
     for item in finding.evidence:
-        yield f"    {_seen(item)}"
+        yield f"    {_line(_seen(item))}"
     if finding.hint:
-        yield f"    next: {finding.hint}"
+        yield f"    next: {_line(finding.hint)}"
+
+
+def _line(text: str) -> str:
+    """``text`` on one line, so that a service's words do not look like ours."""
+    return " ".join(text.split())
 
 
 def _seen(evidence: Evidence) -> str:
@@ -93,7 +99,7 @@ def _summary(diagnosis: Diagnosis, *, is_verbose: bool) -> str:
     ]
     found = [_counted(diagnosis.count(item), str(item)) for item in Severity if diagnosis.count(item)]
     if found and not is_verbose and diagnosis.count(Severity.NOTICE):
-        found[-1] += " (-v shows them)"
+        found[-1] += " (-v shows it)" if diagnosis.count(Severity.NOTICE) == 1 else " (-v shows them)"
     if diagnosis.fixed:
         found.append(f"{diagnosis.fixed} fixed")
     return f"{', '.join(looked)} examined: {', '.join(found) or 'all is well'}"

@@ -1,0 +1,251 @@
+"""The doctor's visit: whom it looks at, that one fault hides no other, and that it changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dnsbroker import Broker, Config
+from dnsbroker.errors import AuthRejected, ConfigError
+from dnsbroker.findings import Finding, Severity
+from dnsbroker.names import is_within
+from dnsbroker.testing import FakeClock, MemoryProvider, MemoryService
+from dnsbroker.testing.nameserver import NameServers
+from practice import CHALLENGE, ZONE, Practice, grave, words
+
+LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
+CERTIFICATE = {"example.test": {"names": ["example.test", "*.example.test"]}}
+
+
+@pytest.fixture
+def practice(tmp_path: Path) -> Iterator[Practice]:
+    with NameServers() as servers:
+        yield Practice(servers, tmp_path / "state")
+
+
+def test_a_sound_world_is_silent(practice: Practice) -> None:
+    """No error and no warning; everything was looked at once, the apex and the wildcard in one zone."""
+    diagnosis = practice.visit(config=practice.config(CERTIFICATE))
+    assert grave(diagnosis) == []
+    assert not diagnosis.has_error
+    seen = diagnosis.examined
+    assert (seen.names, seen.zones, seen.providers, seen.servers) == (2, 1, 1, 2)
+
+
+def test_nothing_is_changed(practice: Practice) -> None:
+    """No record, no file, no account; nor does a resolver hear of the challenge name."""
+    practice.visit(config=practice.config(CERTIFICATE))
+    assert practice.service.seen == []
+    assert not practice.state_dir.exists()
+    resolver = practice.tree.resolver
+    asked = {question.name for question in practice.tree.servers.log if question.server == resolver.ip}
+    assert asked and not any(is_within(name, ZONE) and name != ZONE for name in asked)
+
+
+@pytest.mark.parametrize("name", ["example.test", "EXAMPLE.test.", "*.example.test", "www.example.test"])
+def test_any_domain_name_will_do(practice: Practice, name: str) -> None:
+    """However it is written, and whether or not a certificate has it."""
+    diagnosis = practice.visit(name)
+    assert grave(diagnosis) == []
+    assert diagnosis.examined.names == 1
+
+
+def test_a_name_in_unicode_is_found(practice: Practice) -> None:
+    """And told as it was written."""
+    diagnosis = practice.visit("bücher.test")
+    assert ("no-provider", "_acme-challenge.bücher.test") in words(diagnosis)
+
+
+def test_without_certificates_the_providers_are_looked_at(practice: Practice) -> None:
+    """And nothing else."""
+    seen = practice.visit().examined
+    assert (seen.names, seen.zones, seen.providers) == (0, 0, 1)
+    assert practice.tree.servers.log == []
+
+
+def test_what_is_neither_name_nor_certificate_is_refused(practice: Practice) -> None:
+    """With what is configured in the hint."""
+    with pytest.raises(ConfigError, match="'c17' is neither a configured certificate nor a domain name") as caught:
+        practice.visit("c17", config=practice.config(CERTIFICATE))
+    assert "example.test" in caught.value.hint
+
+
+def test_a_wrong_certificate_is_a_finding_unless_it_is_named(practice: Practice) -> None:
+    """The others are looked at all the same."""
+    config = practice.config({**CERTIFICATE, "wrong": {"names": ["example.test"], "key_type": "dsa"}})
+    assert words(practice.visit(config=config)) == [("misconfigured", "wrong")]
+    assert grave(practice.visit("example.test", config=config)) == []
+    with pytest.raises(ConfigError, match="key_type"):
+        practice.visit("wrong", config=config)
+
+
+def test_a_zone_that_nobody_holds_is_found(practice: Practice) -> None:
+    """For each name that would be written there; other names are well."""
+    practice.tree.zone("other.test.", "@ NS ns\nns A 127.0.0.23\n", "127.0.0.23")
+    practice.tree.delegate("other NS ns.other", "ns.other A 127.0.0.23")
+    diagnosis = practice.visit("example.test", "other.test")
+    assert words(diagnosis) == [("no-provider", "_acme-challenge.other.test")]
+    assert diagnosis.examined.zones == 2
+
+
+def test_two_providers_for_one_zone_are_told_once(practice: Practice) -> None:
+    """Whatever number of names stands in it."""
+    other = {"type": "memory", "service": MemoryService(ZONE)}
+    providers = {"memory": {"type": "memory", "service": practice.service}, "other": other}
+    diagnosis = practice.visit("a.example.test", "b.example.test", config=practice.config(providers=providers))
+    (found,) = grave(diagnosis)
+    assert (found.check, found.subject, found.severity) == ("ambiguous-provider", "example.test", Severity.ERROR)
+    assert "zones" in found.hint
+
+
+class Refusing(MemoryProvider):
+    """A service that knows the account no more."""
+
+    async def find_zone(self, name: str) -> str | None:
+        raise AuthRejected("the key was refused", provider="memory", hint="make a new one")
+
+    async def zones(self) -> tuple[str, ...] | None:
+        raise AuthRejected("the key was refused", provider="memory", hint="make a new one")
+
+
+def test_a_provider_that_fails_is_told_once(practice: Practice) -> None:
+    """Not for each name that could not be looked for because of it."""
+    config = practice.config(CERTIFICATE, {"memory": Refusing})
+    diagnosis = practice.visit(config=config)
+    assert words(diagnosis) == [("provider-fails", "provider memory")]
+    assert diagnosis.has_error
+
+
+class Examining(Refusing):
+    """A service that says itself what is wrong, and was asked."""
+
+    asked: list[tuple[Sequence[str], bool]]
+
+    async def examine(self, zones: Sequence[str], *, fix: bool) -> Sequence[Finding]:
+        return (Finding("auth", Severity.ERROR, "provider memory", "the key ended yesterday"),)
+
+
+def test_what_a_provider_says_itself_replaces_what_it_answered(practice: Practice) -> None:
+    """It knows more."""
+    diagnosis = practice.visit(config=practice.config(CERTIFICATE, {"memory": Examining}))
+    assert words(diagnosis) == [("auth", "provider memory")]
+
+
+class Breaking(MemoryProvider):
+    """An adapter with a defect."""
+
+    async def examine(self, zones: Sequence[str], *, fix: bool) -> Sequence[Finding]:
+        raise KeyError("nothing")
+
+
+def test_a_check_that_breaks_is_a_finding(practice: Practice) -> None:
+    """And the others are told as if nothing had happened."""
+    practice.zones[1].behaviour.rcode = "REFUSED"
+    diagnosis = practice.visit("example.test", config=practice.config(adapters={"memory": Breaking}))
+    found = {finding.check: finding for finding in grave(diagnosis)}
+    assert "KeyError" in found["unexamined"].message
+    assert found["unexamined"].subject == "provider memory"
+    assert "lame-server" in found
+
+
+class Noting(MemoryProvider):
+    """A service that writes down how it was asked to examine itself."""
+
+    seen: list[tuple[Sequence[str], bool]] = []  # noqa: RUF012 - for one test
+
+    async def examine(self, zones: Sequence[str], *, fix: bool) -> Sequence[Finding]:
+        self.seen.append((zones, fix))
+        told = Finding("auth", Severity.ERROR, "provider memory", "mended", fixed=True)
+        return (told,) if fix else ()
+
+
+def test_a_provider_hears_its_zones_and_whether_to_mend(practice: Practice) -> None:
+    """What it mended counts as an error no more."""
+    Noting.seen.clear()
+    config = practice.config(CERTIFICATE, {"memory": Noting})
+    assert practice.visit(config=config).fixed == 0
+    diagnosis = practice.visit(config=config, fix=True)
+    assert Noting.seen == [((ZONE,), False), ((ZONE,), True)]
+    assert (diagnosis.fixed, diagnosis.has_error, diagnosis.count(Severity.ERROR)) == (1, False, 0)
+
+
+def test_only_providers_that_matter_are_asked_for_a_name(practice: Practice) -> None:
+    """All of them where it is not known who would write."""
+    providers = {
+        "memory": {"type": "memory", "service": practice.service},
+        "other": {"type": "memory", "service": MemoryService("other.test.")},
+    }
+    config = practice.config(providers=providers)
+    assert practice.visit("example.test", config=config).examined.providers == 1
+    assert practice.visit("nobody.test", config=config).examined.providers == 2
+    assert practice.visit(config=config).examined.providers == 2
+
+
+def leave(practice: Practice, value: str) -> None:
+    """Have ``value`` written for a minute that is long past: in the service, and at the name servers."""
+    config: dict[str, Any] = practice.config()
+
+    async def story() -> None:
+        known = Config.from_dict(config["data"], adapters=config["adapters"])
+        async with Broker(known, clock=FakeClock(LONG_AGO)) as broker:
+            await broker.texts.present({CHALLENGE: [value]}, expires=60, wait=False)
+
+    asyncio.run(story())
+    for zone in practice.zones:
+        zone.add(f'{CHALLENGE} 5 TXT "{value}"')
+
+
+def test_fix_withdraws_what_is_left_and_nothing_else(practice: Practice) -> None:
+    """A stranger's value stays; without the option so does ours, and it is told."""
+    leave(practice, "ours")
+    rrset = practice.service.rrset(ZONE, CHALLENGE, "TXT")
+    assert rrset is not None
+    practice.service.plant(ZONE, CHALLENGE, "TXT", 5, {*rrset.values, "foreign"})
+    assert [word for word, _ in words(practice.visit("example.test"))] == ["left-behind"]
+    mended = practice.visit("example.test", fix=True)
+    assert [finding.fixed for finding in mended.findings if finding.check == "left-behind"][-1]
+    rrset = practice.service.rrset(ZONE, CHALLENGE, "TXT")
+    assert rrset is not None and rrset.values == {"foreign"}
+
+
+def test_fix_for_a_name_leaves_other_names_alone(practice: Practice) -> None:
+    """Who mends one thing has not asked for another."""
+    leave(practice, "ours")
+    assert practice.visit("www.example.test", fix=True).fixed == 0
+    assert practice.service.rrset(ZONE, CHALLENGE, "TXT") is not None
+
+
+def test_an_error_that_is_allowed_is_a_warning(practice: Practice) -> None:
+    """The certificate says that it stops no order; for a name of nobody it is an error."""
+    for zone in practice.zones:
+        zone.add('@ CAA 0 issue "other.test"')
+    allowing = {"example.test": {"names": ["example.test"], "allow": ["caa-forbids"]}}
+    (warning,) = grave(practice.visit(config=practice.config(allowing)))
+    (error,) = grave(practice.visit("example.test"))
+    assert warning.check == error.check == "caa-forbids"
+    assert (warning.severity, error.severity) == (Severity.WARNING, Severity.ERROR)
+
+
+def test_a_ca_that_cannot_be_reached_is_told(practice: Practice) -> None:
+    """By its account; the rest is looked at."""
+    nowhere = {"directory": "http://127.0.0.1:1/dir", "agree_tos": True}
+    diagnosis = practice.visit(config=practice.config(CERTIFICATE, acme=nowhere))
+    assert words(diagnosis) == [("ca-unreachable", "account default")]
+
+
+def test_every_finding_is_an_event(practice: Practice) -> None:
+    """In the order of the diagnosis, with its evidence; what it does not say is left out."""
+    practice.zones[1].behaviour.rcode = "REFUSED"
+    diagnosis = practice.visit("example.test")
+    told = [event for event in practice.told if event["event"] == "finding"]
+    assert [(event["check"], event["severity"], event["subject"]) for event in told] == [
+        (finding.check, finding.severity, finding.subject) for finding in diagnosis.findings
+    ]
+    lame = next(event for event in told if event["check"] == "lame-server")
+    assert "127.0.0.22" in str(lame["evidence"])
+    assert "fixed" not in lame
