@@ -71,7 +71,7 @@ def test_lexicon_writes_by_the_services_own_host_name(
         zone, key = cloudflare.delegate("zzz.test"), cloudflare.add_key()
 
         def lexicon(action: str, value: str) -> None:
-            words = [
+            words: list[str | Path] = [
                 *("unshare", "--mount", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"),
                 *(LEXICON, "cloudflare", action, zone.name, "TXT", f"--name={name}", f"--content={value}"),
                 *(f"--auth-username={key.email}", f"--auth-token={key.key}"),

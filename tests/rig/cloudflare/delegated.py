@@ -118,5 +118,8 @@ class Delegated(Cloudflare):
             self.lab.root.update("test", add=places)
         elif self.lab.domains[parent].primary == "bind":
             self.lab.bind.update(parent, add=places)
+            for secondary in self.lab.domains[parent].secondaries:
+                self.lab.secondaries[secondary].refresh(parent)  # BIND may take five seconds to tell it
+            self.lab.await_served(parent)
         else:
             raise LabError(f"{parent} is PowerDNS' own")
