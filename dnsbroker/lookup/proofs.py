@@ -6,7 +6,7 @@ answer holds uses ``dnsbroker.lookup.signatures``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,7 @@ import dns.exception
 import dns.rdata
 import dns.rrset
 from dns.rdtypes.ANY.DS import DS
+from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from dnsbroker.lookup.answer import Answer
 from dnsbroker.lookup.chain import names_key, supported, validate, with_signatures
@@ -126,9 +127,22 @@ def _proof(rrset: dns.rrset.RRset, signatures: dns.rrset.RRset | None, keys: dns
         return Proof(State.EARLY if longest.inception > seconds else State.OVER, "", since, until)
     try:
         validate(rrset, dns.rrset.from_rdata_list(signatures.name, signatures.ttl, timely), keys, now)
-    except dns.exception.DNSException as error:
-        return Proof(State.WRONG, str(error), since, until)
+    except dns.exception.DNSException:
+        return Proof(State.WRONG, _reason(timely, keys), since, until)
     return Proof(State.RIGHT, "", since, until)
+
+
+def _reason(signatures: Sequence[RRSIG], keys: dns.rrset.RRset) -> str:
+    """Why none of ``signatures`` proves anything by ``keys``."""
+    able = {dns.dnssec.key_id(key) for key in keys}
+    used = {signature.key_tag for signature in signatures}
+    if used & able:
+        return "its signature does not fit it"
+    return f"signed by key {_tags(used)} instead of {_tags(able)}"
+
+
+def _tags(tags: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(tags)))
 
 
 def _named(rrset: dns.rrset.RRset, ds: Sequence[DS]) -> list[dns.rdata.Rdata]:
