@@ -65,7 +65,8 @@ class Examination:
         if isinstance(error, AuthRejected):
             return Finding("auth", Severity.ERROR, subject, message, error.hint, evidence)
         if isinstance(error, ZoneMissing):
-            return Finding("zone-missing", Severity.ERROR, subject, message, error.hint, evidence)
+            hint = error.hint or "write to the provider that has it, or make the zone there"
+            return Finding("zone-missing", Severity.ERROR, subject, message, hint, evidence)
         if isinstance(error, ConfigError):
             return Finding("misconfigured", Severity.ERROR, subject, message, error.hint, evidence)
         return Finding("provider-fails", Severity.ERROR, subject, message, error.hint, evidence)

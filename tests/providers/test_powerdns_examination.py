@@ -127,6 +127,7 @@ def test_a_zone_that_the_server_lacks_is_missing() -> None:
     missing, sound = "example.net.", "example.org."
     (finding,) = examined(reading(), missing, sound)
     assert (finding.check, finding.subject) == ("zone-missing", missing)
+    assert finding.hint
 
 
 @pytest.mark.parametrize("kind", ["Slave", "Secondary", "Consumer"])
