@@ -90,6 +90,12 @@ def ancestors(name: str) -> tuple[str, ...]:
     return tuple(".".join(parts[start:]) + "." for start in range(len(parts)))
 
 
+def between(name: str, zone: str) -> tuple[str, ...]:
+    """The names below ``zone`` and above ``name``, which is within it; from the top."""
+    above = ancestors(name)[1 : len(labels(name)) - len(labels(zone))]
+    return above[::-1]
+
+
 def longest_match(name: str, zones: Iterable[str]) -> str | None:
     """The longest of ``zones`` that holds ``name``; None where none does."""
     holding = [zone for zone in zones if is_within(name, zone)]

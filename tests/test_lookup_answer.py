@@ -37,6 +37,7 @@ X.Example.Test. 5 IN TXT "\\255\\195\\164"
 X.Example.Test. 9 IN TLSA 3 1 1 00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF
 X.Example.Test. 9 IN NS NS1.Other.Test.
 X.Example.Test. 9 IN DS 12345 13 2 00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF
+X.Example.Test. 9 IN MX 10 Mail.Example.Test.
 X.Example.Test. 9 IN A 192.0.2.1
 X.Example.Test. 9 IN AAAA 2001:DB8:0::1
 y.example.test. 9 IN TXT "another owner's"
@@ -58,6 +59,7 @@ class TestValues:
             ("TLSA", {"3 1 1 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}),
             ("NS", {"ns1.other.test."}),
             ("DS", {"12345 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}),
+            ("MX", {"10 mail.example.test."}),
             ("A", {"192.0.2.1"}),
             ("AAAA", {"2001:db8::1"}),
             ("CNAME", set()),
@@ -144,6 +146,17 @@ a.else.test. 5 IN TXT "there"
     assert redirected.dname_above("tree.test.") is None
     assert redirected.alias("b.tree.test.") is None
     assert redirected.dname_above("a.atree.test.") is None
+
+
+def test_an_alias_is_not_denied_by_what_it_leads_to() -> None:
+    """The rcode speaks of the last name of a chain (RFC 6604 section 3)."""
+    question = "id 1\nflags QR AA\nrcode NXDOMAIN\n;QUESTION\nx.ample.test. IN A\n;ANSWER\n"
+    assert answer(question).denies("x.ample.test.")
+    assert not answer(question.replace("NXDOMAIN", "NOERROR")).denies("x.ample.test.")
+    alias = "x.ample.test. 60 IN CNAME gone.ample.test.\n"
+    redirected = "ample.test. 60 IN DNAME gone.test.\n"
+    assert not answer(question + alias).denies("x.ample.test.")
+    assert not answer(question + redirected).denies("x.ample.test.")
 
 
 def test_signatures_tell_a_wildcard() -> None:

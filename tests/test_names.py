@@ -150,6 +150,12 @@ class TestTree:
         assert names.ancestors("a.b.example.") == ("a.b.example.", "b.example.", "example.")
         assert names.ancestors(".") == ()
 
+    def test_between_two_names_are_those_that_are_neither(self) -> None:
+        """From the top; nothing where one stands right below the other, or both are the same."""
+        assert names.between("a.b.c.example.", "example.") == ("c.example.", "b.c.example.")
+        assert names.between("a.example.", "example.") == names.between("example.", "example.") == ()
+        assert names.between("a.b.", ".") == ("b.",)
+
     def test_longest_match_ends_at_labels(self) -> None:
         """The deepest zone that holds the name; none where none does."""
         zones = ["example.com.", "ample.com.", "sub.example.com.", "com."]

@@ -16,7 +16,7 @@ from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.lookup.answer import Answer
 from dnsbroker.lookup.place import Finder
 from dnsbroker.lookup.zone import Place
-from dnsbroker.names import ancestors, is_within, labels, shown
+from dnsbroker.names import between, labels, shown
 from dnsbroker.tasks import together
 
 #: What people and mail reach a host by.
@@ -53,10 +53,8 @@ async def _made(place: Place, finder: Finder) -> tuple[str, list[str]]:
 
     What stands below a name that a wildcard makes is made by the same one.
     """
-    between = [name for name in ancestors(place.owner)[1:] if name != place.zone.name]
-    between = [name for name in between if is_within(name, place.zone.name)]
     wildcard, hosts = "", list[str]()
-    for name in reversed(between):
+    for name in between(place.owner, place.zone.name):
         if not wildcard and await _is_made(name, finder):
             wildcard = "*." + _above(name)
         if wildcard and not name.startswith("_"):

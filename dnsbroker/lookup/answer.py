@@ -76,6 +76,10 @@ class Answer:
         owners = [_owner(rrset) for rrset in self.message.answer if rrset.rdtype == dns.rdatatype.DNAME]
         return _longest(owner for owner in owners if owner != name and is_within(name, owner))
 
+    def denies(self, name: str) -> bool:
+        """Whether this says that ``name`` does not exist; an alias whose target does not, does exist itself."""
+        return self.rcode == "NXDOMAIN" and not self.alias(name) and not self.dname_above(name)
+
     def soa(self, zone: str) -> SOA | None:
         """The SOA of ``zone`` from the answer or, with a denial, the authority section."""
         found = _find([*self.message.answer, *self.message.authority], zone, "SOA")

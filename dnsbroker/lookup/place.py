@@ -82,8 +82,7 @@ class Finder:
 
         Aliases are not followed: one that leads nowhere does exist.
         """
-        answer = (await self._cuts.holding(owner(name))).answer
-        return answer.rcode == "NXDOMAIN" and not answer.alias(owner(name)) and not answer.dname_above(owner(name))
+        return (await self._cuts.holding(owner(name))).answer.denies(owner(name))
 
     async def addresses(self, host: str) -> tuple[str, ...]:
         """The IP addresses of ``host``, a name or itself an address; for services' hosts, never for names to write.

@@ -16,6 +16,7 @@ from dnsbroker.clock import Clock
 from dnsbroker.lookup.exchange import Exchange, Silent, Untestable
 from dnsbroker.lookup.signatures import Signatures
 from dnsbroker.lookup.zone import NameServer, Zone
+from dnsbroker.names import between
 from dnsbroker.propagation.verdict import ABSENT, Finding, ServerVerdict, Sight, Verdict, Want, confirmed, judge
 from dnsbroker.records import rfc1982_newer
 from dnsbroker.tasks import together
@@ -61,7 +62,10 @@ class _State:
 
 @dataclass
 class _Address:
-    """One address under watch. ``silent_since``: the first look, also one under way, that has no answer to anything."""
+    """One address under watch. ``silent_since``: the first look, also one under way, that has no answer to anything.
+
+    ``admitted`` are names above those wanted that exist by its word.
+    """
 
     server: NameServer
     begun: float = 0.0
@@ -69,6 +73,7 @@ class _Address:
     silent_since: float | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     states: dict[Want, _State] = field(default_factory=dict)
+    admitted: set[str] = field(default_factory=set)
 
 
 class Poller:
@@ -247,7 +252,9 @@ class Poller:
     def _has(address: _Address, want: Want, *verdicts: Verdict) -> bool:
         """Whether values of ``want`` were there in the latest look that asked for them."""
         known = address.states.get(want)
-        return known is not None and known.finding.verdict in (verdicts or (Verdict.GREEN, Verdict.PARTIAL))
+        return known is not None and known.finding.verdict in (
+            verdicts or (Verdict.GREEN, Verdict.HIDDEN, Verdict.PARTIAL)
+        )
 
     async def _soa(self, address: _Address) -> Sight:
         try:
@@ -264,6 +271,7 @@ class Poller:
             values = answer.values(name, type)
             is_whole = want.values <= values
             fault = await signatures.fault(answer, name, type, self._clock.now()) if is_whole else ""
+            denied = await self._denied(address, name) if is_whole else ""
         except Silent as error:
             return _silence(error)
         return Sight(
@@ -273,9 +281,22 @@ class Poller:
             values=values,
             ttl=answer.ttl(name, type),
             fault=fault,
+            denied=denied,
             tcp_only=answer.udp_silent,
             cut_short=answer.tcp_refused,
         )
+
+    async def _denied(self, address: _Address, name: str) -> str:
+        """The first name above ``name`` in the zone that ``address`` denies; each is asked for until it is not.
+
+        A resolver that goes down label by label (RFC 9156) turns back there, and never sees the record.
+        """
+        for above in between(name, self._zone.name):
+            if above not in address.admitted:
+                if (await self._exchange.ask(address.server.address, above, "A")).denies(above):
+                    return above
+                address.admitted.add(above)
+        return ""
 
 
 def _silence(error: Silent) -> Sight:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from dnsbroker.names import shown
 from dnsbroker.records import rfc1982_newer
 
 _LAME_RCODES = ("REFUSED", "NOTAUTH")
@@ -24,6 +25,7 @@ class Verdict(StrEnum):
     """What is known of one address, with regard to one value set; the gravest first."""
 
     BOGUS = "bogus"  # its signatures do not prove the answer
+    HIDDEN = "hidden"  # with them, but denying a name above, at which resolvers turn back
     LOST = "lost"  # without the values, although its serial is new enough
     STALE = "stale"  # without them
     PARTIAL = "partial"  # with some of them
@@ -63,6 +65,7 @@ class Want:
 class Sight:
     """What one look at one address showed for one Want.
 
+    ``denied`` is a name above the one asked for that does not exist by the address's word.
     ``silent`` holds the reason where nothing came; ``fault`` what is wrong with the signatures of a signed zone.
     ``tcp_only``: nothing came by UDP. ``cut_short``: it came by UDP, truncated, and nothing by TCP.
     """
@@ -73,6 +76,7 @@ class Sight:
     values: frozenset[str] = frozenset()
     ttl: int | None = None
     serial: int | None = None
+    denied: str = ""
     silent: str = ""
     untestable: bool = False
     fault: str = ""
@@ -136,7 +140,7 @@ def judge(sight: Sight, want: Want) -> Finding:
         if _is_from_before(sight, want):
             detail = f"has what is about to leave, at serial {sight.serial}, needs {want.serial}"
             return Finding(Verdict.STALE, detail, sight.serial)
-        return Finding(Verdict.BOGUS, sight.fault, sight.serial) if sight.fault else _green(sight)
+        return _complete(sight)
     return _missing(sight, want)
 
 
@@ -147,7 +151,12 @@ def _is_from_before(sight: Sight, want: Want) -> bool:
     return rfc1982_newer(want.serial, sight.serial)
 
 
-def _green(sight: Sight) -> Finding:
+def _complete(sight: Sight) -> Finding:
+    """What every value is worth that is there: it has to be proved, and to be found."""
+    if sight.fault:
+        return Finding(Verdict.BOGUS, sight.fault, sight.serial)
+    if sight.denied:
+        return Finding(Verdict.HIDDEN, f"has it, but denies that {shown(sight.denied)} above it exists", sight.serial)
     if sight.cut_short:
         return Finding(Verdict.GREEN, "answers by UDP, cut short, and not by TCP: a CA needs both", sight.serial)
     detail = "answers by TCP only: a CA needs UDP too" if sight.tcp_only else ""
