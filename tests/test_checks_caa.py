@@ -130,6 +130,13 @@ def test_the_record_that_is_advised_permits(tree: Tree) -> None:
     assert found(tree, "example.test") == []
 
 
+def test_what_a_terminal_would_obey_is_told_as_digits(tree: Tree) -> None:
+    """A zone's owner writes what they like."""
+    have(tree, '@ CAA 0 issue "ca.test\\027[2J"')
+    (finding,) = found(tree, "example.test")
+    assert "'0 issue \"ca.test\\027[2J\"' is malformed" in finding.message
+
+
 def test_any_of_several_records_permits(tree: Tree) -> None:
     """And records about other things restrict nothing."""
     have(tree, '@ CAA 0 issue ";"', '@ CAA 0 issue "elsewhere.test"', '@ CAA 0 issue "ca.test"')

@@ -32,7 +32,7 @@ _BLANK = " \t"
 
 @dataclass(frozen=True)
 class Property:
-    """One CAA record: ``tag`` in lower case, ``value`` with octets outside ASCII as escapes."""
+    """One CAA record: ``tag`` in lower case, ``value`` with the decimal code of octets that cannot be printed."""
 
     flags: int
     tag: str
@@ -144,7 +144,12 @@ def _properties(answer: Answer, name: str) -> tuple[Property, ...]:
 
 def _property(rdata: object) -> Property:
     flags, tag, value = rdata.flags, rdata.tag, rdata.value  # type: ignore[attr-defined]
-    return Property(flags, tag.decode("ascii", "replace").lower(), value.decode("ascii", "backslashreplace"))
+    return Property(flags, tag.decode("ascii", "replace").lower(), "".join(map(_shown, value)))
+
+
+def _shown(octet: int) -> str:
+    """What no terminal minds, and no grammar takes for something else (RFC 1035 section 5.1)."""
+    return chr(octet) if 0x20 <= octet < 0x7F or octet == ord("\t") else f"\\{octet:03d}"
 
 
 def read_issue(value: str) -> IssueValue | None:

@@ -76,6 +76,15 @@ def test_nsec3_proves_in_every_form_where_the_zone_is_rectified(
     assert words(NSEC3.name, least=Severity.NOTICE) == expected, found(NSEC3.name)
 
 
+@pytest.mark.parametrize("is_narrow", [True, False])
+def test_wildcards_are_no_fault(nsec3: Lab, is_narrow: bool) -> None:
+    """One that has the type that is asked for, and one that has not."""
+    nsec3.powerdns.api("PUT", f"/zones/{NSEC3.name}.", {"nsec3param": "1 0 0 -", "nsec3narrow": is_narrow}).expect(204)
+    for type, value in (("A", "127.0.0.100"), ("TXT", '"x"')):
+        nsec3.powerdns.replace(NSEC3.name, f"*.{NSEC3.name}", [value], record_type=type)
+        assert words(NSEC3.name, least=Severity.NOTICE) == set(), found(NSEC3.name)
+
+
 def test_a_ds_of_another_key_is_found_at_the_servers_and_at_the_resolver(nsec3: Lab) -> None:
     """The resolver gives the data to nobody but who does not want it validated."""
     wrong = "12345 13 2 " + "ab" * 32
