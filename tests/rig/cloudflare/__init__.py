@@ -16,9 +16,9 @@
 
 It may be used from plain tests and from inside an event loop: it lives in a thread of its own. Names are without
 trailing dots. When the context ends, ``violations`` must be empty: requests (and replies) that the description does
-not allow. ``forgive()`` empties it for a foreign client.
+not allow. ``forgive()`` empties it for a foreign client. In the lab, with name servers: ``cloudflare.delegated``.
 
-Rule: what is not in the description is a rule written by hand that cites the facts known about the real one. Refused:
+Rule: what is not in the description is a rule written by hand that cites its row of README.md. Refused:
 everything beyond zones, records and the token's own check.
 """
 

@@ -1,8 +1,7 @@
 """Who asks, and what they may: API tokens and the global key.
 
-Rule: what is known of tokens, and of the table of errors the rows of 6003, 9103, 9109, 10000 and 1009. Which of the
-last two a missing right earns is this fake's choice: 1009 where the records may be read but not edited, 10000 where
-the token has nothing to do with the zone's records. Refused: rights on anything but zones.
+Rule: "tokens" and "rights" of README.md beside this; the form of a credential is looked at before whose it is, and that
+before what it may. Refused: rights on anything but zones.
 """
 
 from __future__ import annotations

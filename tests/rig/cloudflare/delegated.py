@@ -5,7 +5,7 @@
         zones = cloudflare.delegate_all(f"cloud{number}.test" for number in range(15))
         child = cloudflare.delegate("b.cloud.test")            # below a zone of its own, or below bind.test
         cloudflare.delay = 0.5                                 # seconds until name servers have a change
-        lab.config(state, overrides={"providers": {"cf": cloudflare.provider()}})
+        lab.config(state, overrides={"providers": {"cf": cloudflare.provider()}, "propagation": {"settle": "0s"}})
 
 Rule: what was delegated below ``test`` is undone at the end; below the lab's other zones the lab itself does that.
 Refused: zones below PowerDNS' own.
@@ -93,7 +93,6 @@ class Delegated(Cloudflare):
             "type": "cloudflare",
             "base_url": self.url,
             "api_token": (token or self.add_token()).secret,
-            "settle": "0s",
             **more,
         }
 

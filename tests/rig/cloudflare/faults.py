@@ -1,7 +1,7 @@
 """Partial outages: what a request meets instead of its answer, or after it was done.
 
-Rule: each is what the section on errors or limits tells, or what a client sees when a line breaks. Refused: faults
-that no client could tell from another here.
+Rule: each is what README.md beside this tells ("outages", "phantom", "rate limits"), or what a client sees when a line
+breaks. Refused: faults that no client could tell from another here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Filters and pages of the two lists.
 
-Rule: the description's parameters; name, content and comment filters ignore case ("endpoints"), tokens do not, so that
-a client has to compare for itself; what is unknown is ignored, as it is a violation already. Refused, loudly: filters
-that nothing here needs (tags, free search, operators of the zones' name filter).
+Rule: the description's parameters; name, content and comment filters ignore case ("endpoints" of README.md), tokens do
+not, so a client has to compare for itself; what is unknown is ignored, as it is a violation already. Refused, loudly:
+filters that nothing here needs (tags, free search, operators of the zones' name filter).
 """
 
 from __future__ import annotations

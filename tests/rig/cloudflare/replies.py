@@ -1,7 +1,7 @@
 """What the API says: the envelope of a success and of a refusal.
 
 Rule: a refusal is raised where it is noticed, and becomes a reply in one place. Refused: an ``error_chain`` but for
-headers, which is the only place that still has one ("changes to expect in replies").
+headers, which is the only place that still has one ("changes to expect in replies" of README.md).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a record must be before it is taken: the rules that the description does not have.
 
-Rule: each check cites its place in words; codes are those of the table of errors, and where that names none for a
-fault, 1004, the wrapper of validation. Of the two codes for a duplicate, 81058 is for the very text and 81057 for the
-same value in other words: the table tells no difference. Refused: looking at anything but one zone.
+Rule: each check cites its row of README.md beside this; where no code is known for a fault it is 1004, the wrapper of
+validation. Refused: looking at anything but one zone.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Body = Mapping[str, Any]
 
 TLSA_PARTS = ("usage", "selector", "matching_type", "certificate")
 LONGEST_COMMENT = {"free": 100}  # "marking"
-SHORTEST_TTL = {"enterprise": 30}  # "TTL"
+SHORTEST_TTL = {"enterprise": 30}  # "endpoints"
 ADDRESSES = ("A", "AAAA")
 
 
@@ -136,7 +135,7 @@ def _comment(zone: Zone, comment: str | None) -> str | None:
 
 
 def _check_neighbours(zone: Zone, entry: Entry) -> None:
-    """Duplicates (81057, 81058), CNAME and others (81053, 81054), the sum of a name's texts (83011)."""
+    """Of "duplicates", "neighbours", and the sum of a name's texts ("TXT content")."""
     others = [one for one in zone.at(entry.name) if one.id != entry.id]
     same = [one for one in others if one.type == entry.type and value_of(one) == value_of(entry)]
     if same:

@@ -1,7 +1,7 @@
 """The service without its wire: zones, credentials, and what each call does.
 
 Rule: a request changes everything it says or nothing; a batch runs as deletes, patches, puts, posts whatever its order
-("batch"). Refused: calls that the description has not.
+("batch" of README.md). Refused: calls that the description has not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The content of TXT records: as it is sent, and as name servers tell it.
 
-Rule: the section "TXT content": unquoted text is stored as sent and served the same, quoted character-strings are
-split where they are longer than 255 octets. Refused: what is not printable ASCII, which has to be escaped (code 9051).
+Rule: "TXT content" of README.md beside this. Refused: what is not printable ASCII, which has to be escaped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Zones, accounts and records as the service holds them, and as its replies show them.
 
 Rule: a record is shown without ``zone_id``, ``zone_name`` and ``locked``, which left its shape in 2024 ("changes to
-expect in replies"). Refused: judging a record; that is ``cloudflare.rules``'.
+expect in replies" of README.md beside this). Refused: judging a record; that is ``cloudflare.rules``'.
 """
 
 from __future__ import annotations
