@@ -42,14 +42,14 @@ class Calls:
     """Work for one account; ``seconds`` is how long anybody waits for a piece of it."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._last: dict[str, Future[object]] = {}
 
     async def make(self, zone: str, work: Callable[[Leash], T]) -> T:
         """What ``work`` returns or raises, once all begun before it for ``zone`` is over. Raises Late."""
         leash = Leash()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self.seconds):
                 await self._free(zone)
                 return await asyncio.wrap_future(self._begun(zone, work, leash))
         except TimeoutError:

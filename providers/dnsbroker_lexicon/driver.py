@@ -155,7 +155,8 @@ def _copy(service: str, seconds: float) -> ModuleType:
     names = vars(module)
     names["print"] = _silent
     if "tldextract" in names:
-        names["tldextract"] = SimpleNamespace(extract=names["tldextract"].TLDExtract(suffix_list_urls=()))
+        at_hand = names["tldextract"].TLDExtract(suffix_list_urls=(), cache_dir=None)
+        names["tldextract"] = SimpleNamespace(extract=at_hand)
     if requests := sys.modules.get("requests"):
         bounded = _bounded(requests, seconds)
         for key, value in list(names.items()):

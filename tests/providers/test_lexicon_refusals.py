@@ -1,0 +1,102 @@
+"""What drivers raise, as our errors."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from lexicon.exceptions import AuthenticationError
+
+from dnsbroker.errors import (
+    AuthRejected,
+    BrokerError,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    RecordRejected,
+    ZoneMissing,
+)
+from dnsbroker_lexicon.driver import UnknownOption
+from dnsbroker_lexicon.refusals import Blame
+
+SECRET = "s3cret/+value"
+BLAME = Blame("hoster", "ovh", "example.org.", (SECRET, ""))
+RRSET = "_acme-challenge.example.org. TXT"
+
+
+def answered(status: int, body: str = "", **headers: str) -> requests.HTTPError:
+    """As ``raise_for_status`` raises it."""
+    response = requests.Response()
+    response.status_code = status
+    response._content = body.encode()
+    response.headers.update(headers)
+    return requests.HTTPError(f"{status} Client Error for url: https://api.example/", response=response)
+
+
+@pytest.mark.parametrize(
+    ("error", "rrset", "kind", "words"),
+    [
+        (answered(401), "", AuthRejected, "401"),
+        (answered(403, "not yours"), RRSET, AuthRejected, "not yours"),
+        (answered(404), "", ZoneMissing, "404"),
+        (answered(404), RRSET, RecordRejected, "404"),
+        (answered(400, "bad ttl"), RRSET, RecordRejected, "bad ttl"),
+        (answered(400, "bad ttl"), "", ProviderError, "bad ttl"),
+        (answered(429), "", RateLimited, "429"),
+        (answered(503), RRSET, ProviderUnavailable, "503"),
+        (answered(408), "", ProviderUnavailable, "408"),
+        (requests.ConnectionError("refused"), "", ProviderUnavailable, "refused"),
+        (requests.ReadTimeout("silence"), RRSET, ProviderUnavailable, "silence"),
+        (TimeoutError("silence"), "", ProviderUnavailable, "silence"),
+        (requests.exceptions.MissingSchema("no scheme"), "", ProviderError, "no scheme"),
+        (AuthenticationError("No domain found"), "", AuthRejected, "No domain found"),
+        (ModuleNotFoundError("No module named 'boto3'"), "", ProviderError, "boto3"),
+        (Exception("Domain not found."), "", ProviderError, "Domain not found"),
+        (Exception("Type TLSA is not supported"), RRSET, RecordRejected, "not supported"),
+        (Exception(), RRSET, RecordRejected, "Exception"),
+        (NotImplementedError(), RRSET, RecordRejected, "NotImplementedError"),
+        (AttributeError("no split"), "", ProviderError, "its driver failed with AttributeError: no split"),
+        (UnknownOption("auth_tokn", ("auth_token", "auth_key")), "", ProviderError, "the nearest is auth_token"),
+    ],
+)
+def test_each_trouble_is_an_error_of_its_kind(
+    error: Exception, rrset: str, kind: type[BrokerError], words: str
+) -> None:
+    """With the service's own words, its name, and a hint."""
+    ours = BLAME.translated(error, rrset)
+    assert type(ours) is kind
+    assert words in str(ours)
+    assert str(ours).startswith("provider hoster, zone example.org: ovh")
+    assert ours.hint
+    assert ours.transient == (kind in (ProviderUnavailable, RateLimited))
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("30", 30.0), ("", 60.0), ("Fri, 20 Nov 2026 12:00:00 GMT", 60.0)])
+def test_how_long_a_service_wants_to_be_left_alone_is_kept(header: str, seconds: float) -> None:
+    """A minute where it does not say so in seconds."""
+    ours = BLAME.translated(answered(429, **{"Retry-After": header}))
+    assert isinstance(ours, RateLimited)
+    assert ours.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Exception(f"bad token {SECRET}"),
+        answered(400, f'{{"token": "{SECRET}"}}'),
+        requests.ConnectionError("/v1?token=s3cret%2F%2Bvalue&x=1"),
+        AuthenticationError(f"{SECRET}{SECRET}"),
+        KeyError(SECRET),
+    ],
+)
+def test_no_secret_gets_through(error: Exception) -> None:
+    """Not as it is, nor as a URL has it."""
+    ours = BLAME.translated(error)
+    assert "s3cret" not in f"{ours} {ours.hint} {ours.fields()} {BLAME!r}"
+    assert "***" in str(ours)
+
+
+def test_a_page_of_html_is_one_short_line() -> None:
+    """Without what would move a terminal's cursor."""
+    words = BLAME.words(answered(400, "<html>\n\x1b[2J" + "x" * 5000))
+    assert len(words) <= 300
+    assert words.isprintable()
