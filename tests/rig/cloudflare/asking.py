@@ -25,7 +25,7 @@ class Visitor:
     def __init__(self, service: Cloudflare, token: Token | None = None, headers: Mapping[str, str] = {}) -> None:
         self._url = service.url
         self._headers = {"Authorization": f"Bearer {token.secret}"} if token else headers
-        self.timeout = 5.0
+        self.timeout = 30.0
 
     def __call__(self, method: str, path: str, body: object = None, **query: str | int) -> httpx.Response:
         """One request."""
