@@ -120,6 +120,13 @@ def test_n26_one_server_with_keys_and_without_signatures(scene: Scene) -> None:
     assert told_by(finding) == {f"ns2.example.test ({address(scene, 1)})": "SOA, NS without a signature"}
 
 
+def test_a_server_that_does_not_give_its_keys(scene: Scene) -> None:
+    """The largest answer of all, and often the one that a firewall keeps back; then nothing else can be checked."""
+    scene.tree.server(IPS[1]).behaviour.failing = frozenset({"DNSKEY"})
+    finding = scene.only("unsigned-server")
+    assert told_by(finding) == {f"ns2.example.test ({address(scene, 1)})": "no DNSKEY (SERVFAIL)"}
+
+
 def test_keys_that_no_trusted_key_has_signed(scene: Scene) -> None:
     """The key that the DS names is there, but it is another one that signs."""
     other = ZoneKey(ORIGIN)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dnsbroker.findings import Evidence, Finding, Severity
@@ -36,43 +36,54 @@ class View:
     server: NameServer
     keys: Keys
     proofs: Mapping[str, Proof]
-    flaws: Mapping[str, str]
-    iterations: int
+    flaws: Mapping[str, str] = field(default_factory=dict)
+    iterations: int = 0
 
 
 async def look(zone: Zone, server: NameServer, exchange: Exchange, now: datetime) -> View | None:
     """What ``server`` has to show; None where it does not answer for the zone."""
     try:
-        answers = await together(
-            exchange.ask(server.address, zone.name, type, dnssec=True) for type in ("DNSKEY", "SOA", "NS")
-        )
+        soa, ns = await together(exchange.ask(server.address, zone.name, type, dnssec=True) for type in ("SOA", "NS"))
     except Silent:
         return None
-    if any(answer.rcode != "NOERROR" or not answer.authoritative for answer in answers[1:]):
+    if any(answer.rcode != "NOERROR" or not answer.authoritative for answer in (soa, ns)):
         return None
-    keys = read_keys(answers[0], zone.name, zone.ds, now)
+    keys = await _keys(zone, server, exchange, now)
     proofs = {"DNSKEY": keys.proof} | {
-        type: proof(answer, zone.name, type, keys, now) for type, answer in zip(("SOA", "NS"), answers[1:], strict=True)
+        type: proof(answer, zone.name, type, keys, now) for type, answer in (("SOA", soa), ("NS", ns))
     }
     if proofs["SOA"].state is not State.RIGHT:
-        return View(server, keys, proofs, {}, 0)  # then its denials do not hold either
-    return await _with_denials(View(server, keys, proofs, {}, 0), zone, exchange, now)
+        return View(server, keys, proofs)  # then its denials do not hold either
+    return await _with_denials(View(server, keys, proofs), zone, exchange, now)
+
+
+async def _keys(zone: Zone, server: NameServer, exchange: Exchange, now: datetime) -> Keys:
+    """The keys; the answer with them is the largest of all, and the first to get lost on the way."""
+    try:
+        answer = await exchange.ask(server.address, zone.name, "DNSKEY", dnssec=True)
+    except Silent as error:
+        return Keys(Proof(State.ABSENT, error.reason))
+    return read_keys(answer, zone.name, zone.ds, now)
 
 
 async def _with_denials(view: View, zone: Zone, exchange: Exchange, now: datetime) -> View:
     random = f"{secrets.token_hex(8)}.{zone.name.lstrip('.')}"
+    questions = (
+        ("a name that is not there", random, "TXT"),
+        (f"{shown(zone.name)} {_NEVER_AT_APEX}", zone.name, _NEVER_AT_APEX),
+    )
     flaws: dict[str, str] = {}
     most = 0
-    for name, type, about in ((random, "TXT", "a name that is not there"), (zone.name, _NEVER_AT_APEX, "")):
+    for question, name, type in questions:
         try:
             answer = await exchange.ask(view.server.address, name, type, dnssec=True)
         except Silent:
-            continue
+            continue  # which is told of the server as such
         found = denial.flaw(answer, zone.name, name, type, view.keys, now)
         if found:
-            flaws[about or f"{shown(name)} {type}"] = found
+            flaws[question] = found
         most = max(most, denial.iterations(answer))
-    return View(view.server, view.keys, view.proofs, flaws, most)
+    return replace(view, flaws=flaws, iterations=most)
 
 
 def findings(zone: Zone, views: Sequence[View], now: datetime) -> Iterator[Finding]:
@@ -180,8 +191,8 @@ _FAULTS = (
         severity=Severity.ERROR,
         record=_unsigned,
         message="its parent has a DS, but at {where} it is served without signatures or without its keys",
-        hint="have that server take the signed zone from the one that signs it; a zone that is not to be signed needs "
-        "its DS taken out of the parent first",
+        hint="have that server take the signed zone from the one that signs it; where only its keys do not come, let large "
+        "answers through by UDP and TCP; a zone that is not to be signed needs its DS taken out of the parent first",
     ),
     _Fault(
         check="ds-mismatch",
