@@ -191,8 +191,8 @@ _FAULTS = (
         severity=Severity.ERROR,
         record=_unsigned,
         message="its parent has a DS, but at {where} it is served without signatures or without its keys",
-        hint="have that server take the signed zone from the one that signs it; where only its keys do not come, let large "
-        "answers through by UDP and TCP; a zone that is not to be signed needs its DS taken out of the parent first",
+        hint="have that server take the signed zone from the one that signs it; where only its keys do not come, let "
+        "large answers through by UDP and TCP; for a zone that is not to be signed have the DS taken out of the parent",
     ),
     _Fault(
         check="ds-mismatch",
