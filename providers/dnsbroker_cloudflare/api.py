@@ -75,6 +75,7 @@ class API:
         Raises ProviderError, a transient one where the list changed while it was read.
         """
         found: list[T] = []
+        totals = set()
         page, last = 0, 1
         while page < last:
             page += 1
@@ -85,7 +86,8 @@ class API:
             if most is not None and last > most:
                 return None
             found += items
-        if last > 1 and total != len(found):
+            totals.add(total)
+        if page > 1 and totals != {len(found)}:
             # An item that moved to a page already read would be missed.
             raise ProviderUnavailable(
                 "the list changed while it was read",

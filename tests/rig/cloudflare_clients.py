@@ -9,14 +9,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+import dnsbroker_cloudflare
 from dnsbroker.clock import Clock
 from dnsbroker.records import Add, Record, Remove
 from dnsbroker.settings import Secret
 from dnsbroker.testing import FakeClock, surroundings
-from dnsbroker_cloudflare import Cloudflare as Adapter
-from dnsbroker_cloudflare import CloudflareSettings
+
+__all__ = ["Adapter", "adapter", "add", "played", "remove", "secret"]
 
 T = TypeVar("T")
+
+#: The service of the tests has the name.
+Adapter = dnsbroker_cloudflare.Cloudflare
 
 
 def secret(text: str, source: str = "the test") -> Secret:
@@ -35,7 +39,7 @@ def adapter(
 ) -> Adapter:
     """An adapter for the API at ``url``; ``settings`` are further keys."""
     credentials: Mapping[str, Any] = {"api_token": secret(token)} if token else {}
-    made = CloudflareSettings(base_url=url, **{**credentials, **settings})
+    made = dnsbroker_cloudflare.CloudflareSettings(base_url=url, **{**credentials, **settings})
     return make(made, surroundings(provider, clock=clock or FakeClock()))
 
 
