@@ -70,8 +70,8 @@ class Blame:
 
     def words(self, error: Exception) -> str:
         """What ``error`` says, in one line and without a secret."""
-        response = getattr(error, "response", None)
-        parts = [str(error), str(getattr(response, "text", "") or "")[:_LONGEST]]
+        body = getattr(getattr(error, "response", None), "text", "")
+        parts = [str(error), body[:_LONGEST] if isinstance(body, str) else ""]
         text = self._scrubbed(" ".join(part for part in parts if part))
         line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
         return line[:_LONGEST].rstrip(".") or type(error).__name__

@@ -21,7 +21,7 @@ INSTALL = "pip install 'dnsbroker[lexicon]'"
 
 #: ``base`` is no service; ``auto`` finds one out by asking a resolver, and a broker never guesses its provider.
 _NO_SERVICES = frozenset({"__init__", "auto", "base"})
-_SECRET_WORDS = re.compile(r"token|secret|password|passwd|psw|pass|key|totp|2fa")
+_SECRET_WORDS = re.compile(r"token|secret|password|passwd|psw|pass|key|totp|2fa|account_info")
 #: Options that hold such a word and are no secret.
 _PLAIN_WORDS = re.compile(r"key_id|key_is_global|key_file|access_key_id")
 

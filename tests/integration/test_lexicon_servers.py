@@ -1,19 +1,23 @@
-"""The bridge to dns-lexicon, with its PowerDNS driver on a real PowerDNS: the contract suite, and other writers."""
+"""The bridge to dns-lexicon, with its PowerDNS driver on a real PowerDNS: the contract suite, and a certificate."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 
 import dns.rdata
 import pytest
 
-from dnsbroker.records import RecordType, RRset
+from dnsbroker.errors import AuthRejected, ZoneMissing
+from dnsbroker.records import RecordType, Remove, RRset
 from dnsbroker.settings import Secret
 from dnsbroker.testing import AdapterContract, Scene, SideDoor, Stage, surroundings
 from dnsbroker_lexicon import Lexicon, LexiconSettings
 from lab import powerdns
-from powerdns_zones import asked, make_zone, new_name, running, served_serial
+from lab.rig import Lab
+from powerdns_zones import NAME, add, asked, made, make_zone, new_name, patched, records, running, served_serial
+from program import Program
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +80,48 @@ class TestLexiconPowerDNS(AdapterContract):
             await adapter.aclose()
 
         return opened
+
+
+def test_what_is_not_served_stays_too(server: powerdns.PowerDNS) -> None:
+    """A disabled record and a comment beside ours, through adding and removing."""
+    zone = made(server)
+    asleep = {"content": '"asleep"', "disabled": True}
+    comment = {"content": "hands off", "account": "somebody", "modified_at": 1790000000}
+    patched(server, zone, {"name": NAME.format(zone), "type": "TXT", "records": [asleep], "comments": [comment]})
+    bridge = adapter_for(server, zone)
+    assert asyncio.run(bridge.apply(zone, [add(zone)])).changed
+    assert asyncio.run(bridge.apply(zone, [Remove(add(zone).record)])).changed
+    (rrset,) = records(server, zone)
+    assert (rrset["records"], rrset["comments"], rrset["ttl"]) == ([asleep], [comment], 3600)
+
+
+def test_the_server_s_refusals_are_told_apart(server: powerdns.PowerDNS) -> None:
+    """A wrong key, and a zone that is configured here and not there; both are findings as well."""
+    zone = made(server)
+    with pytest.raises(AuthRejected) as caught:
+        asyncio.run(adapter_for(server, zone, key="not-the-key").read(zone, zone, "TXT"))
+    assert "not-the-key" not in f"{caught.value} {caught.value.hint}"
+    bridge = adapter_for(server, zone, "nowhere.test.")
+    with pytest.raises(ZoneMissing):
+        asyncio.run(bridge.apply("nowhere.test.", [add("nowhere.test.")]))
+    (finding,) = asyncio.run(bridge.examine([zone, "nowhere.test."], fix=False))
+    assert (finding.check, finding.subject) == ("zone-missing", "nowhere.test")
+
+
+def test_a_certificate_is_issued_through_the_bridge(lab: Lab, program: Callable[..., Program]) -> None:
+    """Apex and wildcard, two values at one name, by a driver that rewrites the whole RRset; nothing is left of it."""
+    zone, challenge = "example.test", "_acme-challenge.example.test"
+    lab.powerdns.set_soa_edit_api(zone, "INCREASE")  # dns-lexicon knows nothing of serials
+    bridge = {
+        "type": "lexicon",
+        "service": "powerdns",
+        "options": {"pdns_server": lab.powerdns.url},
+        "secrets": {"auth_token": {"file": str(lab.powerdns.api_key_file)}},
+        "zones": [zone],
+    }
+    overrides = {"providers": {"powerdns": None, "bridge": bridge}}
+    dnsbroker = program({zone: [zone, f"*.{zone}"]}, overrides)
+    ran = dnsbroker("--json", "issue", zone).succeeded()
+    assert [event["provider"] for event in ran.named("written")] == ["bridge"]
+    assert (dnsbroker.live(zone) / "fullchain.pem").exists()
+    lab.await_values(challenge, [])

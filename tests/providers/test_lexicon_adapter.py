@@ -299,6 +299,14 @@ def test_each_way_to_ask_has_a_time_out(way: str) -> None:
     asyncio.run(play_())
 
 
+def test_the_driver_for_updates_cannot_list() -> None:
+    """So docs/lexicon.md sends people to an adapter of ours; when this fails, the page is to say something else."""
+    from dnsbroker_lexicon.driver import _copy
+
+    with pytest.raises(TypeError):
+        _copy("ddns", 1.0)._identifier("TXT", NAME, "value")
+
+
 def test_every_driver_can_be_copied() -> None:
     """Of those whose libraries are installed; each has the interface that we call."""
     from lexicon._private.discovery import find_providers

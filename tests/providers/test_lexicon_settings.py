@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import pages
 from dnsbroker.config import Config
 from dnsbroker.config.check import check
 from dnsbroker.errors import ConfigError
@@ -119,6 +120,15 @@ def test_settings_made_in_python_are_checked_too() -> None:
     assert settings(zones=["B.org", "b.org."]).zones == ("b.org.",)
     with pytest.raises(Rejected, match="the nearest is ovh"):
         settings(service="OVHH")
+
+
+def test_the_page_s_example_loads(tmp_path: Path) -> None:
+    """As it stands there; its secrets are where it says, and need not be there yet."""
+    (example,) = pages.blocks(pages.text("docs/lexicon.md"), "toml")
+    (tmp_path / "c.toml").write_text(example)
+    provider = Config.load(tmp_path / "c.toml", environment={}, is_root=False).providers["hoster"]
+    assert provider.settings.service == "ovh"
+    assert set(provider.settings.secrets) == {"auth_application_key", "auth_application_secret", "auth_consumer_key"}
 
 
 def test_every_driver_is_a_service_but_the_one_that_guesses() -> None:
