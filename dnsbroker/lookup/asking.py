@@ -137,6 +137,8 @@ class Asking:
 
 def lameness(answer: Answer, zone: str, name: str) -> str:
     """Why ``answer`` is not one that a server of ``zone`` should give about ``name``; empty where it is."""
+    if answer.authoritative and (answer.alias(name) or answer.dname_above(name)):
+        return ""  # its rcode and its authority section may speak of the target (RFC 6604 section 3)
     if answer.rcode not in ("NOERROR", "NXDOMAIN"):
         return answer.rcode
     referred = answer.referral(name)
@@ -144,8 +146,6 @@ def lameness(answer: Answer, zone: str, name: str) -> str:
         return ""
     if not answer.authoritative:
         return f"refers to {shown(referred)}" if referred else "answers without authority"
-    if answer.alias(name) or answer.dname_above(name):
-        return ""  # the authority section may speak of the target
     apex = answer.apex(name)
     return f"answers for {shown(apex)} instead" if apex and not is_within(apex, zone) else ""
 
