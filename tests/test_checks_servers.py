@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from dnsbroker.checks.serials import newest_of
 from dnsbroker.checks.servers import servers
 from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.lookup.exchange import Address, Answer, Exchange, Untestable
+from dnsbroker.lookup.place import Finder
 from dnsbroker.testing import FakeClock
 from watching import ORIGIN, Stage, stage
 
@@ -20,10 +22,18 @@ from watching import ORIGIN, Stage, stage
 SECONDS = 0.5
 
 
+@contextmanager
+def patient(*ips: str, also: Sequence[str] = ()) -> Iterator[Stage]:
+    """A stage whose zone is found however slow its servers are."""
+    with stage(*ips, also=also) as made:
+        made.finder = Finder(made.tree.config(), Exchange(2.0, 2.0), made.clock)
+        yield made
+
+
 @pytest.fixture
 def two() -> Iterator[Stage]:
     """A primary and one secondary."""
-    with stage() as made:
+    with patient() as made:
         yield made
 
 
@@ -104,7 +114,7 @@ def test_a_server_that_has_only_the_parent_is_lame(two: Stage) -> None:
 def test_n5_n6_one_that_a_single_side_names(listed: str, words_: str) -> None:
     """Both sides count; what to change depends on which of them names it, and that they differ is said too."""
     also = ["@ NS ns3", "ns3 A 127.0.0.23"] if listed == "zone" else []
-    with stage(also=also) as scene:
+    with patient(also=also) as scene:
         if listed == "parent":
             scene.tree.delegate("example NS ns3.example", "ns3.example A 127.0.0.23")
         scene.tree.server("127.0.0.23")
@@ -149,7 +159,7 @@ def test_n9_either_transport_may_be_closed(two: Stage, behaviour: str, check: st
 
 def test_an_ipv6_address_that_is_silent_is_told_apart() -> None:
     """The same server answers by IPv4."""
-    with stage("127.0.0.21", "127.0.0.22", also=["ns2 AAAA ::1"]) as scene:
+    with patient("127.0.0.21", "127.0.0.22", also=["ns2 AAAA ::1"]) as scene:
         (sixth,) = scene.tree.zone(ORIGIN, "", "::1")
         assert found(scene) == []
         sixth.behaviour.silent = True
@@ -167,7 +177,7 @@ def test_n3_an_address_family_that_this_host_lacks_is_untested() -> None:
                 raise Untestable(address, "network is unreachable")
             return await super().ask(address, *question, **options)
 
-    with stage("127.0.0.21", "127.0.0.22", also=["ns2 AAAA 2001:db8::1"]) as scene:
+    with patient("127.0.0.21", "127.0.0.22", also=["ns2 AAAA 2001:db8::1"]) as scene:
         findings = found(scene, exchange=WithoutIPv6(SECONDS, SECONDS))
         assert words(findings) == [("untested", "notice")]
 
@@ -272,7 +282,7 @@ class TestTheSet:
 
     def test_a_name_without_an_address(self) -> None:
         """Nobody can ask it."""
-        with stage(also=["@ NS nowhere"]) as scene:
+        with patient(also=["@ NS nowhere"]) as scene:
             scene.tree.delegate("example NS nowhere.example")
             findings = found(scene)
             assert words(findings) == [("no-address", "warning")]
@@ -285,7 +295,7 @@ class TestTheSet:
 
     def test_one_server_is_none_too_many(self) -> None:
         """A notice; where the configuration names the servers it is not their set."""
-        with stage("127.0.0.21") as scene:
+        with patient("127.0.0.21") as scene:
             assert words(found(scene)) == [("one-server", "notice")]
             zone = asyncio.run(scene.finder.zone_of(ORIGIN))
             private = replace(
@@ -296,7 +306,7 @@ class TestTheSet:
     @pytest.mark.parametrize("name", ["ns2.example.test.", "127.0.0.22", "alias.example.test."])
     def test_one_that_is_ignored_is_named_and_not_judged(self, name: str) -> None:
         """By name, by second name, by address; nothing is asked of it."""
-        with stage(also=["@ NS alias", "alias A 127.0.0.22"]) as scene:
+        with patient(also=["@ NS alias", "alias A 127.0.0.22"]) as scene:
             scene.tree.delegate("example NS alias.example", "alias.example A 127.0.0.22")
             misbehave(scene, "REFUSED")
             assert [finding.check for finding in found(scene)] == ["lame-server"]

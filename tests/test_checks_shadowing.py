@@ -9,10 +9,13 @@ import pytest
 
 from dnsbroker.checks.shadowing import shadowing
 from dnsbroker.findings import Evidence, Finding, Severity
+from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.testing import FakeClock
 from watching import Stage, stage
 
+#: Patient: no server is silent here, but one may be slow on a busy machine.
+EXCHANGE = Exchange(2.0, 2.0)
 NAME = "_acme-challenge.host.example.test."
 WILDCARD = "* A 192.0.2.7"
 
@@ -31,7 +34,7 @@ def found(scene: Stage, name: str = NAME, *lines: str, extra: tuple[str, ...] = 
             copy.add(*lines)
 
     async def story() -> tuple[Finding, ...]:
-        finder = Finder(scene.tree.config(), scene.exchange, FakeClock())
+        finder = Finder(scene.tree.config(), EXCHANGE, FakeClock())
         return await shadowing(await finder.find(name), finder, extra=extra)
 
     return list(asyncio.run(story()))
@@ -153,7 +156,7 @@ def test_that_nobody_answers_any_more_is_a_finding(two: Stage) -> None:
     """The place was found; then the servers went."""
 
     async def story() -> tuple[Finding, ...]:
-        finder = Finder(two.tree.config(), two.exchange, FakeClock())
+        finder = Finder(two.tree.config(), EXCHANGE, FakeClock())
         place = await finder.find(NAME)
         for server in two.servers:
             server.behaviour.rcode = "SERVFAIL"
