@@ -141,7 +141,8 @@ class API:
         if 200 <= reply.status < 300 and _is_success(reply):
             self._paces[errand].note(reply.status, reply.headers, is_refused=False)
             return reply
-        refusal = refusals.read(_cleaned(reply, self._credentials))
+        reply = _cleaned(reply, self._credentials)
+        refusal = refusals.read(reply)
         wait = self._paces[errand].note(reply.status, reply.headers, is_refused=refusal.is_too_many)
         raise refusals.error_for(refusal, reply.headers, self._asked(errand, zone, wait))
 
@@ -200,4 +201,5 @@ def _is_success(reply: Reply) -> bool:
 
 
 def _cleaned(reply: Reply, credentials: Credentials) -> Reply:
-    return Reply(reply.status, reply.headers, credentials.cleaned(reply.text()).encode(), reply.links)
+    headers = {name: credentials.cleaned(value) for name, value in reply.headers.items()}
+    return Reply(reply.status, headers, credentials.cleaned(reply.text()).encode(), reply.links)
