@@ -7,10 +7,10 @@ the class where it says something, and else from what was being done.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 from dnsbroker.errors import (
     AuthRejected,
@@ -26,6 +26,8 @@ from dnsbroker_lexicon.plan import Edit, Mismatch, Place, Standing
 
 _LONGEST = 300
 _MASK = "***"
+#: What has fewer letters is in any text by chance, and keeps nobody out.
+_SHORTEST = 4
 #: Seconds to wait where a service says that it is asked too often, and not for how long.
 _PAUSE = 60.0
 _UNREACHED = frozenset({"Timeout", "ConnectionError", "SSLError"})
@@ -56,8 +58,7 @@ class Blame:
         if kinds & _UNSENDABLE:
             return self._error(words, "correct the options of this provider: an address among them cannot be used")
         if kinds & _UNREACHED or isinstance(error, OSError):
-            hint = "whether a change was made is not known; the next run finds out"
-            return ProviderUnavailable(f"{self.service}: {words}", provider=self.provider, zone=self.zone, hint=hint)
+            return self._unreached(error, rrset)
         if "AuthenticationError" in kinds:
             hint = "check the secrets and options, and that the account holds the zone: it may be either"
             return AuthRejected(f"{self.service}: {words}", provider=self.provider, zone=self.zone, hint=hint)
@@ -78,12 +79,19 @@ class Blame:
 
     def _scrubbed(self, text: str) -> str:
         forms = {form for secret in self.secrets for form in (secret, quote(secret, safe=""), quote_plus(secret))}
-        for form in sorted((form for form in forms if form), key=len, reverse=True):
+        for form in sorted((form for form in forms if len(form) >= _SHORTEST), key=len, reverse=True):
             text = text.replace(form, _MASK)
         return text
 
     def _error(self, message: str, hint: str) -> ProviderError:
         return ProviderError(f"{self.service}: {message}", provider=self.provider, zone=self.zone, hint=hint)
+
+    def _unreached(self, error: Exception, rrset: str) -> ProviderUnavailable:
+        host = urlsplit(str(getattr(getattr(error, "request", None), "url", ""))).hostname
+        words = (f"{host}: " if host else "") + (_system_words(error) or self.words(error))
+        hint = "look whether it can be reached from here; whether a change was made, the next run finds out"
+        said = f"{self.service}: {words}"
+        return ProviderUnavailable(said, provider=self.provider, zone=self.zone, rrset=rrset, hint=hint)
 
     def _unknown(self, error: UnknownOption) -> ProviderError:
         near = difflib.get_close_matches(error.name, error.known, 1, 0.0)
@@ -193,6 +201,22 @@ class Blame:
 def shown(place: Place) -> str:
     """A place for errors: name and type."""
     return f"{place[0]} {place[1]}"
+
+
+def _system_words(error: BaseException) -> str:
+    """What the operating system said at the bottom of ``error``, or empty: HTTP libraries wrap it many times."""
+    said = [each.strerror.lower() for each in _layers(error) if isinstance(each, OSError) and each.strerror]
+    return said[-1] if said else ""
+
+
+def _layers(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and all that it wraps, the innermost last."""
+    seen: list[BaseException] = []
+    inner: object = error
+    while isinstance(inner, BaseException) and inner not in seen:
+        seen.append(inner)
+        inner = inner.__cause__ or inner.__context__
+    return iter(seen)
 
 
 def _status(error: Exception) -> int:

@@ -95,6 +95,20 @@ def test_no_secret_gets_through(error: Exception) -> None:
     assert "***" in str(ours)
 
 
+def test_what_cannot_be_reached_is_said_in_few_words() -> None:
+    """By its host and the operating system's reason, and not as a library's tower of exceptions."""
+    with pytest.raises(requests.ConnectionError) as caught:
+        requests.get("http://127.0.0.1:9/v1?token=s3cret", timeout=5)
+    ours = BLAME.translated(caught.value)
+    assert str(ours) == "provider hoster, zone example.org: ovh: 127.0.0.1: connection refused"
+    assert "reached from here" in ours.hint
+
+
+def test_a_short_word_is_no_secret() -> None:
+    """A user's name of two letters is in every other word."""
+    assert Blame("hoster", "ovh", "example.org.", ("no",)).words(Exception("not known")) == "not known"
+
+
 def test_a_page_of_html_is_one_short_line() -> None:
     """Without what would move a terminal's cursor."""
     words = BLAME.words(answered(400, "<html>\n\x1b[2J" + "x" * 5000))
