@@ -7,6 +7,7 @@ import pytest
 
 from dnsbroker.config import CertificateConfig, Config, ProviderConfig
 from dnsbroker.config.adapters import Adapters
+from dnsbroker.config.durations import parse
 from dnsbroker.config.example import example
 from dnsbroker.config.load import SECTIONS
 from dnsbroker.config.reference import entries
@@ -83,6 +84,13 @@ def test_a_key_that_replaces_another_is_told_and_not_offered() -> None:
     assert "Instead of api_token:\n#   api_key = {" in text
     assert "api_key" not in tomllib.loads(uncommented(text))["providers"]["cloudflare"]
     assert "api_key" not in example(["cloudflare"])
+
+
+def test_the_whole_example_has_the_ttl_that_each_adapter_holds_for_right() -> None:
+    """A shorter one would not do everywhere."""
+    tables = tomllib.loads(uncommented(example(is_whole=True)))["providers"]
+    for type_ in INSTALLED:
+        assert parse(tables[type_]["ttl"]) == Adapters()[type_].default_ttl
 
 
 def test_the_whole_example_changes_nothing_that_was_not_asked_for(tmp_path: Path) -> None:

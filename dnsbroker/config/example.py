@@ -14,6 +14,7 @@ from typing import Any
 from dnsbroker.adapter import Adapter
 from dnsbroker.config.adapters import Adapters
 from dnsbroker.config.certificate import CertificateConfig
+from dnsbroker.config.durations import show
 from dnsbroker.config.kinds import nearest
 from dnsbroker.config.load import SECTIONS
 from dnsbroker.config.model import Config, ProviderConfig
@@ -79,8 +80,9 @@ def _parts(providers: Mapping[str, type[Adapter]]) -> Iterable[_Part]:
     for type_, adapter in providers.items():
         settings_class: type[Any] = adapter.Settings
         special = entries(settings_class)
+        examples = {"type": written(type_), "ttl": written(show(adapter.default_ttl))}
         common = [
-            replace(each, example=written(type_)) if each.name == "type" else each
+            replace(each, example=examples.get(each.name, each.example))
             for each in entries(ProviderConfig)
             if each.name not in {other.name for other in special}  # an adapter may say more of a key that all have
         ]
