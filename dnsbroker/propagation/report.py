@@ -65,14 +65,14 @@ class Failure:
         return f", or try once with --ignore {shown(state.server) if has_name else state.ip}"
 
     def _cure(self, state: ServerVerdict) -> str:
-        server = shown(state.server)
+        server, zone = shown(state.server), shown(self.zone.name)
         if state.verdict in (Verdict.STALE, Verdict.PARTIAL) and not state.wavers:
             return self._catch_up(state)
         if state.verdict is Verdict.UNREACHABLE and self.waited < _NOTABLE_SILENCE:
             return f"set propagation.timeout to more: {server} had hardly time to answer"
         cures = {
-            Verdict.HIDDEN: f"make the empty names in {shown(self.zone.name)} known on {server} (PowerDNS: pdnsutil "
-            f"rectify-zone {shown(self.zone.name)}): resolvers that go down name by name never reach the record",
+            Verdict.HIDDEN: f"make the empty names in {zone} known on {server} (PowerDNS: pdnsutil rectify-zone {zone}, "
+            f"then pdns_control purge {zone}$): resolvers that go down name by name never reach the record",
             Verdict.LOST: f"{server} serves another copy of the zone, or the record was overwritten: compare the two",
             Verdict.LAME: f"load the zone on {server}, or take it out of the NS records",
             Verdict.BROKEN: f"look in the log of {server} for why it cannot answer",
