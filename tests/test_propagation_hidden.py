@@ -39,7 +39,7 @@ def test_n29_a_server_that_denies_a_name_above_is_never_green(two: Stage) -> Non
     assert "is hidden: has it, but denies that host.example.test above it exists" in error.message
     assert "127.0.0.21" not in error.message
     assert error.hint.startswith(
-        "make the empty names in example.test known on ns2.example.test (PowerDNS: pdnsutil rectify-zone example.test, "
+        "make the empty names of example.test known on ns2.example.test (PowerDNS: pdnsutil rectify-zone example.test, "
         "then pdns_control purge example.test$): "
     )
     assert error.hint.endswith("--ignore ns2.example.test")

@@ -71,8 +71,8 @@ class Failure:
         if state.verdict is Verdict.UNREACHABLE and self.waited < _NOTABLE_SILENCE:
             return f"set propagation.timeout to more: {server} had hardly time to answer"
         cures = {
-            Verdict.HIDDEN: f"make the empty names in {zone} known on {server} (PowerDNS: pdnsutil rectify-zone {zone}, "
-            f"then pdns_control purge {zone}$): resolvers that go down name by name never reach the record",
+            Verdict.HIDDEN: f"make the empty names of {zone} known on {server} (PowerDNS: pdnsutil rectify-zone {zone}"
+            f", then pdns_control purge {zone}$): resolvers that go down name by name never reach the record",
             Verdict.LOST: f"{server} serves another copy of the zone, or the record was overwritten: compare the two",
             Verdict.LAME: f"load the zone on {server}, or take it out of the NS records",
             Verdict.BROKEN: f"look in the log of {server} for why it cannot answer",
