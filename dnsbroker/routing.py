@@ -191,7 +191,7 @@ class Routing:
             name=place.owner,
             zone=place.zone.name,
             hint=f"configure a provider for {zone} (`dnsbroker providers` shows what each may write),"
-            " or delegate the challenge name by a CNAME into a zone that one of them holds",
+            f" or {_other_way(place)}",
         )
 
     async def aclose(self) -> None:
@@ -203,6 +203,14 @@ class Routing:
 def _several(zone: str, providers: Sequence[str], says: str, cure: str) -> ConfigError:
     told = f"zone {shown(zone)} is held by several providers: {', '.join(providers)}"
     return ConfigError(f"{told}; {says}" if says else told, key=f"providers.{providers[0]}.zones", hint=cure)
+
+
+def _other_way(place: Place) -> str:
+    """What brings the record into a zone that is held."""
+    if not place.hops:
+        return "delegate the challenge name by a CNAME into a zone that one of them holds"
+    last = place.hops[-1]
+    return f"change the {last.kind} at {shown(last.owner)} to lead into a zone that one of them holds"
 
 
 def _delegation(zone: Zone) -> tuple[NameServer, ...]:

@@ -262,19 +262,21 @@ def test_two_that_are_both_told_to_hold_it_are_an_error_as_well() -> None:
 
 
 def test_where_nobody_holds_it_the_whole_way_is_told() -> None:
-    """The chain, the zone where it ends, and what the providers hold instead."""
+    """The chain, the zone where it ends, and the record that leads there; it is what has to be changed."""
     bench = Bench(**provider("a", "example.org."), **provider("b", "other.example."))
     with pytest.raises(NoProvider) as caught:
         bench.route(place(NET, through=ORG))
     assert "_acme-challenge.example.org -> _acme-challenge.example.net stands in zone example.net" in str(caught.value)
     assert (caught.value.name, caught.value.zone) == ("_acme-challenge.example.net.", "example.net.")
+    assert "change the CNAME at _acme-challenge.example.org to lead into a zone" in caught.value.hint
 
 
 def test_holding_a_parent_is_not_holding_the_zone() -> None:
     """The negative twin of the longest match: the parent's provider is named, and not used."""
     bench = Bench(**provider("a", "example.org."))
-    with pytest.raises(NoProvider, match=r"a holds example\.org"):
+    with pytest.raises(NoProvider, match=r"a holds example\.org") as caught:
         bench.route(place(zone("sub.example.org.")))
+    assert "delegate the challenge name by a CNAME" in caught.value.hint
 
 
 @pytest.mark.parametrize("failing", [Broken, Secretless])
