@@ -38,7 +38,7 @@ class API:
         self._surroundings = surroundings
         self._timeout = timeout
         self._credentials = Credentials(settings, surroundings.provider)
-        self._paces = {errand: Pace(surroundings.clock) for errand in Errand}
+        self._paces: dict[str, Pace] = {}
         self._session: Session | None = None
         self.skew: float | None = None
 
@@ -107,18 +107,19 @@ class API:
         if self._session is not None:
             await self._session.aclose()
 
-    def _parsed(self, reply: Reply, parse: Callable[[Any], T], zone: str) -> T:
+    def _parsed(self, document: Any, parse: Callable[[Any], T], zone: str) -> T:
         try:
-            return parse(json.loads(reply.body))
+            return parse(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ProviderError(
-                f"{self._settings.base_url} answered {reply.status} with something that Cloudflare would not say",
+                f"{self._settings.base_url} answered with something that Cloudflare would not say",
                 provider=self._surroundings.provider,
                 zone=zone,
                 hint="check base_url, and whether a proxy on the way answers in its place",
             ) from error
 
-    async def _exchange(self, method: str, target: str, content: bytes | None, errand: Errand, zone: str) -> Reply:
+    async def _exchange(self, method: str, target: str, content: bytes | None, errand: Errand, zone: str) -> Any:
+        """The document of a success, None where there is none."""
         headers = {"accept": "application/json", **await self._credentials.headers(errand)}
         if content is not None:
             headers["content-type"] = "application/json"
@@ -134,16 +135,16 @@ class API:
         except HTTPFailed as error:
             raise self._unavailable(error, zone) from error
         self._note_date(reply)
-        return self._successful(reply, errand, zone)
+        return self._document(reply, errand, zone)
 
-    def _successful(self, reply: Reply, errand: Errand, zone: str) -> Reply:
-        """The reply. Raises the error for one that is no success."""
-        if 200 <= reply.status < 300 and _is_success(reply):
-            self._paces[errand].note(reply.status, reply.headers, is_refused=False)
-            return reply
+    def _document(self, reply: Reply, errand: Errand, zone: str) -> Any:
+        document = _json(reply) if 200 <= reply.status < 300 else {"success": False}
+        if not isinstance(document, dict) or document.get("success") is not False:
+            self._pace(errand).note(reply.headers, is_refused=False)
+            return document
         reply = _cleaned(reply, self._credentials)
         refusal = refusals.read(reply)
-        wait = self._paces[errand].note(reply.status, reply.headers, is_refused=refusal.is_too_many)
+        wait = self._pace(errand).note(reply.headers, is_refused=refusal.is_too_many)
         raise refusals.error_for(refusal, reply.headers, self._asked(errand, zone, wait))
 
     def _asked(self, errand: Errand, zone: str, wait: float = 0.0) -> refusals.Asked:
@@ -156,8 +157,12 @@ class API:
             wait=wait,
         )
 
+    def _pace(self, errand: Errand) -> Pace:
+        """That of the credential: one for both errands where there is only one."""
+        return self._paces.setdefault(self.identity(errand).key, Pace(self._surroundings.clock))
+
     def _keep_still(self, errand: Errand, zone: str) -> None:
-        left = self._paces[errand].left()
+        left = self._pace(errand).left()
         if left:
             raise RateLimited(
                 f"{self._settings.base_url} takes no request for {left:.0f} s more, by its own word",
@@ -191,13 +196,12 @@ def _page(told: Any, parse: Callable[[Any], T]) -> tuple[list[T], int, int]:
     return items, int(info.get("total_pages") or 1), total
 
 
-def _is_success(reply: Reply) -> bool:
-    """Whether the document says so; what is no document at all is for whoever parses it."""
+def _json(reply: Reply) -> Any:
+    """What the body says; None where it is no JSON."""
     try:
-        document = json.loads(reply.body)
+        return json.loads(reply.body)
     except ValueError:
-        return True
-    return not isinstance(document, dict) or document.get("success") is not False
+        return None
 
 
 def _cleaned(reply: Reply, credentials: Credentials) -> Reply:

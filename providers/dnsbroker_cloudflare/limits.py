@@ -53,7 +53,7 @@ class Pace:
         """Seconds for which nothing must be sent; 0 where one may."""
         return max(0.0, self._until - self._clock.monotonic())
 
-    def note(self, status: int, headers: Mapping[str, str], *, is_refused: bool) -> float:
+    def note(self, headers: Mapping[str, str], *, is_refused: bool) -> float:
         """Take a reply into account; the seconds that it asks to wait. ``is_refused``: because of too many requests."""
         wait = used_up(headers) or 0.0
         if is_refused:

@@ -102,9 +102,9 @@ class Service:
         query = {"per_page": "5"}
         try:
             if self._ids:
-                await self._api.get(f"/zones/{next(iter(self._ids.values()))}/dns_records", bool, query=query)
+                await self._api.get(f"/zones/{next(iter(self._ids.values()))}/dns_records", _accepted, query=query)
             else:
-                await self._api.get("/zones", bool, errand=errand, query=query)
+                await self._api.get("/zones", _accepted, errand=errand, query=query)
         except Unlisted:
             return  # it works, for zones of which the list would tell too much
 

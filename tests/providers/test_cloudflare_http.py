@@ -263,7 +263,7 @@ def test_how_long_to_keep_still_is_read_leniently(headers: dict[str, str], secon
     """A number, a date, or what the other field says; five minutes where nothing does."""
     clock = FakeClock()
     pace = limits.Pace(clock)
-    assert pace.note(429, headers, is_refused=True) == seconds
+    assert pace.note(headers, is_refused=True) == seconds
     assert pace.left() == seconds
     clock.turn(seconds)
     assert pace.left() == 0
@@ -276,7 +276,7 @@ def test_how_long_to_keep_still_is_read_leniently(headers: dict[str, str], secon
 def test_nothing_is_sent_while_nothing_is_left(field: str, seconds: float) -> None:
     """Whoever asks on is shut out for minutes."""
     pace = limits.Pace(FakeClock())
-    pace.note(200, {"ratelimit": field}, is_refused=False)
+    pace.note({"ratelimit": field}, is_refused=False)
     assert pace.left() == seconds
 
 
@@ -289,6 +289,19 @@ def test_a_used_up_allowance_is_not_overdrawn() -> None:
     applied(server, clock=clock)
     assert clock.slept == [20.0]
     assert server.posts == 1
+
+
+@pytest.mark.parametrize("is_split", [False, True])
+def test_one_token_has_one_pace(is_split: bool) -> None:
+    """What it used up on zones is missing for records; another token's allowance is its own."""
+    clock = FakeClock()
+    shown = {"id": "0" * 32, "name": "example.com"}
+    result = {"success": True, "result": [shown], "result_info": {"total_count": 1, "total_pages": 1}}
+    used = told(result, 200, ("Ratelimit", '"default";r=0;t=9'))
+    server = LoopbackServer(lambda request: used if "/zones?" in request.target else listed(OURS))
+    more = {"zone_api_token": secret("another")} if is_split else {}
+    applied(server, clock=clock, zone_ids={}, **more)
+    assert clock.slept == ([] if is_split else [9.0])
 
 
 # Secrets
