@@ -128,6 +128,19 @@ def test_one_server_is_asked_and_little(two: Stage) -> None:
     assert not [entry for entry in two.names.log if entry.server == two.tree.resolver.ip and "host" in entry.name]
 
 
+def test_many_names_side_by_side_cost_one_question_more(two: Stage) -> None:
+    """Whether there is a wildcard above them is asked once for all."""
+
+    async def story() -> None:
+        finder = Finder(two.tree.config(), EXCHANGE, FakeClock())
+        places = [await finder.find(f"_acme-challenge.h{number}.example.test.") for number in range(20)]
+        two.names.log.clear()
+        assert [await shadowing(place, finder) for place in places] == [()] * 20
+
+    asyncio.run(story())
+    assert len(two.names.log) == 1
+
+
 class TestExtra:
     """Other names below which a record is going to be written."""
 

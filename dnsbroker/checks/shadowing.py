@@ -6,7 +6,6 @@ wildcard at all where, as nearly always, there is none.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -68,13 +67,7 @@ async def _is_made(name: str, finder: Finder) -> bool:
     A wildcard makes no name below one that exists: of ``name``, and of a wildcard below it. So a name below both of
     them that is not denied shows that neither exists.
     """
-    if await finder.is_denied(f"{_random()}.{_above(name)}"):
-        return False
-    return not await finder.is_denied(f"{_random()}.*.{name}")
-
-
-def _random() -> str:
-    return secrets.token_hex(7)
+    return await finder.makes_names(_above(name)) and await finder.makes_names(f"*.{name}")
 
 
 def _above(name: str) -> str:

@@ -84,6 +84,14 @@ class Finder:
         """
         return (await self._cuts.holding(owner(name))).answer.denies(owner(name))
 
+    async def makes_names(self, above: str) -> bool:
+        """Whether a random name right below owner name ``above`` exists, which only a wildcard brings about.
+
+        One server is asked, as in ``is_denied``, once for all who want to know. Raises LookupFailed.
+        """
+        name = f"{secrets.token_hex(7)}.{above}"
+        return not await self._cuts.once.get(f"below {above}", lambda: self.is_denied(name))
+
     async def addresses(self, host: str) -> tuple[str, ...]:
         """The IP addresses of ``host``, a name or itself an address; for services' hosts, never for names to write.
 
