@@ -6,12 +6,15 @@ adapter is made, so that a command which only lists adapters does not pay for an
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from dnsbroker.names import owner
-from dnsbroker.records import Change, Receipt, Record, RecordType, Remove, RRset
+from dnsbroker.errors import ProviderError
+from dnsbroker.names import is_within, owner, shown
+from dnsbroker.records import Add, Change, Receipt, Record, RecordType, RRset, Swap
 from dnsbroker_cloudflare.settings import CloudflareSettings
 
 if TYPE_CHECKING:
@@ -59,7 +62,10 @@ class Cloudflare:
         from dnsbroker_cloudflare.write import Write
 
         receipt = await self._trying(Write(self._service, owner(zone), changes).attempt)
-        return replace(receipt, warnings=self._warnings(changes if receipt.changed else ()))
+        written = changes if receipt.changed else ()
+        return replace(
+            receipt, warnings=self._new([*self._oddities(written), *await self._proxied(owner(zone), written)])
+        )
 
     async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
         """The RRset as the service lists it; its TTL is the shortest of its records'."""
@@ -87,11 +93,11 @@ class Cloudflare:
         """Give back connections."""
         await self._api.aclose()
 
-    def _warnings(self, written: Sequence[Change]) -> tuple[str, ...]:
-        """What a person should hear, each thing once."""
+    def _oddities(self, written: Sequence[Change]) -> list[str]:
+        """What a person should hear of the changes and the credentials."""
         from dnsbroker_cloudflare.plan import usable_ttl
 
-        ttls = {change.ttl for change in written if not isinstance(change, Remove)}
+        ttls = {change.ttl for change in _making(written)}
         texts = [
             f"a TTL of {ttl} s is none that Cloudflare takes: records are written with {usable_ttl(ttl)} s"
             for ttl in sorted(ttls)
@@ -102,6 +108,25 @@ class Cloudflare:
                 "api_key is the account's global key, which may do everything there: make an API token with DNS:Edit "
                 "and Zone:Read for the zones concerned, and set api_token instead"
             )
+        return texts
+
+    async def _proxied(self, zone: str, written: Sequence[Change]) -> list[str]:
+        """The hosts of new TLSA records that the service's edge stands in for. Nothing is raised: all is written."""
+        subjects = [change if isinstance(change, Swap) else change.record for change in _making(written)]
+        names = [owner(subject.name) for subject in subjects if subject.type == "TLSA"]
+        hosts = dict.fromkeys(re.sub(r"^(_[^.]*\.)*", "", name) for name in names)
+        found = []
+        for host in hosts:
+            with contextlib.suppress(ProviderError):
+                if is_within(host, zone) and await self._service.is_proxied(zone, host):
+                    found.append(
+                        f"{shown(host)} is proxied, so clients see the certificate of Cloudflare's edge, not the one "
+                        "that its TLSA records name: make the host DNS only, or take the records away"
+                    )
+        return found
+
+    def _new(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Those of the warnings that were not given yet."""
         new = [text for text in texts if text not in self._told]
         self._told.update(new)
         return tuple(f"provider {self._provider}: {text}" for text in new)
@@ -113,3 +138,8 @@ class Cloudflare:
 
         deadline = Deadline.after(self._clock, self.request_timeout)
         return await retrying(call, attempts=_ATTEMPTS, deadline=deadline, first_wait=_FIRST_WAIT)
+
+
+def _making(changes: Sequence[Change]) -> list[Add | Swap]:
+    """Those that make records."""
+    return [change for change in changes if isinstance(change, Add) or (isinstance(change, Swap) and change.desired)]

@@ -126,6 +126,11 @@ class Service:
         found = await self._records(zone, {"type": "TXT"}) or []
         return [record for record in found if record.comment and record.type == "TXT"]
 
+    async def is_proxied(self, zone: str, host: str) -> bool:
+        """Whether the service's edge answers in place of ``host`` (an owner name in ``zone``)."""
+        found = await self._records(zone, {"name.exact": host.rstrip(".")}) or []
+        return any(record.name == host and record.raw.get("proxied") for record in found)
+
     async def change(self, zone: str, batch: Batch) -> None:
         """Have ``batch`` done, whole or not at all."""
         path = await self._path(zone)

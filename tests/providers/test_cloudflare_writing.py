@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -222,6 +223,18 @@ def test_tlsa_in_capitals_is_the_same(service: Cloudflare, zone: Zone) -> None:
     assert service.see(zone)[0].content == "3 1 1 " + "AB" * 32
     assert not applied(service, change).changed
     assert applied(service, Remove(Record(NAME, "TLSA", ONE.upper()))).changed
+
+
+@pytest.mark.parametrize("proxied", [True, False])
+def test_tlsa_for_a_proxied_host_is_warned_of(service: Cloudflare, zone: Zone, proxied: bool) -> None:
+    """Its clients see another certificate; a host that is DNS only is as it should be. Both are written."""
+    (host,) = service.plant(zone, "www", "A", "192.0.2.1")
+    zone.records[host.id] = replace(host, proxied=proxied)
+    receipt = applied(service, Add(Record("_443._tcp.www.example.com.", "TLSA", ONE), 300))
+    assert receipt.changed
+    assert [warning.partition(",")[0] for warning in receipt.warnings] == [
+        "provider cf: www.example.com is proxied"
+    ] * proxied
 
 
 def test_a_swap_gives_what_stays_the_new_ttl(service: Cloudflare, zone: Zone) -> None:
