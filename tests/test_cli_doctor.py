@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ def test_a_finding_stays_on_its_lines() -> None:
     """Whatever a service has put into its words."""
     odd = Finding("auth", Severity.ERROR, "provider corp", "it said:\nerror: all is lost", "look\n  there")
     assert lines(odd)[:-1] == ["error: provider corp: it said: error: all is lost", "    next: look there"]
+
+
+def test_the_same_of_many_names_is_told_once() -> None:
+    """The evidence and the next step too; what differs in anything stands by itself."""
+    several = [replace(STALE, subject=name) for name in ("a.test", "b.test")]
+    first, *_, last = lines(*several, replace(STALE, subject="c.test", hint="look"))
+    assert first == "error: a.test, b.test: ns2.example.test is behind"
+    assert "error: c.test: ns2.example.test is behind" in lines(*several, replace(STALE, subject="c.test", hint="look"))
+    assert last.endswith("3 errors")
+    many = [replace(STALE, subject=f"{number}.test") for number in range(40)]
+    assert lines(*many)[0].startswith("error: 0.test, 1.test, 2.test, 3.test, 4.test, and 35 more: ")
+    assert "40 errors" in lines(*many)[-1]
 
 
 def test_notices_are_for_those_who_ask() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -10,12 +12,13 @@ from dnsbroker.cli.completion import certificate_names
 from dnsbroker.cli.options import Options, common, example
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dnsbroker.broker import Broker
     from dnsbroker.cli.output import Result
     from dnsbroker.doctor import Diagnosis
     from dnsbroker.findings import Evidence, Finding
+
+#: How many names are told one by one of which the same is found.
+_MOST_NAMES = 6
 
 
 @click.command(
@@ -53,7 +56,10 @@ def summed_up(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
     examined = diagnosis.examined
     return Result(
         status=exit_status.CHECK if diagnosis.has_error else exit_status.DONE,
-        lines=[*(line for item in shown for line in _lines(item)), _summary(diagnosis, is_verbose=is_verbose)],
+        lines=[
+            *(line for alike in _alike(shown) for line in _lines(alike)),
+            _summary(diagnosis, is_verbose=is_verbose),
+        ],
         fields={
             "findings": {str(item): diagnosis.count(item) for item in Severity} | {"fixed": diagnosis.fixed},
             "examined": {
@@ -66,9 +72,20 @@ def summed_up(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
     )
 
 
-def _lines(finding: Finding) -> Iterator[str]:
-    """The finding, the evidence for it, and what to do next."""
-    yield _line(f"{'fixed' if finding.fixed else finding.severity}: {finding.subject}: {finding.message}")
+def _alike(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
+    """``findings`` in their order, those together that say the same of different names."""
+    groups: dict[Finding, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(replace(finding, subject=""), []).append(finding)
+    return groups.values()
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """What is wrong with all these names alike, the evidence for it, and what to do next."""
+    finding, names = findings[0], [finding.subject for finding in findings]
+    if len(names) > _MOST_NAMES:
+        names[_MOST_NAMES - 1 :] = [f"and {len(names) - _MOST_NAMES + 1} more"]
+    yield _line(f"{'fixed' if finding.fixed else finding.severity}: {', '.join(names)}: {finding.message}")
     for item in finding.evidence:
         yield f"    {_line(_seen(item))}"
     if finding.hint:

@@ -16,15 +16,26 @@ from dnsbroker.findings import Finding, Severity
 
 #: How many checks may be under way together; each may ask several servers at once.
 _AT_ONCE = 100
+#: What a name adds, in seconds: a service may take so long for each.
+_MORE_FOR_EACH = 0.1
+
+
+def patience(seconds: float, names: int) -> float:
+    """How many seconds are enough for so many ``names``; where they are few, hardly more than ``seconds``."""
+    return seconds + _MORE_FOR_EACH * names
 
 
 @dataclass(frozen=True)
 class Job:
-    """One ``check`` of ``subject``; ``what`` says what it looks at, for a person."""
+    """One ``check`` of ``subject``; ``what`` says what it looks at, for a person.
+
+    ``severity`` is how grave it is where nothing can be learnt.
+    """
 
     subject: str
     what: str
     check: Callable[[], Awaitable[Iterable[Finding]]]
+    severity: Severity = Severity.WARNING
 
 
 class Alone:
@@ -51,4 +62,4 @@ class Alone:
         except Exception as error:  # noqa: BLE001 - a defect in one check keeps nobody from the others
             told = f"{failed}: {type(error).__name__}: {error}".rstrip(": ")
             hint = "this is a defect of dnsbroker or of an adapter: please report it"
-        return (Finding("unexamined", Severity.WARNING, job.subject, told, hint),)
+        return (Finding("unexamined", job.severity, job.subject, told, hint),)

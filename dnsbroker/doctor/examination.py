@@ -11,18 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from dnsbroker.doctor import subjects
-from dnsbroker.doctor.alone import Alone, Job
+from dnsbroker.doctor.alone import Alone, Job, patience
 from dnsbroker.doctor.authorities import Office, visit
 from dnsbroker.doctor.diagnosis import Diagnosis, Examined, diagnosed
 from dnsbroker.doctor.mending import withdrawing
 from dnsbroker.doctor.providers import concerned, examine_provider, without_echoes
 from dnsbroker.doctor.rounds import Round
-from dnsbroker.doctor.sites import Site, find_site
+from dnsbroker.doctor.sites import Site, find_sites
 from dnsbroker.findings import Evidence, Finding
 from dnsbroker.run import Run
 from dnsbroker.tasks import together
 
-#: Seconds after which the looking is over, however silent the world is; finding the places comes before it.
+#: Seconds after which the looking is over, however silent the world is, and a little more for each name; finding the
+#: places comes before it.
 _LONGEST = 20.0
 #: Seconds that mending may take: a service writes, and is asked whether it did.
 _LONGEST_MENDING = 60.0
@@ -34,29 +35,27 @@ async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> 
     Each finding is told as an event ``finding``, in the diagnosis' order. Raises ConfigError.
     """
     wanted = subjects.chosen(run.config, names)
-    sites, offices = await asyncio.gather(_sites(run, wanted), _offices(run, wanted))
+    identifiers = tuple(dict.fromkeys(name for subject in wanted for name in subject.names))
+    sites, offices = await asyncio.gather(find_sites(run, identifiers), _offices(run, wanted))
     providers = concerned(run, sites.values(), is_all=not names)
-    round = Round(run, wanted, sites, offices)
-    found = [] if names else [*subjects.broken(run.config)]
+    mended: tuple[Finding, ...] = ()
     if fix:
         owners = {site.place.owner for site in sites.values() if site.place is not None} if names else None
-        found += await _all(run, [withdrawing(run, owners)], _LONGEST_MENDING)
-        of_providers = await _all(run, _of_providers(run, providers, fix=True), _LONGEST_MENDING)
-        others = await _all(run, round.jobs(), _LONGEST)
-    else:
-        asking = _all(run, _of_providers(run, providers, fix=False), _LONGEST)
-        of_providers, others = await together([asking, _all(run, round.jobs(), _LONGEST)])
-    found += [*of_providers, *others, *chain.from_iterable(office.findings for office in offices.values())]
-    found += without_echoes(chain.from_iterable(site.findings for site in sites.values()), of_providers)
+        # One after the other: a service is not asked for two changes of a zone at once, and the second needs the first.
+        mended = await _all(run, _of_providers(run, providers, fix=True), _LONGEST_MENDING)
+        mended += await _all(run, [withdrawing(run, owners)], _LONGEST_MENDING)
+    asking = _of_providers(run, {} if fix else providers, fix=False)
+    longest = patience(_LONGEST, len(identifiers))
+    looks = [_all(run, asking, longest), _all(run, Round(run, wanted, sites, offices).jobs(), longest)]
+    of_providers, others = await together(looks)
+    found = [*mended, *of_providers, *others]
+    found += chain.from_iterable(office.findings for office in offices.values())
+    found += without_echoes(chain.from_iterable(site.findings for site in sites.values()), [*mended, *of_providers])
+    found += [] if names else subjects.broken(run.config)
     diagnosis = diagnosed(found, _counted(sites, providers))
+    run.changed = run.changed or diagnosis.fixed > 0
     _tell(run, diagnosis.findings)
     return diagnosis
-
-
-async def _sites(run: Run, wanted: Iterable[subjects.Subject]) -> dict[str, Site]:
-    """Each name's site; names with the same challenge share it."""
-    names = tuple(dict.fromkeys(name for subject in wanted for name in subject.names))
-    return dict(zip(names, await together(find_site(run, name) for name in names), strict=True))
 
 
 async def _offices(run: Run, wanted: Sequence[subjects.Subject]) -> dict[str, Office]:

@@ -27,7 +27,6 @@ async def _withdrawn(run: Run, owners: Collection[str] | None) -> tuple[Finding,
     if not leases:
         return ()
     failed = await run.writer.withdraw(leases)
-    run.changed = run.changed or len(failed) < len(leases)
     return tuple(_told(leases, failed))
 
 

@@ -34,7 +34,8 @@ def concerned(run: Run, sites: Collection[Site], *, is_all: bool) -> Mapping[str
 
 def examine_provider(run: Run, provider: str, zones: Sequence[str], *, fix: bool) -> Job:
     """The job of asking ``provider`` about itself and its ``zones``; with ``fix`` it mends what it may."""
-    return Job(f"provider {provider}", "its account", partial(_examined, run, provider, zones, fix=fix))
+    check = partial(_examined, run, provider, zones, fix=fix)
+    return Job(f"provider {provider}", "its account", check, severity=Severity.ERROR)
 
 
 async def _examined(run: Run, provider: str, zones: Sequence[str], *, fix: bool) -> Sequence[Finding]:
@@ -49,6 +50,11 @@ async def _examined(run: Run, provider: str, zones: Sequence[str], *, fix: bool)
 
 
 def without_echoes(found: Iterable[Finding], of_providers: Collection[Finding]) -> tuple[Finding, ...]:
-    """``found`` without what only repeats that a provider fails: it has told more of it itself."""
+    """``found`` without what only repeats that a provider fails: it has told as much of itself."""
     told = {finding.subject for finding in of_providers if finding.severity is Severity.ERROR}
-    return tuple(finding for finding in found if finding.check != "provider-fails" or finding.subject not in told)
+    words = {finding.message for finding in of_providers}
+    return tuple(
+        finding
+        for finding in found
+        if finding.message not in words and (finding.check != "provider-fails" or finding.subject not in told)
+    )

@@ -11,15 +11,19 @@ from dataclasses import dataclass
 
 from dnsbroker.checks.delegation import broken
 from dnsbroker.clock import Deadline
+from dnsbroker.doctor.alone import patience
 from dnsbroker.errors import BrokerError, ConfigError, LookupFailed, ProviderError
 from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.lookup.zone import Place, Zone
-from dnsbroker.names import challenge_name, owner
+from dnsbroker.names import challenge_name, labels, shown
 from dnsbroker.routing import Target
 from dnsbroker.run import Run
+from dnsbroker.tasks import together
 
-#: Seconds within which it must be known where a name's record stands, and who writes there.
+#: Seconds within which it must be known where every record stands, and who writes there; a little more for each name.
 _LONGEST = 10.0
+#: How many providers' answers are waited for at once: a service asked for more answers none of them in time.
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -44,29 +48,43 @@ class Site:
             yield self.place.zone
 
 
-async def find_site(run: Run, name: str) -> Site:
-    """The site for ``name``, an identifier. Raises nothing that a network can cause."""
-    challenge = challenge_name(name)
-    deadline = Deadline.after(run.clock, _LONGEST)
-    try:
-        async with asyncio.timeout(deadline.left()):
-            place = await run.finder.find(challenge)
-            home = await run.finder.zone_of(owner(name.removeprefix("*.")))
-    except TimeoutError:
-        return Site(challenge, findings=(_silent(challenge),))
-    except BrokerError as error:
-        return Site(challenge, findings=(broken(challenge, error),))
-    try:
-        async with asyncio.timeout(deadline.left()):
-            target = (await run.routing.route(place)).target
-    except (BrokerError, TimeoutError) as error:
-        return Site(challenge, home, place, findings=(_unrouted(place, error),))
-    return Site(challenge, home, place, target)
+async def find_sites(run: Run, names: Iterable[str]) -> dict[str, Site]:
+    """The site for each of ``names``, identifiers; apex and wildcard share one. Raises nothing for a network."""
+    challenges = {name: challenge_name(name) for name in names}
+    search = _Search(run, patience(_LONGEST, len(challenges)))
+    unlike = tuple(dict.fromkeys(challenges.values()))
+    sites = dict(zip(unlike, await together(search.site(challenge) for challenge in unlike), strict=True))
+    return {name: sites[challenge] for name, challenge in challenges.items()}
+
+
+class _Search:
+    """Looks for sites, all within ``seconds`` from now."""
+
+    def __init__(self, run: Run, seconds: float) -> None:
+        self._run = run
+        self._deadline = Deadline.after(run.clock, seconds)
+        self._providers = asyncio.Semaphore(_AT_ONCE)
+
+    async def site(self, challenge: str) -> Site:
+        try:
+            async with asyncio.timeout(self._deadline.left()):
+                place = await self._run.finder.find(challenge)
+                home = await self._run.finder.zone_of(".".join(labels(challenge)[1:]) + ".")
+        except TimeoutError:
+            return Site(challenge, findings=(_silent(challenge),))
+        except BrokerError as error:
+            return Site(challenge, findings=(broken(challenge, error),))
+        try:
+            async with asyncio.timeout(self._deadline.left()), self._providers:
+                target = (await self._run.routing.route(place)).target
+        except (BrokerError, TimeoutError) as error:
+            return Site(challenge, home, place, findings=(_unrouted(place, error),))
+        return Site(challenge, home, place, target)
 
 
 def _silent(challenge: str) -> Finding:
     hint = "let this host reach port 53 of the zone's servers by UDP and TCP, or name servers in dns.servers"
-    told = f"no server told within {_LONGEST:g} s where its record stands"
+    told = f"no server told in time where the record for {shown(challenge)} stands"
     return broken(challenge, LookupFailed(told, name=challenge, hint=hint))
 
 
@@ -78,7 +96,7 @@ def _unrouted(place: Place, error: BrokerError | TimeoutError) -> Finding:
         check = "ambiguous-provider" if error.key.endswith(".zones") else "misconfigured"
         return Finding(check, Severity.ERROR, place.zone.name, error.message, error.hint)
     if isinstance(error, TimeoutError):
-        told = f"no provider told within {_LONGEST:g} s whether it holds the zone"
+        told = "no provider told in time whether it holds the zone"
         return Finding("unexamined", Severity.ERROR, place.zone.name, told, "see that this host reaches the providers")
     return broken(place.challenge, error)
 
