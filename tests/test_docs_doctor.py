@@ -10,7 +10,7 @@ from pathlib import Path
 import pages
 from dnsbroker.cli.doctor import summed_up
 from dnsbroker.doctor import Diagnosis, Examined
-from dnsbroker.findings import Severity
+from dnsbroker.findings import PREFLIGHT, Severity
 
 PAGE = pages.text("docs/doctor.md")
 #: Who makes findings has to import them.
@@ -110,6 +110,12 @@ def test_the_severities_are_explained() -> None:
     """In their order."""
     told = [pages.words(row[0])[0] for row in pages.rows(pages.section(PAGE, "## How to read it"))]
     assert told == GRAVITY
+
+
+def test_what_stops_an_order_is_told() -> None:
+    """Every such check, and no other."""
+    words = set(pages.words(pages.section(PAGE, "## Before an order"))) & {word for _, word, _ in FOUND}
+    assert words == set(PREFLIGHT)
 
 
 def test_the_result_has_the_fields_told() -> None:

@@ -22,7 +22,6 @@ from dnsbroker.doctor.authorities import Office, examine_limits
 from dnsbroker.doctor.sites import Site
 from dnsbroker.doctor.subjects import Subject
 from dnsbroker.findings import Finding, Severity
-from dnsbroker.lookup.caa import CAASets
 from dnsbroker.lookup.zone import Place, Zone
 from dnsbroker.run import Run
 
@@ -37,7 +36,6 @@ class Round:
         self._subjects = subjects
         self._sites = sites
         self._offices = offices
-        self._sets = CAASets(run.finder, run.clock)
 
     def jobs(self) -> Iterator[Job]:
         """All of them."""
@@ -74,7 +72,7 @@ class Round:
         return timing(zone)
 
     async def _caa(self, name: str, subject: Subject) -> tuple[Finding, ...]:
-        return _allowed(await caa(name, self._sets, self._offices[subject.account].authority), subject.allow)
+        return _allowed(await caa(name, self._run.caa_sets, self._offices[subject.account].authority), subject.allow)
 
     async def _shadowing(self, place: Place) -> tuple[Finding, ...]:
         allow = {check for subject in self._with(place) for check in subject.allow}
