@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from cloudflare.delegated import Delegated
 from lab.demo.__main__ import show
 from lab.demo.acts import FOREIGN, POWERDNS, Stage
+from lab.demo.faults import examine, forbid
 from lab.demo.page import Page
+from lab.demo.services import ZONE, judge_cloudflare
 from lab.rig import Lab
 
 
@@ -10,7 +13,7 @@ def test_the_demonstration_holds(lab: Lab) -> None:
     """What `make demo` claims is so."""
     page = Page()
     show(Stage(lab, page))
-    assert page.claims > 20
+    assert page.claims > 45
     assert page.failed == 0
 
 
@@ -42,3 +45,32 @@ def test_fail_a_demonstration_that_leaves_a_record(lab: Lab) -> None:
     lab.powerdns.replace(POWERDNS.zone, POWERDNS.challenge, [f'"{FOREIGN}"', '"left"'])
     stage.judge_zone(POWERDNS)
     assert page.failed == 1
+
+
+def test_fail_a_demonstration_whose_requests_are_not_as_described(lab: Lab, cloudflare: Delegated) -> None:
+    """Twin: neither no request at all nor one that the description has not is taken for a sound one."""
+    page = Page()
+    judge_cloudflare(Stage(lab, page), cloudflare)
+    assert page.failed == 1
+    cloudflare.violations.append("GET /zones: there is a body")
+    judge_cloudflare(Stage(lab, page), cloudflare)
+    assert page.failed == 3
+
+
+def test_fail_a_demonstration_of_silence_where_something_is_wrong(lab: Lab) -> None:
+    """Twin: a fault that is there from the beginning is found before one is made."""
+    page = Page()
+    stage = Stage(lab, page)
+    stage.introduce()
+    examine(stage)
+    assert page.failed == 2
+
+
+def test_fail_a_demonstration_that_stops_for_another_reason(lab: Lab, cloudflare: Delegated) -> None:
+    """Twin: a certificate that nobody configured is not ordered either, but that is not the record's doing."""
+    page = Page()
+    stage = Stage(lab, page)
+    stage.introduce()
+    cloudflare.delegate(ZONE)
+    forbid(stage, cloudflare)
+    assert page.failed == 3

@@ -148,6 +148,7 @@ class FrontDesk:
         window: its suggestion for every certificate, or how the question is refused.
         windows: for some, by the certificate's identifier, in place of that.
         profiles: what the directory advertises; any other one is refused (``invalidProfile``).
+        identities: the names by which CAA records call this CA, as the directory tells them (``caaIdentities``).
         heard: the requests so far, in the order in which they were answered.
     """
 
@@ -172,6 +173,7 @@ class FrontDesk:
         self.window: Window | Refusal = Window()
         self.windows: dict[str, Window | Refusal] = {}
         self.profiles: dict[str, str] = {}
+        self.identities: list[str] = []
         with self._lock:
             self._orders.clear()
             self.heard.clear()
@@ -251,8 +253,8 @@ class FrontDesk:
         directory = json.loads(answer.body)
         if self.renewal_info:
             directory["renewalInfo"] = f"https://localhost:{self.port}{RENEWAL_INFO.rstrip('/')}"
-        if self.profiles:
-            directory["meta"] = {**directory.get("meta", {}), "profiles": self.profiles}
+        told = {"profiles": self.profiles, "caaIdentities": self.identities}
+        directory["meta"] = directory.get("meta", {}) | {key: value for key, value in told.items() if value}
         return Answer(answer.status, answer.fields, json.dumps(directory).encode())
 
     def start(self) -> None:

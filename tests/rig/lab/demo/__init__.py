@@ -1,1 +1,1 @@
-"""The demonstration: a certificate through each service of the lab, with what happened looked at from outside."""
+"""The demonstration: certificates through each service, and faults, with what happened looked at from outside."""

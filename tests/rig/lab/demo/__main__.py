@@ -1,4 +1,4 @@
-"""``make demo``: a wildcard certificate through PowerDNS and one through BIND, in a lab that is gone afterwards.
+"""``make demo``: certificates through three DNS services, and faults that are found, in a lab that is gone afterwards.
 
 The exit status is 1 if anything is not as the page claims, or if the lab does not start.
 """
@@ -10,9 +10,12 @@ import sys
 import time
 import types
 
+from cloudflare.delegated import Delegated
 from lab.demo.acts import BIND, POWERDNS, Stage
+from lab.demo.faults import examine, forbid
 from lab.demo.life import renew
 from lab.demo.page import Page
+from lab.demo.services import all_three
 from lab.processes import LabError
 from lab.rig import Lab
 
@@ -21,10 +24,11 @@ def main() -> int:
     """Start the lab, show everything; the exit status."""
     signal.signal(signal.SIGTERM, _stop)
     page, began = Page(), time.monotonic()
-    page.title("dnsbroker: wildcard certificates through two DNS services, and a renewal, on real servers")
+    page.title("dnsbroker: certificates through three DNS services, a renewal, and faults found first")
     page.text(
         """All of it runs in a network namespace of its own, on loopback addresses: no server of this machine is
-        touched, nothing leaves it, and nothing stays."""
+        touched, nothing leaves it, and nothing stays. The name servers and the test CA are real ones, from Debian's
+        packages; only Cloudflare is a stand-in."""
     )
     page.section("The lab")
     try:
@@ -53,6 +57,10 @@ def show(stage: Stage) -> None:
     stage.play(BIND)
     stage.again()
     renew(stage)
+    with Delegated(stage.lab) as cloudflare:
+        all_three(stage, cloudflare)
+        examine(stage)
+        forbid(stage, cloudflare)
 
 
 def _stop(number: int, frame: types.FrameType | None) -> None:

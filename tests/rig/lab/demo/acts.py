@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,9 +88,10 @@ class Stage:
     def __init__(self, lab: Lab, page: Page) -> None:
         self.lab = lab
         self.page = page
-        self.configuration = lab.directory / "dnsbroker.toml"
-        self.state = lab.directory / "state"
-        self._root = lab.directory / "pebble-root.pem"
+        self.directory = Path(tempfile.mkdtemp(prefix="demo-", dir=lab.directory))
+        self.configuration = self.directory / "dnsbroker.toml"
+        self.state = self.directory / "state"
+        self._root = self.directory / "pebble-root.pem"
 
     def introduce(self) -> None:
         """The lab, and the whole configuration."""
@@ -98,6 +100,7 @@ class Stage:
             "example.test": f"signed on {version('powerdns')}, without SOA-EDIT-API; secondaries "
             f"{version('bind-secondary')} and {version('nsd')}",
             "bind.test": f"signed on {version('bind')}, written by RFC 2136; secondary {version('knot')}",
+            "cloud.test": "from part 5 on, at a stand-in for Cloudflare",
         }
         for name, what in servers.items():
             self.page.line(f"  {name:13} {what}")
@@ -111,8 +114,27 @@ class Stage:
         self.page.quoted(self.shown(self.configuration.read_text()).splitlines())
 
     def shown(self, text: str) -> str:
-        """``text`` without the lab's own path."""
-        return text.replace(str(self.lab.directory), "LAB")
+        """``text`` without the paths of the lab and of what is in it for this page."""
+        return text.replace(str(self.directory), "LAB").replace(str(self.lab.directory), "LAB")
+
+    def add(self, text: str) -> None:
+        """Tables added to the configuration, and shown."""
+        self.configuration.write_text(f"{self.configuration.read_text()}\n{text}")
+        self.page.quoted(self.shown(text).strip().splitlines())
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Call the program, and show what it says."""
+        self.page.command("dnsbroker", *arguments)
+        done = subprocess.run(
+            [DNSBROKER, "--config", self.configuration, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.page.quoted(self.shown(done.stderr + done.stdout).splitlines())
+        self.page.line()
+        return done
 
     def plant_at_powerdns(self) -> None:
         """Somebody else's value, by the API, and a moment for the secondaries to come for it."""
@@ -157,9 +179,9 @@ class Stage:
         rows = [["seconds since the start", "", "", "has both values", "is without"]]
         for label in seen.there:
             member, address = label.split()
-            rows.append([*_who(member), address, _time(seen.there[label]), _time(seen.gone[label])])
-        rows.append(["the CA asks for the first time", "", "", _time(min(seen.asked, default=None)), ""])
-        rows.append(["the certificate is live", "", "", _time(seen.live), ""])
+            rows.append([*_who(member), address, time_of(seen.there[label]), time_of(seen.gone[label])])
+        rows.append(["the CA asks for the first time", "", "", time_of(min(seen.asked, default=None)), ""])
+        rows.append(["the certificate is live", "", "", time_of(seen.live), ""])
         self.page.table(rows)
 
     def _judge(self, seen: Watched) -> None:
@@ -209,16 +231,7 @@ class Stage:
         page = self.page
         page.section("3. The next run, as a timer has it every hour")
         before = self._serials()
-        page.command("dnsbroker", "renew")
-        done = subprocess.run(
-            [DNSBROKER, "--config", self.configuration, "renew"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        page.quoted(self.shown(done.stderr + done.stdout).splitlines())
-        page.line()
+        done = self.run("renew")
         page.claim(done.returncode == 0 and done.stdout.count("kept") == 2, "both are left alone, status 0")
         after = self._serials()
         page.claim(before == after, "no zone was touched", f"serials {before}, then {after}")
@@ -239,5 +252,6 @@ def _who(member: str) -> Sequence[str]:
     return PLACES[member].host.rstrip("."), MAKES[member][0]
 
 
-def _time(seconds: float | None) -> str:
+def time_of(seconds: float | None) -> str:
+    """A moment of a table, as seconds since the start."""
     return "never" if seconds is None else f"{seconds:.2f}"

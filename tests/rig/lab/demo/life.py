@@ -9,7 +9,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-from lab.demo.acts import DNSBROKER, POWERDNS, Stage, openssl
+from lab.demo.acts import POWERDNS, Stage, openssl
 
 _SETTINGS = """
 [certificates."{zone}"]
@@ -25,7 +25,7 @@ mode = "0640"
 def renew(stage: Stage) -> None:
     """A TLSA record for the live key, a renewal by force, and what became of key, record and files."""
     page, live = stage.page, stage.state / "live" / POWERDNS.zone
-    copies, hooked = stage.lab.directory / "daemon", stage.lab.directory / "hooked"
+    copies, hooked = stage.directory / "daemon", stage.directory / "hooked"
     page.section("4. A renewal, where mail depends on the key")
     page.text(
         f"""Somebody has published a TLSA record, 3 1 1, for the key of {POWERDNS.zone}, and a daemon wants copies of
@@ -40,16 +40,7 @@ def renew(stage: Stage) -> None:
     stage.configuration.write_text(configured + text.lstrip())
     page.quoted([f'_443._tcp.{POWERDNS.zone}. TLSA "{record}"', *stage.shown(text).strip().splitlines()])
     before = (live / "cert.pem").read_bytes()
-    page.command("dnsbroker", "renew", "--force", POWERDNS.zone)
-    done = subprocess.run(
-        [DNSBROKER, "--config", stage.configuration, "renew", "--force", POWERDNS.zone],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    page.quoted(stage.shown(done.stderr + done.stdout).splitlines())
-    page.line()
+    done = stage.run("renew", "--force", POWERDNS.zone)
     page.claim(done.returncode == 0, "it ended with status 0", done.returncode)
     page.claim((live / "cert.pem").read_bytes() != before, "there is a new certificate")
     page.claim(_key(live) == key, "and it is for the key that the record names")
