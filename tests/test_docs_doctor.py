@@ -81,6 +81,13 @@ def test_every_check_has_its_row() -> None:
     assert (words - set(rows()), set(rows()) - words) == (set(), set())
 
 
+def test_every_check_is_made_to_appear_by_a_test() -> None:
+    """Its word stands in one, beside those that hold pages."""
+    tests = [path for path in (pages.ROOT / "tests").rglob("test_*.py") if not path.name.startswith("test_docs")]
+    told = "".join(path.read_text(encoding="utf-8") for path in tests)
+    assert [word for word in rows() if f'"{word}"' not in told] == []
+
+
 def test_no_check_stands_in_two_rows() -> None:
     """Else a reader would find half of what it means."""
     words = [word for row in pages.rows(pages.section(PAGE, "## The checks")) for word in pages.words(row[0])]

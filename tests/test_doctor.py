@@ -238,6 +238,15 @@ def test_a_ca_that_cannot_be_reached_is_told(practice: Practice) -> None:
     assert words(diagnosis) == [("ca-unreachable", "account default")]
 
 
+def test_an_account_that_cannot_be_read_is_told(practice: Practice) -> None:
+    """Not raised: the rest is looked at."""
+    file = practice.state_dir / "accounts" / "default" / "account.json"
+    file.mkdir(parents=True)
+    assert words(practice.visit(config=practice.config(CERTIFICATE))) == [("account-unreadable", "account default")]
+    file.rmdir()
+    assert grave(practice.visit(config=practice.config(CERTIFICATE))) == []
+
+
 def test_every_finding_is_an_event(practice: Practice) -> None:
     """In the order of the diagnosis, with its evidence; what it does not say is left out."""
     practice.zones[1].behaviour.rcode = "REFUSED"
