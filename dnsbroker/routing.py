@@ -22,6 +22,7 @@ from dnsbroker.lookup.zone import NameServer, Place, Zone
 from dnsbroker.names import shown
 
 _BELIEVED = 3600.0  # a run; a program may keep its broker for longer than a zone keeps its servers
+_FOUND = 60.0  # as the walk down the tree: who adds a zone because of our error tries again soon
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Routing:
         self._addresses = addresses
         self._adapters: dict[str, Adapter] = {}
         self._once = Once(clock, _BELIEVED)
+        self._found = Once(clock, _FOUND)
         self._warned: set[Target] = set()
 
     def adapter(self, provider: str) -> Adapter:
@@ -111,9 +113,7 @@ class Routing:
         try:
             return await self.name_servers(provider, zone)
         except BrokerError as error:
-            if Target(provider, zone) not in self._warned:
-                self._warned.add(Target(provider, zone))
-                self._emit("warning", message=error.message, hint=error.hint, provider=provider, zone=zone)
+            self._warn(Target(provider, zone), error)
             return frozenset()
 
     async def name_servers(self, provider: str, zone: str) -> frozenset[str]:
@@ -161,23 +161,32 @@ class Routing:
 
     async def _holders(self, place: Place) -> list[str]:
         """The providers without ``zones`` that hold the place's zone."""
+        zone = place.zone.name
         asked = [name for name, provider in self._providers.items() if not provider.zones]
-        found = await asyncio.gather(*(self._held(name, place.owner) for name in asked))
-        holders = [name for name, zone in zip(asked, found, strict=True) if zone == place.zone.name]
-        errors = [zone for zone in found if isinstance(zone, BrokerError)]
+        found = await asyncio.gather(*(self._held(name, zone) for name in asked))
+        holders = [name for name, held in zip(asked, found, strict=True) if held == zone]
+        errors = {name: held for name, held in zip(asked, found, strict=True) if isinstance(held, BrokerError)}
         if not holders and errors:
-            raise errors[0]
-        for error in errors:
-            self._emit("warning", message=error.message, hint=error.hint)
+            raise next(iter(errors.values()))
+        for name, error in errors.items():
+            self._warn(Target(name, zone), error)
         if not holders:
-            raise self._nobody(place, {name: zone for name, zone in zip(asked, found, strict=True)})
+            raise self._nobody(place, {name: held for name, held in zip(asked, found, strict=True)})
         return holders
 
-    async def _held(self, provider: str, owner: str) -> str | BrokerError | None:
+    async def _held(self, provider: str, zone: str) -> str | BrokerError | None:
+        """The longest zone of ``provider`` that holds ``zone``, asked once for all names that stand in it."""
         try:
-            return await self.adapter(provider).find_zone(owner)
+            adapter = self.adapter(provider)
+            return await self._found.get(f"{provider} {zone}", lambda: adapter.find_zone(zone))
         except BrokerError as error:  # its secret cannot be read, its host is not found: another may do
             return error
+
+    def _warn(self, target: Target, error: BrokerError) -> None:
+        """Tell once in a run that a provider could not be asked about a zone."""
+        if target not in self._warned:
+            self._warned.add(target)
+            self._emit("warning", message=error.message, hint=error.hint, provider=target.provider, zone=target.zone)
 
     def _nobody(self, place: Place, found: Mapping[str, str | BrokerError | None]) -> NoProvider:
         zone = shown(place.zone.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -227,9 +228,15 @@ def test_one_whose_servers_cannot_be_asked_is_not_taken_because_the_other_is_wro
 
 
 class Counting(MemoryProvider):
-    """Counts how often it is asked for its servers."""
+    """Counts how often it is asked for its servers, and keeps the names for which it looks for a zone."""
 
     count = 0
+    sought: ClassVar[list[str]] = []
+
+    async def find_zone(self, name: str) -> str | None:
+        Counting.sought.append(name)
+        await SystemClock().sleep(0)
+        return await super().find_zone(name)
 
     async def name_servers(self, zone: str) -> frozenset[str]:
         Counting.count += 1
@@ -250,6 +257,19 @@ def test_forty_names_ask_for_the_servers_once_and_one_holder_not_at_all() -> Non
     assert Counting.count == 0
     assert asyncio.run(play(place(served(server("ns1.cloud.example."))))) == {"new"}
     assert Counting.count == 1
+
+
+def test_forty_names_of_a_zone_look_for_it_once() -> None:
+    """A service's address takes few connections at once, and a certificate has many names."""
+    Counting.sought.clear()
+    bench = Bench(**provider("a", "example.org.", adapter=Counting))
+    names = [replace(place(ORG), owner=f"_acme-challenge.h{number}.example.org.") for number in range(40)]
+
+    async def play() -> set[str]:
+        return {route.target.zone for route in await asyncio.gather(*map(bench.routing.route, names))}
+
+    assert asyncio.run(play()) == {"example.org."}
+    assert Counting.sought == ["example.org."]
 
 
 def test_two_that_are_both_told_to_hold_it_are_an_error_as_well() -> None:
@@ -281,10 +301,26 @@ def test_holding_a_parent_is_not_holding_the_zone() -> None:
 
 @pytest.mark.parametrize("failing", [Broken, Secretless])
 def test_one_that_fails_is_a_warning_where_another_holds_the_zone(failing: type[MemoryProvider]) -> None:
-    """Trouble at one service is no trouble of certificates at another."""
+    """Trouble at one service is no trouble of certificates at another; told once, however many names they have."""
     bench = Bench(**provider("broken", adapter=failing), **provider("a", "example.org."))
-    assert bench.route(place(ORG)).target.provider == "a"
-    assert [event["event"] for event in bench.told] == ["warning"]
+    assert [bench.route(place(ORG)).target.provider for _ in range(3)] == ["a"] * 3
+    assert [(event["event"], event["provider"]) for event in bench.told] == [("warning", "broken")]
+
+
+class Recovering(MemoryProvider):
+    """Cannot be reached the first time."""
+
+    async def find_zone(self, name: str) -> str | None:
+        self.find_zone = super().find_zone  # type: ignore[method-assign]
+        raise ProviderUnavailable("no answer", provider="recovering")
+
+
+def test_a_failure_is_not_remembered() -> None:
+    """The twin of asking once: who answers again is asked again."""
+    bench = Bench(**provider("recovering", "example.org.", adapter=Recovering))
+    with pytest.raises(ProviderUnavailable):
+        bench.route(place(ORG))
+    assert bench.route(place(ORG)).target.provider == "recovering"
 
 
 @pytest.mark.parametrize(("failing", "error"), [(Broken, ProviderUnavailable), (Secretless, ConfigError)])
