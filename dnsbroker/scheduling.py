@@ -173,7 +173,14 @@ def _seconds(config: Config) -> int:
     )
     reloads = len({unit for item in config.certificates.values() for unit in item.reload})
     units_take = reloads * (reloading.BRIEF + reloading.PATIENCE)
-    return round(_AUTHORITY_SECONDS + config.propagation.timeout + config.propagation.settle + hooks + units_take)
+    return round(_AUTHORITY_SECONDS + config.propagation.timeout + _settling(config) + hooks + units_take)
+
+
+def _settling(config: Config) -> float:
+    """Seconds for which the last record of a run settles."""
+    if config.propagation.settle is not None:
+        return config.propagation.settle
+    return max((provider.adapter.default_settle for provider in config.providers.values()), default=0.0)
 
 
 def _secrets(config: Config) -> Iterator[Secret]:

@@ -146,6 +146,7 @@ WRONG = [
     ("[propagation]\nrequire = false", "[propagation] require", "not the boolean false", "one of them"),
     ("[propagation]\nrequire = 'none'", "[propagation] require", "needs a settle above zero", "settle ="),
     ("[propagation]\nrequire = 'resolvers'", "[propagation] require", "needs a settle above zero", "settle ="),
+    ("[propagation]\nrequire = 'none'\nsettle = '0s'", "[propagation] require", "above zero", "settle ="),
     ("[propagation]\nignore = ['a..b']", "[propagation] ignore", "empty label", "correct the name"),
     ("[propagation]\nignore = ['192.0.2.1:53']", "[propagation] ignore", "names a port", '"192.0.2.1"'),
     ("[propagation]\nignore = ['::1', '0::1']", "[propagation] ignore", "names ::1 twice", "take one"),
@@ -237,7 +238,8 @@ def test_a_wrong_value_is_one_line_with_file_and_key_and_a_hint(
         ("[propagation]\ninterval = '100ms'", "config.propagation.interval == 0.1"),
         ("[propagation]\nrequire = 'none'\nsettle = 60", "config.propagation.require == 'none'"),
         ("[propagation]\nrequire = 'resolvers'\nsettle = '1s'", "config.propagation.settle == 1"),
-        ("[propagation]\nrequire = 'all'", "config.propagation.settle == 0"),
+        ("[propagation]\nrequire = 'all'", "config.propagation.settle is None"),
+        ("[propagation]\nsettle = 0", "config.propagation.settle == 0"),
         (
             "[propagation]\nignore = ['NS3.Example.net', '2001:DB8::1', '192.0.2.1']",
             "config.propagation.ignore == ('ns3.example.net.', '2001:db8::1', '192.0.2.1')",

@@ -10,7 +10,7 @@ import pytest
 
 from dnsbroker.clock import Deadline
 from dnsbroker.lookup.exchange import Exchange
-from watching import NAME, Stage, stage
+from watching import NAME, LeapingClock, Stage, stage
 
 
 @pytest.fixture
@@ -94,3 +94,42 @@ def test_settling_comes_after_the_verdict(two: Stage) -> None:
     outcome = two.wait("value", seconds=0.6, settle=0.7)
     assert (two.clock.now() - begun).total_seconds() >= 0.9
     assert (outcome.at - begun).total_seconds() < 0.7
+
+
+class Brief(LeapingClock):
+    """Writes down for how long somebody sleeps, and sleeps for a moment only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        """A moment."""
+        self.slept.append(seconds)
+        await super().sleep(0.0)
+
+
+@pytest.mark.parametrize(("configured", "waited"), [(None, 3.0), (0.0, 0.0), (0.5, 0.5), (60.0, 60.0)])
+def test_the_configuration_decides_how_long_a_record_settles(
+    two: Stage, configured: float | None, waited: float
+) -> None:
+    """Not at all, shorter or longer than the adapter holds for right, which counts only where nothing is set."""
+    assert settled(two, configured) == [waited]
+
+
+def test_where_nobody_is_asked_the_configured_time_is_all(two: Stage) -> None:
+    """However long the adapter would have it."""
+    assert settled(two, 0.5, require="none") == [0.5]
+
+
+def settled(scene: Stage, configured: float | None, require: str = "all-reachable") -> list[float]:
+    """For how long a wait slept, through an adapter that would have three seconds."""
+    scene.publish("value")
+    scene.clock = clock = Brief()
+
+    async def story() -> None:
+        watcher = scene.watcher(settle=configured, require=require)
+        await watcher.wait(await scene.expectation("value"), Deadline.after(clock, 10), settle=3.0)
+
+    asyncio.run(story())
+    return clock.slept

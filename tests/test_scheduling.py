@@ -161,6 +161,18 @@ def test_a_run_may_last_as_long_as_it_may_wait() -> None:
     assert int(seconds) >= 7200 + 60 + 3 * 1200
 
 
+def test_a_run_may_last_as_long_as_an_adapter_waits() -> None:
+    """Where the configuration does not say how long a record settles; a zero that it says is a zero."""
+
+    def seconds(**propagation: str) -> int:
+        cloudflare = {"cf": {"type": "cloudflare", "api_token": "x"}}
+        tables = {"providers": cloudflare, "propagation": {"timeout": "10m", **propagation}}
+        (found,) = values(service(configured(tables)), "TimeoutStartSec")
+        return int(found)
+
+    assert seconds() - seconds(settle="0s") == 3
+
+
 def test_a_unit_counts_once_however_many_certificates_have_it() -> None:
     """Five seconds for the question whether it runs, and a minute and a half for what is done about it."""
 

@@ -157,10 +157,15 @@ class PropagationConfig:
         doc="How many complete rounds in a row must agree before a name counts as propagated.",
         read=values.read_count,
     )
-    settle: Duration = key(0.0, doc="How much longer to wait after the verdict.", example='"0s"')
+    settle: Duration | None = key(
+        None,
+        doc="How much longer to wait after the verdict, by default what the adapter holds for right (cloudflare and "
+        "lexicon: 3s, the others: 0s). Where it is set, it holds for every provider.",
+        example='"0s"',
+    )
 
     def __post_init__(self) -> None:
-        if self.require in ("resolvers", "none") and self.settle <= 0:
+        if self.require in ("resolvers", "none") and not self.settle:
             raise Rejected(
                 f"{self.require!r} needs a settle above zero, for nobody asks the zone's own servers",
                 key="require",

@@ -84,14 +84,14 @@ class Watcher:
         self._pollers: dict[object, Poller] = {}
 
     async def wait(self, expectation: Expectation, deadline: Deadline, *, settle: float = 0.0) -> Outcome:
-        """Wait until the servers have what is expected, then ``settle`` seconds (or the configured ones, if more).
+        """Wait until the servers have what is expected, then the configured time, or else ``settle`` seconds.
 
         The settling was asked for and waits for no answer: it comes on top of ``deadline``. For TLSA every address must
         answer, whatever is configured. Raises NotPropagated at ``deadline``, or at once where nobody is left to ask.
         """
         begun = self._clock.monotonic()
-        settle = max(settle, self._config.settle)
-        outcome = await self._outcome(expectation, deadline, settle)
+        configured = self._config.settle
+        outcome = await self._outcome(expectation, deadline, settle if configured is None else configured)
         self._emit(
             "propagated",
             name=expectation.place.challenge,
