@@ -3,7 +3,7 @@ from __future__ import annotations
 from cloudflare.delegated import Delegated
 from lab.demo.__main__ import show
 from lab.demo.acts import FOREIGN, POWERDNS, Stage
-from lab.demo.faults import examine, forbid
+from lab.demo.foreseen import examine, forbid
 from lab.demo.page import Page
 from lab.demo.services import ZONE, judge_cloudflare
 from lab.rig import Lab

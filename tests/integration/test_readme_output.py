@@ -20,6 +20,7 @@ VARYING = {
     r"needs \d+": "needs …",
     r"after \d+s": "after …",
     r"to \d+m": "to …m",
+    r"http://127\.0\.0\.\d+:8081": "http://…:8081",
 }
 
 
@@ -61,3 +62,11 @@ def test_a_server_that_does_not_follow_is_named_as_shown(lab: Lab, configure: Ca
     assert ran.status == 3
     without_account = [line for line in printed(ran) if "my-account" not in line]
     assert without_account == shown("issue -d flaky.test -d '*.flaky.test'")
+
+
+def test_the_doctor_names_a_fault_and_mends_it_as_shown(lab: Lab, configure: Callable[..., Path]) -> None:
+    """The zone is as pdnsutil makes it; afterwards nothing is found."""
+    dnsbroker = Program(configure({"example.test": ["example.test", "*.example.test"]}))
+    assert printed(dnsbroker("doctor").failed(4)) == shown("doctor")
+    assert printed(dnsbroker("doctor", "--fix").succeeded()) == shown("doctor --fix")
+    assert not printed(dnsbroker("-q", "doctor").succeeded())

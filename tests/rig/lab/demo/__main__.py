@@ -12,7 +12,7 @@ import types
 
 from cloudflare.delegated import Delegated
 from lab.demo.acts import BIND, POWERDNS, Stage
-from lab.demo.faults import examine, forbid
+from lab.demo.foreseen import examine, forbid
 from lab.demo.life import renew
 from lab.demo.page import Page
 from lab.demo.services import all_three

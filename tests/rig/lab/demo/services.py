@@ -20,7 +20,7 @@ from lab.processes import LabError, look_until
 
 CERTIFICATE = "everywhere"
 ZONE = "cloud.test"
-DELAY = 0.5
+DELAY = 0.3
 """Seconds until Cloudflare's name servers have what its API has."""
 
 INTERVAL = 0.03
