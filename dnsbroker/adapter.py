@@ -24,8 +24,8 @@ What every adapter promises, and ``dnsbroker.testing.AdapterContract`` checks:
 * It is safe under concurrent calls for different zones. The broker makes calls for one zone one after another, across
   processes.
 
-What an adapter can tell beyond this it offers by the methods of TellsServers, KeepsNotes and Examines, each on its
-own; one without them is none the worse for issuing.
+What an adapter can tell beyond this it offers by the methods of TellsServers, TellsSerial, KeepsNotes and Examines,
+each on its own; one without them is none the worse for issuing.
 
 Adapters register under the entry-point group ``dnsbroker.providers``; the broker's own have no privilege there.
 """
@@ -105,6 +105,15 @@ class TellsServers(Protocol):
         For a server of one's own: the NS RRset that it has at the zone's apex. Empty where it is not known. Raises
         ProviderError.
         """
+        ...
+
+
+@runtime_checkable
+class TellsSerial(Protocol):
+    """An adapter that knows which serial a zone has at the service, so that who does not follow is seen."""
+
+    async def serial(self, zone: str) -> int:
+        """The SOA serial under which the service would serve ``zone`` now. Raises ProviderError."""
         ...
 
 

@@ -153,6 +153,32 @@ def test_a_check_that_breaks_is_a_finding(practice: Practice) -> None:
     assert "lame-server" in found
 
 
+class Ahead(MemoryProvider):
+    """A service behind the name servers, whose zone has gone on."""
+
+    async def serial(self, zone: str) -> int:
+        return 9
+
+
+class Speechless(Ahead):
+    """One that will not say how far."""
+
+    async def serial(self, zone: str) -> int:
+        raise AuthRejected("the key may not read zones", provider="memory")
+
+
+def test_servers_that_do_not_follow_the_service_are_found(practice: Practice) -> None:
+    """Also where all of them agree, for nobody sees what is written; a service that says nothing accuses nobody."""
+    diagnosis = practice.visit(config=practice.config(CERTIFICATE, {"memory": Ahead}))
+    found = grave(diagnosis)
+    assert [finding.check for finding in found] == ["stale-server"] * 2
+    assert all(9 in {item.serial for item in finding.evidence} and finding.hint for finding in found)
+    for zone in practice.zones:
+        zone.bump(9)
+    assert grave(practice.visit(config=practice.config(CERTIFICATE, {"memory": Ahead}))) == []
+    assert grave(practice.visit(config=practice.config(CERTIFICATE, {"memory": Speechless}))) == []
+
+
 class Noting(MemoryProvider):
     """A service that writes down how it was asked to examine itself."""
 

@@ -6,9 +6,11 @@ To add a check is to add a line here, and a row in docs/doctor.md.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from dnsbroker.adapter import TellsSerial
 from dnsbroker.checks.caa import caa, caa_servers
 from dnsbroker.checks.delegation import delegation
 from dnsbroker.checks.dnssec import dnssec
@@ -21,6 +23,7 @@ from dnsbroker.doctor.alone import Job
 from dnsbroker.doctor.authorities import Office, examine_limits
 from dnsbroker.doctor.sites import Site
 from dnsbroker.doctor.subjects import Subject
+from dnsbroker.errors import BrokerError
 from dnsbroker.findings import Finding, Severity
 from dnsbroker.lookup.zone import Place, Zone
 from dnsbroker.run import Run
@@ -55,9 +58,8 @@ class Round:
                     yield Job(name, "its CAA records", partial(self._caa, name, subject))
 
     def _of_zone(self, zone: Zone) -> Iterator[Job]:
-        run, policy = self._run, self._run.config.propagation
-        ask = partial(servers, zone, run.exchange, run.clock, ignore=policy.ignore, require=policy.require)
-        yield Job(zone.name, "its servers", ask)
+        run = self._run
+        yield Job(zone.name, "its servers", partial(self._servers, zone))
         yield Job(zone.name, "DNSSEC", partial(dnssec, zone, run.exchange, run.finder.resolvers(), run.clock))
         yield Job(zone.name, "its SOA", partial(self._timing, zone))
 
@@ -67,6 +69,23 @@ class Round:
         yield Job(name, "the way to its record", ask)
         yield Job(name, "wildcards above it", partial(self._shadowing, place))
         yield Job(name, "what stands there", partial(self._remains, place))
+
+    async def _servers(self, zone: Zone) -> tuple[Finding, ...]:
+        """What is wrong with its servers, also held against the serial at the service that writes the zone."""
+        run, policy = self._run, self._run.config.propagation
+        written = await self._written(zone)
+        return await servers(
+            zone, run.exchange, run.clock, ignore=policy.ignore, require=policy.require, written=written
+        )
+
+    async def _written(self, zone: Zone) -> int | None:
+        targets = (site.target for site in self._sites.values())
+        provider = next((target.provider for target in targets if target and target.zone == zone.name), "")
+        if provider:
+            with suppress(BrokerError):  # which the provider's own examination tells
+                adapter = self._run.routing.adapter(provider)
+                return await adapter.serial(zone.name) if isinstance(adapter, TellsSerial) else None
+        return None
 
     async def _timing(self, zone: Zone) -> tuple[Finding, ...]:
         return timing(zone)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from dnsbroker.adapter import KeepsNotes, TellsServers
+from dnsbroker.adapter import KeepsNotes, TellsSerial, TellsServers
 from dnsbroker.errors import Conflict, ProviderError, ZoneMissing
 from dnsbroker.names import owner
 from dnsbroker.records import Add, Record, RecordType, Remove, Swap, rfc1982_newer
@@ -372,3 +372,13 @@ class AdapterContract:
             assert servers == {owner(server) for server in servers}
             with pytest.raises(ProviderError):
                 await scene.adapter.name_servers(scene.missing)
+
+    @played
+    async def test_the_serial_it_tells_is_no_older_than_that_of_its_receipts(self, scene: Scene) -> None:
+        """A signer may have gone on since the change."""
+        if isinstance(scene.adapter, TellsSerial):
+            receipt = await scene.adapter.apply(scene.zone, [Add(Record(scene.name, "TXT", "serial"), TTL)])
+            told = await scene.adapter.serial(scene.zone)
+            assert receipt.serial in (None, told) or rfc1982_newer(told, receipt.serial)
+            with pytest.raises(ProviderError):
+                await scene.adapter.serial(scene.missing)

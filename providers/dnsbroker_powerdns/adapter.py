@@ -78,6 +78,11 @@ class PowerDNS:
         found = state.rrsets.get((zone, "NS"))
         return frozenset(host.lower() for host in found.values) if found else frozenset()
 
+    async def serial(self, zone: str) -> int:
+        """The serial that the server puts into its answers."""
+        zone = owner(zone)
+        return (await self._trying(lambda: self._service.state(zone, (zone,)))).served
+
     async def examine(self, zones: Sequence[str], *, fix: bool) -> tuple[Finding, ...]:
         """What is wrong with the server, the key or ``zones``; ``fix`` sets SOA-EDIT-API and rectifies where needed."""
         from dnsbroker_powerdns.examination import Examination

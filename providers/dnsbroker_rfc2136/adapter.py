@@ -73,6 +73,10 @@ class RFC2136:
         """The NS records that the server has at the zone's apex: its own name, or those of whom it feeds."""
         return await (await self._talk(owner(zone))).name_servers(owner(zone))
 
+    async def serial(self, zone: str) -> int:
+        """The serial that the server has."""
+        return (await (await self._talk(owner(zone))).apex(owner(zone))).serial
+
     async def examine(self, zones: Sequence[str], *, fix: bool) -> tuple[Finding, ...]:
         """What is wrong with the server, the key, the clock or ``zones``; nothing of it can be mended from here."""
         from dnsbroker_rfc2136.examination import Examination

@@ -162,6 +162,12 @@ def test_its_servers_are_those_of_the_zones_own_ns_records() -> None:
     assert played(Literal(read=[told(zone())]), lambda provider: provider.name_servers(ZONE)) == frozenset()
 
 
+def test_its_serial_is_the_one_that_is_served() -> None:
+    """Which SOA-EDIT may have made another than the one that is kept."""
+    server = Literal(read=[told(zone(serial=10, edited_serial=12))])
+    assert played(server, lambda provider: provider.serial("Example.org")) == 12
+
+
 def test_zones_are_asked_for_by_exact_name() -> None:
     """The longest first, a wildcard's star never."""
     server = Literal(zones=[told([])])

@@ -258,6 +258,14 @@ def test_a_zone_that_is_delegated_away_has_no_servers_here(server: Scripted) -> 
         asyncio.run(adapter_for(server).name_servers("example.org."))
 
 
+def test_its_serial_is_that_of_the_zones_own_soa(server: Scripted) -> None:
+    """A zone of which the server has none is missing, whatever its parent's is."""
+    assert asyncio.run(adapter_for(server).serial("Example.org")) == 7
+    for name in ("child.example.org.", "ample.org."):
+        with pytest.raises(ZoneMissing):
+            asyncio.run(adapter_for(server).serial(name))
+
+
 def test_a_question_goes_by_udp_where_tcp_fails(server: Scripted) -> None:
     """An update does not."""
     server.refuses_tcp = True
