@@ -53,7 +53,7 @@ class Run:
         self, config: Config, clock: Clock, emit: Emitter, command: str = "", *, looking: bool = False
     ) -> None:
         self.config = config
-        self._is_looking = looking
+        self.is_looking = looking
         self.command = command
         self.history: History | None = None
         self.clock = clock
@@ -81,11 +81,11 @@ class Run:
 
     async def __aenter__(self) -> Run:
         self.lock = RunLock(self.config.state_dir, self.clock)
-        if not self._is_looking:
+        if not self.is_looking:
             self.store.prepare()
             self.lock.__enter__()
         try:
-            self.journal = Journal(self.config.state_dir, create=not self._is_looking)
+            self.journal = Journal(self.config.state_dir, create=not self.is_looking)
         except BaseException:
             self.lock.__exit__(None, None, None)
             raise

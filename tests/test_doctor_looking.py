@@ -65,6 +65,19 @@ def test_who_only_looks_writes_nothing(config: Config, service: MemoryService) -
     assert not config.state_dir.exists()
 
 
+def test_who_only_looks_mends_nothing(config: Config, service: MemoryService) -> None:
+    """Neither here nor at a provider; without that wish, the doctor looks."""
+
+    async def story(*, fix: bool) -> object:
+        async with Broker(config, looking=True) as broker:
+            return await broker.doctor(fix=fix)
+
+    with pytest.raises(StoreError, match="mends nothing"):
+        asyncio.run(story(fix=True))
+    assert asyncio.run(story(fix=False))
+    assert service.seen == []
+
+
 def test_the_journal_of_others_stays_as_it_is(config: Config, service: MemoryService) -> None:
     """The twin: who does not only look writes; after that, who does leaves every file alone."""
     publish(config, looking=False)

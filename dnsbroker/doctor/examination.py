@@ -18,6 +18,7 @@ from dnsbroker.doctor.mending import withdrawing
 from dnsbroker.doctor.providers import concerned, examine_provider, without_echoes
 from dnsbroker.doctor.rounds import Round
 from dnsbroker.doctor.sites import Site, find_sites
+from dnsbroker.errors import StoreError
 from dnsbroker.findings import Evidence, Finding
 from dnsbroker.run import Run
 from dnsbroker.tasks import together
@@ -32,8 +33,11 @@ _LONGEST_MENDING = 60.0
 async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> Diagnosis:
     """Look at all that ``names`` mean (certificates, domain names; none: every certificate), and mend with ``fix``.
 
-    Each finding is told as an event ``finding``, in the diagnosis' order. Raises ConfigError.
+    Each finding is told as an event ``finding``, in the diagnosis' order. Raises ConfigError; StoreError where ``run``,
+    which is to mend, only looks.
     """
+    if fix and run.is_looking:
+        raise StoreError("who only looks mends nothing", path=str(run.config.state_dir), hint="leave `looking` away")
     wanted = subjects.chosen(run.config, names)
     identifiers = tuple(dict.fromkeys(name for subject in wanted for name in subject.names))
     sites, offices = await asyncio.gather(find_sites(run, identifiers), _offices(run, wanted))
