@@ -101,7 +101,8 @@ def cloud(lab: Lab, cloudflare: Delegated) -> Zone:
 
 def through_three(program: Configured, cloudflare: Delegated, certificates: Mapping[str, Sequence[str]]) -> Program:
     """The lab's two providers, and the account at Cloudflare."""
-    return program(certificates, {"providers": {"cf": cloudflare.provider()}})
+    overrides = {"providers": {"cf": cloudflare.provider()}, "propagation": {"settle": "1s"}}
+    return program(certificates, overrides)
 
 
 def ways(ran: Ran) -> dict[str, tuple[list[str], str, str]]:
