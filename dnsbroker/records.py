@@ -18,6 +18,11 @@ from dnsbroker.errors import NameInvalid
 RecordType = Literal["TXT", "TLSA"]
 
 _OCTET = re.compile("[0-9]{1,3}")
+_STRING_OCTETS = 255
+_PLAIN = {octet: chr(octet) for octet in range(0x20, 0x7F)} | {ord('"'): '\\"', ord("\\"): "\\\\"}
+# A quoted string, its closing quote perhaps missing, or a bare word.
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"?|((?:[^\s"\\]|\\.)+)', re.DOTALL)
+_ESCAPE = re.compile(rb"\\(\d{3}|.)", re.DOTALL)
 
 
 @dataclass(frozen=True, order=True)
@@ -98,6 +103,41 @@ def text_octets(value: str) -> bytes:
 def octets_text(octets: bytes) -> str:
     """The TXT value whose octets these are; undoes ``text_octets``."""
     return octets.decode("utf-8", "surrogateescape")
+
+
+def quoted_text(value: str) -> str:
+    r"""The TXT value as a zone file has it: quoted strings of at most 255 octets, with ``\"``, ``\\`` and ``\DDD``.
+
+    RFC 1035 sections 3.3 and 5.1; all of it is printable ASCII.
+    """
+    octets = text_octets(value)
+    pieces = [octets[start : start + _STRING_OCTETS] for start in range(0, len(octets), _STRING_OCTETS)]
+    return " ".join(_quoted(piece) for piece in pieces or [b""])
+
+
+def _quoted(octets: bytes) -> str:
+    return '"' + "".join(_PLAIN.get(octet) or f"\\{octet:03d}" for octet in octets) + '"'
+
+
+def unquoted_text(content: str) -> str:
+    """The TXT value of ``content``, as a zone file has it: all strings joined, be they quoted or bare words.
+
+    Undoes ``quoted_text``; what no zone file may have (a quote that is never closed, an octet above 255) is read as
+    far as it can be, so that nothing raises.
+    """
+    octets = b"".join(_unescaped(found[1] or found[2] or "") for found in _STRING.finditer(content))
+    return octets_text(octets)
+
+
+def _unescaped(text: str) -> bytes:
+    return _ESCAPE.sub(lambda found: _octet(found[1]), text_octets(text))
+
+
+def _octet(escaped: bytes) -> bytes:
+    if len(escaped) < 3:
+        return escaped
+    number = int(escaped)
+    return bytes([number]) if number < 256 else escaped
 
 
 def checked_tlsa(value: str) -> str:

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsbroker.errors import NameInvalid
-from dnsbroker.records import checked_tlsa, octets_text, rfc1982_newer, text_octets
+from dnsbroker.records import (
+    checked_tlsa,
+    octets_text,
+    quoted_text,
+    rfc1982_newer,
+    text_octets,
+    unquoted_text,
+)
 
 DIGEST = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -22,6 +29,49 @@ def test_text_is_utf8() -> None:
     """What can be read is read."""
     assert text_octets("ä") == b"\xc3\xa4"
     assert octets_text(b"\xc3\xa4") == "ä"
+
+
+class TestZoneFile:
+    """A TXT value as a zone file has it."""
+
+    @given(st.binary(max_size=600))
+    def test_any_octets_survive(self, octets: bytes) -> None:
+        """Written in printable ASCII, in strings that are never too long."""
+        content = quoted_text(octets_text(octets))
+        assert text_octets(unquoted_text(content)) == octets
+        assert content.isascii() and content.isprintable()
+
+    @pytest.mark.parametrize(
+        ("value", "content"),
+        [
+            ("", '""'),
+            ("a b", '"a b"'),
+            ('say "no"', r'"say \"no\""'),
+            ("back\\slash", r'"back\\slash"'),
+            ("ä\n", r'"\195\164\010"'),
+            ("x" * 256, f'"{"x" * 255}" "x"'),
+        ],
+    )
+    def test_it_is_quoted(self, value: str, content: str) -> None:
+        """With escapes for what would end the string, and for what is no printable ASCII."""
+        assert quoted_text(value) == content
+        assert unquoted_text(content) == value
+
+    @pytest.mark.parametrize(
+        ("content", "value"),
+        [
+            ("bare", "bare"),
+            ("two words", "twowords"),
+            ('"one""two" three', "onetwothree"),
+            ('"never closed', "never closed"),
+            (r"\065\"b", 'A"b'),
+            (r'"\999"', "999"),
+            ('"ends in \\', "ends in "),
+        ],
+    )
+    def test_whatever_there_is_can_be_read(self, content: str, value: str) -> None:
+        """As far as it goes."""
+        assert unquoted_text(content) == value
 
 
 class TestTLSA:

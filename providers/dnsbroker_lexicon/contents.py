@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 
 from dnsbroker.errors import NameInvalid
-from dnsbroker.records import RecordType, checked_tlsa, octets_text, text_octets
+from dnsbroker.records import RecordType, checked_tlsa, quoted_text, unquoted_text
 
 _LONGEST = 255
 #: Printable ASCII but for quotes and backslashes, in one character-string, no blank at either end.
 _PLAIN = re.compile(rf"[!#-\[\]-~](?:[ !#-\[\]-~]{{0,{_LONGEST - 2}}}[!#-\[\]-~])?")
 _STRING = r'"(?:[^"\\]|\\[0-9]{3}|\\[^0-9])*"'
 _STRINGS = re.compile(rf"{_STRING}(?:[ \t]*{_STRING})*")
-_PIECES = re.compile(_STRING)
-_ESCAPED = re.compile(r"\\([0-9]{3}|[^0-9])|([^\\]+)", re.DOTALL)
 
 
 def canonical(type: RecordType, value: str) -> str:
@@ -28,17 +26,7 @@ def canonical(type: RecordType, value: str) -> str:
 
 def written(type: RecordType, value: str) -> str:
     """``value``, which is canonical, as a driver is handed it."""
-    if type == "TLSA" or _PLAIN.fullmatch(value):
-        return value
-    octets = text_octets(value)
-    strings = [octets[start : start + _LONGEST] for start in range(0, len(octets), _LONGEST)] or [b""]
-    return " ".join(f'"{"".join(map(_escaped, string))}"' for string in strings)
-
-
-def _escaped(octet: int) -> str:
-    if octet in b'"\\':
-        return f"\\{octet:c}"
-    return chr(octet) if 32 <= octet < 127 else f"\\{octet:03}"
+    return value if type == "TLSA" or _PLAIN.fullmatch(value) else quoted_text(value)
 
 
 def value_of(type: RecordType, content: str) -> str:
@@ -49,23 +37,10 @@ def value_of(type: RecordType, content: str) -> str:
         except NameInvalid:
             return content
     if _STRINGS.fullmatch(content):
-        return _joined(content)
+        return unquoted_text(content)
     if '"' not in content and "\\" not in content:
         return content
     # Whoever strips all quotes from both ends takes one that was escaped along, and leaves its backslash.
     backslashes = len(content) - len(content.rstrip("\\"))
     quoted = f'"{content}{chr(34) if backslashes % 2 else ""}"'
-    return _joined(quoted) if _STRINGS.fullmatch(quoted) else content
-
-
-def _joined(strings: str) -> str:
-    pieces = (piece[1:-1] for piece in _PIECES.findall(strings))
-    return octets_text(
-        b"".join(_octets(escape, plain) for piece in pieces for escape, plain in _ESCAPED.findall(piece))
-    )
-
-
-def _octets(escape: str, plain: str) -> bytes:
-    if escape.isdecimal() and escape.isascii():
-        return bytes([int(escape) & 0xFF])
-    return (escape or plain).encode("utf-8", "surrogateescape")
+    return unquoted_text(quoted) if _STRINGS.fullmatch(quoted) else content
