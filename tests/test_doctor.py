@@ -47,7 +47,7 @@ def test_nothing_is_changed(practice: Practice) -> None:
     assert asked and not any(is_within(name, ZONE) and name != ZONE for name in asked)
 
 
-@pytest.mark.parametrize("name", ["example.test", "EXAMPLE.test.", "*.example.test", "www.example.test"])
+@pytest.mark.parametrize("name", ["example.test", "EXAMPLE.test.", "*.example.test", "www.example.test", CHALLENGE])
 def test_any_domain_name_will_do(practice: Practice, name: str) -> None:
     """However it is written, and whether or not a certificate has it."""
     diagnosis = practice.visit(name)
@@ -237,6 +237,18 @@ def test_fix_withdraws_what_is_left_and_nothing_else(practice: Practice) -> None
     assert [finding.fixed for finding in mended.findings if finding.check == "left-behind"][-1]
     rrset = practice.service.rrset(ZONE, CHALLENGE, "TXT")
     assert rrset is not None and rrset.values == {"foreign"}
+
+
+def test_what_is_left_at_a_name_of_nobody_is_told_of(practice: Practice) -> None:
+    """By the journal alone, where every certificate is looked at; then --fix withdraws it."""
+    leave(practice, "ours")
+    config = practice.config({"www.example.test": {}})
+    (found,) = grave(practice.visit(config=config))
+    assert (found.check, found.subject) == ("left-behind", CHALLENGE[:-1])
+    assert "--fix" in found.hint and "ours" in found.evidence[0].record
+    assert grave(practice.visit("www.example.test", config=config)) == []
+    assert practice.visit(config=config, fix=True).fixed == 1
+    assert grave(practice.visit(config=config)) == []
 
 
 def test_fix_for_a_name_leaves_other_names_alone(practice: Practice) -> None:

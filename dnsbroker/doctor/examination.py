@@ -14,7 +14,7 @@ from dnsbroker.doctor import subjects
 from dnsbroker.doctor.alone import Alone, Job, patience
 from dnsbroker.doctor.authorities import Office, visit
 from dnsbroker.doctor.diagnosis import Diagnosis, Examined, diagnosed
-from dnsbroker.doctor.mending import withdrawing
+from dnsbroker.doctor.leftovers import telling, withdrawing
 from dnsbroker.doctor.providers import concerned, examine_provider, without_echoes
 from dnsbroker.doctor.rounds import Round
 from dnsbroker.doctor.sites import Site, find_sites
@@ -42,13 +42,14 @@ async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> 
     identifiers = tuple(dict.fromkeys(name for subject in wanted for name in subject.names))
     sites, offices = await asyncio.gather(find_sites(run, identifiers), _offices(run, wanted))
     providers = concerned(run, sites.values(), is_all=not names)
+    owners = {site.place.owner for site in sites.values() if site.place is not None}
     mended: tuple[Finding, ...] = ()
     if fix:
-        owners = {site.place.owner for site in sites.values() if site.place is not None} if names else None
         # One after the other: a service is not asked for two changes of a zone at once, and the second needs the first.
         mended = await _all(run, _of_providers(run, providers, fix=True), _LONGEST_MENDING)
-        mended += await _all(run, [withdrawing(run, owners)], _LONGEST_MENDING)
-    asking = _of_providers(run, {} if fix else providers, fix=False)
+        mended += await _all(run, [withdrawing(run, owners if names else None)], _LONGEST_MENDING)
+    asking = [] if fix else _of_providers(run, providers, fix=False)
+    asking += [] if fix or names else [telling(run, owners)]
     longest = patience(_LONGEST, len(identifiers))
     looks = [_all(run, asking, longest), _all(run, Round(run, wanted, sites, offices).jobs(), longest)]
     of_providers, others = await together(looks)

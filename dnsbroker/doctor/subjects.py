@@ -53,7 +53,7 @@ def _named(config: Config, name: str) -> Subject:
     if there in config.certificates:
         return _of_certificate(config.certificates[there])
     try:
-        domain = identifier(name)
+        domain = identifier(name.removeprefix("_acme-challenge."))
     except NameInvalid as error:
         raise ConfigError(
             f"{name!r} is neither a configured certificate nor a domain name: {error.reason}",

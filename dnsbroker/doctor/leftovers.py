@@ -1,4 +1,4 @@
-"""What ``--fix`` does of its own: it withdraws what dead runs left in DNS, as the next run would.
+"""What dead runs left in DNS: told, or with ``--fix`` withdrawn, as the next run would.
 
 Its rule: only values that are this broker's by the word of the journal, and for which nobody alive answers.
 """
@@ -19,6 +19,28 @@ from dnsbroker.run import Run
 def withdrawing(run: Run, owners: Collection[str] | None) -> Job:
     """The job of withdrawing what dead runs left at ``owners``, or wherever it is."""
     return Job("state_dir", "what earlier runs left", partial(_withdrawn, run, owners))
+
+
+def telling(run: Run, examined: Collection[str]) -> Job:
+    """The job of telling what dead runs left, but for the owner names that are ``examined``."""
+    return Job("state_dir", "what earlier runs left", partial(_left, run, examined))
+
+
+async def _left(run: Run, examined: Collection[str]) -> tuple[Finding, ...]:
+    found = [lease for lease in run.leases.sweepable(run.runs.is_alive) if lease.record.name not in examined]
+    hint = "`dnsbroker doctor --fix` withdraws it, and so do `dnsbroker gc` and the next `dnsbroker renew`"
+    return tuple(
+        Finding(
+            "left-behind",
+            Severity.WARNING,
+            name,
+            f"{_counted(here)} that an earlier run left may stand there still",
+            hint,
+            _evidence(here),
+        )
+        for name in sorted({lease.record.name for lease in found})
+        if (here := [lease for lease in found if lease.record.name == name])
+    )
 
 
 async def _withdrawn(run: Run, owners: Collection[str] | None) -> tuple[Finding, ...]:
