@@ -166,7 +166,7 @@ def test_n14_a_secondary_without_the_alias_is_named_and_the_ca_not_asked(lab: La
     lab.create_zone(Domain("late.test", "powerdns", ["nsd"], serial=0))
     lab.create_zone(TARGETS)
     lab.powerdns.replace("late.test", "_acme-challenge.late.test", ["late.target.test."], record_type="CNAME")
-    dnsbroker = program({"late": ["late.test"]}, {"propagation": {"timeout": "2s"}})
+    dnsbroker = program({"late": ["late.test"]}, {"propagation": {"timeout": "3s"}})
     ran = dnsbroker("--json", "issue", "late").failed(3)
     error = ran.result["error"]["message"]
     assert "_acme-challenge.late.test is not right on every server of late.test" in error
