@@ -112,8 +112,12 @@ class TellsServers(Protocol):
 class TellsSerial(Protocol):
     """An adapter that knows which serial a zone has at the service, so that who does not follow is seen."""
 
-    async def serial(self, zone: str) -> int:
-        """The SOA serial under which the service would serve ``zone`` now. Raises ProviderError."""
+    async def serial(self, zone: str) -> int | None:
+        """The SOA serial under which the service has ``zone`` now, which whoever transfers it has to reach.
+
+        None where nobody has to: its servers have the zone by other means, or its serial moves with every second.
+        Raises ProviderError.
+        """
         ...
 
 

@@ -375,10 +375,11 @@ class AdapterContract:
 
     @played
     async def test_the_serial_it_tells_is_no_older_than_that_of_its_receipts(self, scene: Scene) -> None:
-        """A signer may have gone on since the change."""
+        """A signer may have gone on since the change; none where nobody has to follow it."""
         if isinstance(scene.adapter, TellsSerial):
             receipt = await scene.adapter.apply(scene.zone, [Add(Record(scene.name, "TXT", "serial"), TTL)])
             told = await scene.adapter.serial(scene.zone)
-            assert receipt.serial in (None, told) or rfc1982_newer(told, receipt.serial)
+            if told is not None and receipt.serial is not None:
+                assert told == receipt.serial or rfc1982_newer(told, receipt.serial)
             with pytest.raises(ProviderError):
                 await scene.adapter.serial(scene.missing)

@@ -192,6 +192,11 @@ class MemoryProvider:
         """The servers that the service names for ``zone``."""
         return self._service.name_servers(self._held(zone))
 
+    async def serial(self, zone: str) -> int | None:
+        """The zone's serial; None until ``serve`` has said who serves it, and so has to follow."""
+        zone = self._held(zone)
+        return self._service.serial(zone) if self._service.name_servers(zone) else None
+
     async def notes(self, zone: str) -> Mapping[Record, str]:
         """The notes of TXT records in ``zone``."""
         found = self._service.notes(self._held(zone))

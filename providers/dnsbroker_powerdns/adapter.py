@@ -78,10 +78,12 @@ class PowerDNS:
         found = state.rrsets.get((zone, "NS"))
         return frozenset(host.lower() for host in found.values) if found else frozenset()
 
-    async def serial(self, zone: str) -> int:
-        """The serial that the server puts into its answers."""
+    async def serial(self, zone: str) -> int | None:
+        """The serial that the server puts into its answers; None of a zone that is Native or shows the time as one."""
         zone = owner(zone)
-        return (await self._trying(lambda: self._service.state(zone, (zone,)))).served
+        state = await self._trying(lambda: self._service.state(zone, (zone,)))
+        edit = await self._trying(lambda: self._service.default_soa_edit(state))
+        return None if state.is_native or state.serials(edit).shown_by == "EPOCH" else state.served
 
     async def examine(self, zones: Sequence[str], *, fix: bool) -> tuple[Finding, ...]:
         """What is wrong with the server, the key or ``zones``; ``fix`` sets SOA-EDIT-API and rectifies where needed."""

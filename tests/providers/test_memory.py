@@ -52,6 +52,7 @@ class TestMemoryProvider(AdapterContract):
         @asynccontextmanager
         async def opened() -> AsyncIterator[Scene]:
             service = MemoryService("example.test", "child.example.test")
+            service.serve("example.test", "ns.example.test")
             adapter = MemoryProvider(MemoryProvider.Settings(service), surroundings())
             yield Scene(adapter, "example.test.", _Inside(service, "example.test."), "child.example.test.")
             await adapter.aclose()
@@ -86,6 +87,15 @@ def test_a_lost_reply_leaves_the_change_made() -> None:
         _apply(service)
     assert len(service.seen) == 1
     assert not _apply(service)
+
+
+def test_a_zone_that_nobody_serves_has_no_serial_to_follow() -> None:
+    """Name servers of a test may have another one; once it says that they serve the zone, they have to follow."""
+    service = MemoryService("example.test")
+    provider = MemoryProvider(MemoryProvider.Settings(service), surroundings(clock=FakeClock()))
+    assert asyncio.run(provider.serial("example.test")) is None
+    service.serve("example.test", "ns.example.test")
+    assert asyncio.run(provider.serial("example.test")) == service.serial("example.test.")
 
 
 def test_the_fake_clock_turns_without_waiting() -> None:

@@ -164,8 +164,15 @@ def test_its_servers_are_those_of_the_zones_own_ns_records() -> None:
 
 def test_its_serial_is_the_one_that_is_served() -> None:
     """Which SOA-EDIT may have made another than the one that is kept."""
-    server = Literal(read=[told(zone(serial=10, edited_serial=12))])
+    server = Literal(read=[told(zone(serial=10, edited_serial=12, soa_edit="INCREMENT-WEEKS"))])
     assert played(server, lambda provider: provider.serial("Example.org")) == 12
+
+
+@pytest.mark.parametrize("fields", [{"kind": "Native"}, {"soa_edit": "EPOCH", "edited_serial": 1795046400}])
+def test_a_serial_that_nobody_has_to_follow_is_none(fields: dict[str, Any]) -> None:
+    """Of a zone that is replicated with its database, or whose serial is another one each second."""
+    server = Literal(read=[told(zone(**fields))])
+    assert played(server, lambda provider: provider.serial(ZONE)) is None
 
 
 def test_zones_are_asked_for_by_exact_name() -> None:
