@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from cloudflare import errors
 from cloudflare.delegated import Delegated
 from lab.demo.__main__ import show
 from lab.demo.acts import FOREIGN, POWERDNS, Stage
 from lab.demo.foreseen import examine, forbid
 from lab.demo.page import Page
-from lab.demo.services import ZONE, judge_cloudflare
+from lab.demo.services import ZONE, all_three, judge_cloudflare
 from lab.rig import Lab
 
 
@@ -45,6 +46,16 @@ def test_fail_a_demonstration_that_leaves_a_record(lab: Lab) -> None:
     lab.powerdns.replace(POWERDNS.zone, POWERDNS.challenge, [f'"{FOREIGN}"', '"left"'])
     stage.judge_zone(POWERDNS)
     assert page.failed == 1
+
+
+def test_fail_a_demonstration_in_which_one_of_three_services_refuses(lab: Lab, cloudflare: Delegated) -> None:
+    """Twin: no certificate, no records that every server had, and no two batches."""
+    page = Page()
+    stage = Stage(lab, page)
+    stage.introduce()
+    cloudflare.fail_next(errors(403, 9109), path="/zones", times=1000)
+    all_three(stage, cloudflare)
+    assert page.failed == 4
 
 
 def test_fail_a_demonstration_whose_requests_are_not_as_described(lab: Lab, cloudflare: Delegated) -> None:

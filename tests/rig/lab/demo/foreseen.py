@@ -14,7 +14,7 @@ from lab.front_desk import FrontDesk
 from lab.processes import look_until
 from lab.topology import PLACES
 
-DOWN = "nsd"
+DOWN = "bind-secondary"
 """The secondary that goes down, by the lab's name."""
 
 CA = "pebble.test"
@@ -40,6 +40,7 @@ def examine(stage: Stage) -> None:
     page.line()
     page.text("Somebody starts the server again; the setting can be mended from here:")
     stage.lab.start(DOWN)
+    stage.lab.secondaries[DOWN].refresh(POWERDNS.zone)  # it may come back with an old copy
     stage.lab.await_served(POWERDNS.zone)
     done = stage.run("doctor", "--fix")
     page.claim(done.returncode == 0, "it ended with status 0", done.returncode)

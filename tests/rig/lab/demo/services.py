@@ -122,7 +122,7 @@ def _watched(stage: Stage) -> Seen:
         began = time.monotonic()
         status = stage.run("issue", CERTIFICATE).returncode
         with contextlib.suppress(LabError):
-            look_until(lambda: all(_gone(one) for one in observers.values()), "no server has a record any more", 15)
+            look_until(lambda: all(map(_is_without, observers.values())), "no server has a record any more", 15)
     asked = [
         query.at for proof in PROOFS for query in unbound.queries(proof.challenge) if query.client == pebble.address
     ]
@@ -138,11 +138,16 @@ def _there(proof: Proof, observer: Observer) -> float | None:
     return observer.everywhere(lambda values: len(values) == len(proof.names))
 
 
+def _is_without(observer: Observer) -> bool:
+    """Whether no server has anything at this moment."""
+    return all(sightings and not sightings[-1].values for sightings in observer.history.values())
+
+
 def _gone(observer: Observer) -> float | None:
-    """When the last server had nothing any more; None if one still has, or none ever had."""
-    last = [sightings[-1] for sightings in observer.history.values() if len(sightings) > 1]
-    are_all_without = len(last) == len(observer.history) and not any(one.values for one in last)
-    return max(one.at for one in last) if are_all_without else None
+    """When the last server had nothing any more; None if one still has, or one never had."""
+    had_all = all(len(sightings) > 1 for sightings in observer.history.values())
+    is_over = had_all and _is_without(observer)
+    return max(sightings[-1].at for sightings in observer.history.values()) if is_over else None
 
 
 def _since(began: float, moment: float | None) -> float | None:
