@@ -11,7 +11,8 @@ import pytest
 from dnsbroker import keys
 from dnsbroker.acme import Directory
 from dnsbroker.acme.directory import read_directory
-from dnsbroker.checks.limits import Counted, account, counted, directory, limits
+from dnsbroker.checks.limits import Counted, account, clock, counted, directory, limits
+from dnsbroker.checks.skew import Reading
 from dnsbroker.config import AcmeConfig
 from dnsbroker.errors import BrokerError, ConfigError, DirectoryUnreachable
 from dnsbroker.findings import Severity
@@ -184,5 +185,10 @@ def test_the_cas_clock_is_read_from_its_directory(headers: dict[str, str], ahead
     """A reply out of a cache is as old as the cache says."""
     found = read_directory(CA, Reply(200, headers, BODY), NOW)
     assert found.clock_ahead == ahead
-    told = directory(CONFIG, found, has_account=True)
-    assert [finding.check for finding in told] == (["clock-skew"] if ahead and abs(ahead) > 60 else [])
+    assert directory(CONFIG, found, has_account=True) == ()
+    assert clock(CONFIG, found) == (None if ahead is None else Reading("ca.test", ahead))
+
+
+def test_a_ca_that_cannot_be_reached_has_no_clock() -> None:
+    """That it cannot be reached is another finding."""
+    assert clock(CONFIG, DirectoryUnreachable("no answer", url=CA)) is None

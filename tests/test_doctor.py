@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dnsbroker import Broker, Config
+from dnsbroker.checks.caa import Authority
+from dnsbroker.checks.skew import Reading
+from dnsbroker.doctor.authorities import Office, compared
 from dnsbroker.errors import AuthRejected, ConfigError
 from dnsbroker.findings import Finding, Severity
 from dnsbroker.names import is_within
@@ -283,6 +287,33 @@ def test_an_account_that_cannot_be_read_is_told(practice: Practice) -> None:
     assert words(practice.visit(config=practice.config(CERTIFICATE))) == [("account-unreadable", "account default")]
     file.rmdir()
     assert grave(practice.visit(config=practice.config(CERTIFICATE))) == []
+
+
+def test_this_hosts_clock_is_held_against_the_cas(practice: Practice) -> None:
+    """One that is an hour off refuses what is signed here; with one that agrees all is well."""
+    practice.date = format_datetime(FakeClock().now() - timedelta(hours=1), usegmt=True)
+    (found,) = grave(practice.visit("example.test"))
+    assert (found.check, found.subject, found.severity) == ("clock-skew", "this host", Severity.ERROR)
+    practice.date = format_datetime(FakeClock().now(), usegmt=True)
+    assert grave(practice.visit("example.test")) == []
+
+
+@pytest.mark.parametrize(
+    ("clocks", "wrong"),
+    [
+        ({"one.test": 3600.0, "other.test": 3601.0}, ["this host"]),
+        ({"one.test": 3600.0, "other.test": 0.5}, ["one.test"]),
+        ({"one.test": 0.5, "other.test": -0.5}, []),
+        ({"one.test": 3600.0, "other.test": None}, ["this host"]),
+    ],
+)
+def test_who_is_alone_with_its_time_is_wrong(clocks: dict[str, float | None], wrong: list[str]) -> None:
+    """The clocks of all CAs are judged together; one with two accounts is still one witness."""
+    readings = [None if ahead is None else Reading(witness, ahead) for witness, ahead in clocks.items()]
+    offices = [Office(Authority(("ca.test",), ""), (), None, reading) for reading in (*readings, readings[0])]
+    assert [(finding.check, finding.subject) for finding in compared(offices)] == [
+        ("clock-skew", subject) for subject in wrong
+    ]
 
 
 def test_every_finding_is_an_event(practice: Practice) -> None:

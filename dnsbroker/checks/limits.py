@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dnsbroker.checks.skew import Reading, skew
+from dnsbroker.checks.skew import Reading
 from dnsbroker.config import AcmeConfig
 from dnsbroker.errors import BrokerError, StoreError
 from dnsbroker.findings import Evidence, Finding, Severity
@@ -151,9 +151,14 @@ def directory(config: AcmeConfig, found: Directory | BrokerError, *, has_account
         hint = f"get eab_kid and eab_hmac_key from the CA and put both into {config.table}"
         told = "the CA makes accounts only for those whom it knows (external account binding), and no eab_kid is set"
         findings.append(_finding(config, Severity.ERROR, told, hint, check="eab-missing"))
-    if found.clock_ahead is not None:
-        findings += skew([Reading(_host(config.directory), found.clock_ahead)])
     return tuple(findings)
+
+
+def clock(config: AcmeConfig, found: Directory | BrokerError) -> Reading | None:
+    """What the CA's clock is to ours, where its directory tells; to be judged with those of other CAs."""
+    if isinstance(found, BrokerError) or found.clock_ahead is None:
+        return None
+    return Reading(_host(config.directory), found.clock_ahead)
 
 
 def _finding(config: AcmeConfig, severity: Severity, message: str, hint: str, *, check: str) -> Finding:

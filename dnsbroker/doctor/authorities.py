@@ -6,11 +6,13 @@ Only what the CA tells everybody is asked of it: its directory. No account is re
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dnsbroker.acme import Directory
 from dnsbroker.checks import limits
 from dnsbroker.checks.caa import Authority
+from dnsbroker.checks.skew import Reading, skew
 from dnsbroker.doctor.subjects import Subject
 from dnsbroker.errors import BrokerError, DirectoryUnreachable, StoreError
 from dnsbroker.findings import Finding
@@ -23,12 +25,14 @@ _LONGEST = 10.0
 class Office:
     """A CA as one account sees it: whom CAA records must permit, and what keeps it from issuing.
 
-    ``cache_limit`` is for how many seconds the CA keeps a DNS answer at most, None where it does not say.
+    ``cache_limit`` is for how many seconds the CA keeps a DNS answer at most, ``clock`` what its clock is to this
+    host's; None where it does not say.
     """
 
     authority: Authority
     findings: tuple[Finding, ...]
     cache_limit: float | None
+    clock: Reading | None = None
 
 
 async def visit(run: Run, name: str, *, is_ordering: bool) -> Office:
@@ -52,7 +56,14 @@ async def visit(run: Run, name: str, *, is_ordering: bool) -> Office:
     findings = [*limits.account(account.config, files)] if is_ordering else []
     findings += limits.directory(account.config, found, has_account=bool(url) or not is_ordering)
     identities = found.caa_identities if isinstance(found, Directory) else ()
-    return Office(Authority(identities, url), tuple(findings), account.cache_limit)
+    clock = limits.clock(account.config, found)
+    return Office(Authority(identities, url), tuple(findings), account.cache_limit, clock)
+
+
+def compared(offices: Iterable[Office]) -> tuple[Finding, ...]:
+    """What the clocks of all CAs together say of this host's; a CA counts once, however many accounts are there."""
+    clocks = {office.clock.witness: office.clock for office in offices if office.clock is not None}
+    return skew(clocks.values())
 
 
 async def examine_limits(run: Run, subject: Subject) -> tuple[Finding, ...]:

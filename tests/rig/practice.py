@@ -39,6 +39,7 @@ class Practice:
         self.zones = self.tree.zone(ZONE, RECORDS, *SERVERS)
         self.service = MemoryService(ZONE)
         self.identities = ["ca.test"]
+        self.date = ""
         self.told: list[Event] = []
 
     def config(
@@ -74,7 +75,8 @@ class Practice:
     def _answer(self, request: Request) -> Response:
         urls = {key: f"https://ca.test/{key}" for key in ("newNonce", "newAccount", "newOrder")}
         meta = {"caaIdentities": self.identities}
-        return Response(body=json.dumps({**urls, "meta": meta}).encode())
+        headers = (("Date", self.date),) if self.date else ()
+        return Response(headers=headers, body=json.dumps({**urls, "meta": meta}).encode())
 
 
 def grave(diagnosis: Diagnosis) -> list[Finding]:
