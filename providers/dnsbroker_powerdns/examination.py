@@ -15,6 +15,7 @@ from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.names import owner, shown
 from dnsbroker_powerdns.serial import Effect, Judgement, Serials, judge, with_api
 from dnsbroker_powerdns.service import Service
+from dnsbroker_powerdns.settings import AUTO
 from dnsbroker_powerdns.write import chosen
 from dnsbroker_powerdns.zone import ZoneState
 
@@ -104,10 +105,10 @@ class Examination:
         kind = chosen(serials, self._soa_edit_api, self._now())
         helps = judge(with_api(serials, kind), self._now()).effect is not Effect.STANDS
         fixed = self._fix and helps and await self._set(state, kind)
+        helps = fixed if self._fix else helps
         return Finding(
             check="serial-stuck",
-            # Whoever replicates the database needs no serial.
-            severity=Severity.NOTICE if state.is_native else Severity.ERROR,
+            severity=_gravity(state, is_mended_by_a_write=helps),
             subject=state.name,
             message=f"SOA-EDIT-API is {kind} now; before, " * fixed + _stuck(present),
             hint="" if fixed else self._cure(state, serials, kind if helps else ""),
@@ -130,6 +131,8 @@ class Examination:
         if judge(with_api(serials, best), self._now()).effect is Effect.STANDS:
             return f"no SOA-EDIT-API helps here: change the zone's SOA-EDIT, which is {serials.shown_by or 'unset'}"
         command = f"`pdnsutil set-meta {state.name.rstrip('.')} SOA-EDIT-API {best}`"
+        if self._soa_edit_api == AUTO:
+            return f"{command}: by the API it does not take"
         if self._soa_edit_api is False:
             return f'{command}: soa_edit_api = false leaves it to you; "auto" would set it'
         return f'set soa_edit_api = "auto" for this provider, or run {command}'
@@ -178,6 +181,13 @@ class Examination:
 
     def _now(self) -> int:
         return int(self._service.clock.now().timestamp())
+
+
+def _gravity(state: ZoneState, *, is_mended_by_a_write: bool) -> Severity:
+    """How grave a serial that stands is: whoever replicates the database needs none."""
+    if state.is_native:
+        return Severity.NOTICE
+    return Severity.WARNING if is_mended_by_a_write else Severity.ERROR
 
 
 def _stuck(present: Judgement) -> str:

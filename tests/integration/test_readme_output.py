@@ -67,6 +67,6 @@ def test_a_server_that_does_not_follow_is_named_as_shown(lab: Lab, configure: Ca
 def test_the_doctor_names_a_fault_and_mends_it_as_shown(lab: Lab, configure: Callable[..., Path]) -> None:
     """The zone is as pdnsutil makes it; afterwards nothing is found."""
     dnsbroker = Program(configure({"example.test": ["example.test", "*.example.test"]}))
-    assert printed(dnsbroker("doctor").failed(4)) == shown("doctor")
+    assert printed(dnsbroker("doctor").succeeded()) == shown("doctor")
     assert printed(dnsbroker("doctor", "--fix").succeeded()) == shown("doctor --fix")
     assert not printed(dnsbroker("-q", "doctor").succeeded())

@@ -164,7 +164,7 @@ def test_a_serial_that_stands_is_told_with_what_would_be_set(
     """With --fix it is set, in a request of exactly that, and looked at again (P1, P2, P4 to P6)."""
     fields: dict[str, Any] = {"serial": serials[0], "edited_serial": serials[1], "soa_edit_api": api, "soa_edit": edit}
     finding = found(reading(**fields))
-    assert (finding.check, finding.severity, finding.fixed) == ("serial-stuck", Severity.ERROR, False)
+    assert (finding.check, finding.severity, finding.fixed) == ("serial-stuck", Severity.WARNING, False)
     assert finding.hint == f"`dnsbroker doctor example.org --fix` sets it to {kind}, as the next write would"
     assert finding.evidence[0].serial == serials[1]
     assert f"SOA-EDIT-API {api or 'unset'}" in finding.evidence[0].record
@@ -189,20 +189,21 @@ def test_a_setting_that_is_not_to_be_touched_is_not() -> None:
     """With ``soa_edit_api = false`` the command is told instead, and --fix does nothing."""
     server = reading(soa_edit_api="")
     finding = found(server, fix=True, soa_edit_api=False)
-    assert (finding.check, finding.fixed) == ("serial-stuck", False)
+    assert (finding.check, finding.severity, finding.fixed) == ("serial-stuck", Severity.ERROR, False)
     assert "`pdnsutil set-meta example.org SOA-EDIT-API INCREASE`" in finding.hint
     assert server.asked("put") == []
 
 
 def test_a_value_asked_for_is_what_is_set_where_it_helps() -> None:
     """Where it does not, the way out is told."""
+    assert found(reading(soa_edit_api=""), soa_edit_api="DEFAULT").severity is Severity.WARNING
     server = Literal(read=[told(zone(soa_edit_api="")), told(zone(soa_edit_api="DEFAULT"))])
     assert found(server, fix=True, soa_edit_api="DEFAULT").fixed
     assert server.bodies("put") == [{"soa_edit_api": "DEFAULT"}]
 
     server = reading(soa_edit_api="", soa_edit="INCEPTION-EPOCH", edited_serial=1795046400)
     finding = found(server, fix=True, soa_edit_api="INCREASE")
-    assert not finding.fixed
+    assert (finding.severity, finding.fixed) == (Severity.ERROR, False)
     assert 'set soa_edit_api = "auto"' in finding.hint
     assert "SOA-EDIT-API SOA-EDIT-INCREASE" in finding.hint
     assert server.asked("put") == []
@@ -210,7 +211,9 @@ def test_a_value_asked_for_is_what_is_set_where_it_helps() -> None:
 
 def test_a_setting_that_did_not_take_is_not_called_mended() -> None:
     """What is set is read back; a refusal is a finding of its own."""
-    assert not found(reading(soa_edit_api=""), fix=True).fixed
+    finding = found(reading(soa_edit_api=""), fix=True)
+    assert (finding.severity, finding.fixed) == (Severity.ERROR, False)
+    assert finding.hint.startswith("`pdnsutil set-meta example.org SOA-EDIT-API INCREASE`")
     refused = Literal(read=[told(zone(soa_edit_api=""))], put=[text(403, "read only")])
     assert found(refused, fix=True).check == "auth"
 
