@@ -59,7 +59,7 @@ def show(stage: Stage) -> None:
     renew(stage)
     with Delegated(stage.lab) as cloudflare:
         all_three(stage, cloudflare)
-        examine(stage)
+        examine(stage, cloudflare)
         forbid(stage, cloudflare)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cloudflare import ALL, NONE
+from cloudflare.credentials import Scope
 from cloudflare.delegated import Delegated
 from lab.demo.acts import POWERDNS, Stage
 from lab.demo.services import CERTIFICATE, ZONE
@@ -21,8 +23,8 @@ CA = "pebble.test"
 ANOTHER = "another-ca.test"
 
 
-def examine(stage: Stage) -> None:
-    """Silence, then two faults, and what the doctor says of them and mends."""
+def examine(stage: Stage, cloudflare: Delegated) -> None:
+    """Silence, then a fault at each of two services and a server, and what the doctor says of them and mends."""
     page = stage.page
     page.section("6. When something is wrong: dnsbroker doctor")
     page.text("At this moment nothing is wrong, and so no error and no warning is told:")
@@ -31,39 +33,50 @@ def examine(stage: Stage) -> None:
     page.claim(not _findings(done.stdout), "with no finding", done.stdout)
     page.line()
     page.text(
-        f"""Now somebody takes SOA-EDIT-API away from {POWERDNS.zone} again, so that no secondary will come for a
-        change, and {PLACES[DOWN].host.rstrip(".")} goes down. Nothing is due, so nothing fails yet:"""
+        f"""Now somebody takes DNS:Edit away from the token at Cloudflare, and SOA-EDIT-API from {POWERDNS.zone} again;
+        and {PLACES[DOWN].host.rstrip(".")} goes down. No certificate is due, so nothing fails yet:"""
     )
+    _allow_editing(cloudflare, NONE)
     stage.lab.powerdns.set_soa_edit_api(POWERDNS.zone, "")
     stage.lab.stop(DOWN)
     _named(stage)
     page.line()
-    page.text("Somebody starts the server again; the setting can be mended from here:")
+    page.text("Somebody gives the right back and starts the server again; the setting can be mended from here:")
+    _allow_editing(cloudflare, ALL)
     stage.lab.start(DOWN)
     stage.lab.secondaries[DOWN].refresh(POWERDNS.zone)  # it may come back with an old copy
     stage.lab.await_served(POWERDNS.zone)
     done = stage.run("doctor", "--fix")
     page.claim(done.returncode == 0, "it ended with status 0", done.returncode)
-    setting = stage.lab.powerdns.settings_of(POWERDNS.zone)["soa_edit_api"]
-    page.claim(setting == "INCREASE", "the zone has SOA-EDIT-API INCREASE again", setting)
+    page.claim(_setting(stage) == "INCREASE", "the zone has SOA-EDIT-API INCREASE again", _setting(stage))
     page.claim(not _findings(done.stdout), "and nothing else is found any more", done.stdout)
 
 
 def _named(stage: Stage) -> None:
+    """Each fault, with evidence and a next step."""
     page = stage.page
     done = stage.run("doctor")
     page.claim(done.returncode == 4, "it ended with status 4", done.returncode)
     found, lines = _findings(done.stdout), done.stdout.splitlines()
-    stuck = [line for line in found if line.startswith(f"error: {POWERDNS.zone}: ") and "SOA-EDIT-API" in line]
-    page.claim(len(stuck) == 1, "the setting is named, as an error", found)
+    rights = [line for line in found if line.startswith(f"error: {ZONE}: ") and "not written" in line]
+    page.claim(len(rights) == 1 and "DNS:Edit" in done.stdout, "the missing right is named, as an error", found)
+    settings = [line for line in found if line.partition(" ")[2].startswith(f"{POWERDNS.zone}: secondaries")]
+    page.claim(len(settings) == 1, "the setting is named", found)
     told = " ".join(line for line in lines if line.startswith("    "))
-    page.claim(
-        all(one in told for one in PLACES[DOWN].addresses), "the server is named, by each of its addresses", told
-    )
+    are_named = all(address in told for address in PLACES[DOWN].addresses)
+    page.claim(are_named, "the server is named, by its address", told)
     steps = [line for line in lines if line.startswith("    next: ")]
     page.claim(len(steps) == len(found), "each finding says what to do next", steps)
-    setting = stage.lab.powerdns.settings_of(POWERDNS.zone)["soa_edit_api"]
-    page.claim(setting == "", "and nothing was touched", setting)
+    page.claim(_setting(stage) == "", "and nothing was touched", _setting(stage))
+
+
+def _allow_editing(cloudflare: Delegated, zones: Scope) -> None:
+    for token in cloudflare.tokens:
+        token.dns_read, token.dns_edit = ALL, zones
+
+
+def _setting(stage: Stage) -> object:
+    return stage.lab.powerdns.settings_of(POWERDNS.zone)["soa_edit_api"]
 
 
 def _findings(text: str) -> Sequence[str]:
@@ -89,6 +102,11 @@ def forbid(stage: Stage, cloudflare: Delegated) -> None:
         desk.identities = [CA]
         text = stage.configuration.read_text()
         stage.configuration.write_text(text.replace(stage.lab.pebble.url, desk.url))
+        done = stage.run("doctor", CERTIFICATE)
+        page.claim(done.returncode == 4, "the doctor ended with status 4, for an error", done.returncode)
+        page.claim(record in done.stdout, "and names the record", done.stdout)
+        page.line()
+        page.text("And it is not only told:")
         done = stage.run("issue", CERTIFICATE)
         page.claim(done.returncode == 1, "it ended with status 1", done.returncode)
         page.claim(record in done.stderr and CA in done.stderr, "the record is named, and one that would permit it")
