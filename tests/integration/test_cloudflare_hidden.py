@@ -14,13 +14,14 @@ NAME = "_acme-challenge.cloud.test"
 def test_a_value_that_only_name_servers_have_disturbs_nobody(
     cloudflare: Delegated, program: Callable[..., Program]
 ) -> None:
-    """Ours is waited for beside it, and withdrawn from beside it by another process; the other stays."""
+    """Ours is waited for beside it, and three seconds more; then withdrawn by another process. The other stays."""
     zone = cloudflare.delegate("cloud.test")
     cloudflare.hide(zone, NAME, "universal")
     look_until(lambda: cloudflare.values(NAME) == {"universal"}, "the hidden value is served")
     cloudflare.delay = 0.5
     dnsbroker = program({}, {"providers": {"cf": cloudflare.provider()}})
-    dnsbroker("txt", "present", NAME, "ours").succeeded()
+    (seen,) = dnsbroker("--json", "txt", "present", NAME, "ours").succeeded().named("propagated")
+    assert seen["seconds"] >= 3
     assert cloudflare.values(NAME) == {"universal", "ours"}
     dnsbroker("txt", "cleanup", NAME, "ours").succeeded()
     assert cloudflare.see(zone) == []

@@ -18,8 +18,7 @@ NAME = f"_acme-challenge.{ZONE}"
 
 def configured(program: Callable[..., Program], cloudflare: Delegated) -> Program:
     """With the lab's providers and the account at Cloudflare; nothing in here waits for name servers."""
-    own = {key: value for key, value in cloudflare.provider().items() if key != "settle"}
-    return program({}, {"providers": {"cf": own}})
+    return program({}, {"providers": {"cf": cloudflare.provider()}})
 
 
 @pytest.fixture
