@@ -80,6 +80,35 @@ Change = Add | Remove | Swap
 
 
 @dataclass(frozen=True)
+class Goal:
+    """What changes want of one RRset in the end: exactly ``exact``, or else these present and those absent.
+
+    The values are compared as they are given: canonical on both sides.
+    """
+
+    exact: frozenset[str] | None = None
+    present: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
+
+    def then(self, change: Change) -> Goal:
+        """The goal after one more change, of the same RRset."""
+        if isinstance(change, Swap):
+            return Goal(change.desired)
+        value = frozenset((change.record.value,))
+        if self.exact is not None:
+            return Goal(self.exact | value if isinstance(change, Add) else self.exact - value)
+        if isinstance(change, Add):
+            return Goal(None, self.present | value, self.absent - value)
+        return Goal(None, self.present - value, self.absent | value)
+
+    def is_met(self, values: frozenset[str]) -> bool:
+        """Whether an RRset of these values is as wanted."""
+        if self.exact is not None:
+            return values == self.exact
+        return self.present <= values and not self.absent & values
+
+
+@dataclass(frozen=True)
 class Receipt:
     """What a service did with the changes of one zone.
 

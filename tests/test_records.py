@@ -8,6 +8,12 @@ from hypothesis import strategies as st
 
 from dnsbroker.errors import NameInvalid
 from dnsbroker.records import (
+    Add,
+    Change,
+    Goal,
+    Record,
+    Remove,
+    Swap,
     checked_tlsa,
     octets_text,
     quoted_text,
@@ -72,6 +78,33 @@ class TestZoneFile:
     def test_whatever_there_is_can_be_read(self, content: str, value: str) -> None:
         """As far as it goes."""
         assert unquoted_text(content) == value
+
+
+class TestGoal:
+    """What several changes of one RRset come to."""
+
+    OURS, OTHER = Record("a.test.", "TXT", "ours"), Record("a.test.", "TXT", "other")
+
+    @pytest.mark.parametrize(
+        ("changes", "met", "unmet"),
+        [
+            ([Add(OURS, 5)], {"ours", "foreign"}, {"foreign"}),
+            ([Remove(OURS)], {"foreign"}, {"ours", "foreign"}),
+            ([Remove(OURS), Add(OURS, 5)], {"ours"}, set()),
+            ([Add(OURS, 5), Remove(OURS)], set(), {"ours"}),
+            ([Add(OURS, 5), Remove(OTHER)], {"ours", "foreign"}, {"ours", "other"}),
+            ([Swap("a.test.", "TXT", frozenset(), frozenset({"ours"}), 5)], {"ours"}, {"ours", "foreign"}),
+            ([Swap("a.test.", "TXT", frozenset(), frozenset(), 5), Add(OURS, 5)], {"ours"}, {"ours", "other"}),
+            ([Swap("a.test.", "TXT", frozenset(), frozenset({"ours"}), 5), Remove(OURS)], set(), {"ours"}),
+        ],
+    )
+    def test_the_last_change_decides(self, changes: list[Change], met: set[str], unmet: set[str]) -> None:
+        """Values of others are no matter, but after a Swap."""
+        goal = Goal()
+        for change in changes:
+            goal = goal.then(change)
+        assert goal.is_met(frozenset(met))
+        assert not goal.is_met(frozenset(unmet))
 
 
 class TestTLSA:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dnsbroker.names import is_within, owner
-from dnsbroker.records import Add, Change, Record, RecordType, Swap, checked_tlsa
+from dnsbroker.records import Add, Change, Goal, Record, RecordType, Swap, checked_tlsa
 from dnsbroker_cloudflare.contents import canonical, written
 from dnsbroker_cloudflare.stored import Place, StoredRecord
 
@@ -61,32 +61,6 @@ class Batch:
         """The body of the request; members without an item are left out."""
         every = {"deletes": self.deletes, "patches": self.patches, "posts": self.posts}
         return {member: list(items) for member, items in every.items() if items}
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What the changes want of one RRset in the end: exactly ``exact``, or else these present and those absent."""
-
-    exact: frozenset[str] | None = None
-    present: frozenset[str] = frozenset()
-    absent: frozenset[str] = frozenset()
-
-    def then(self, change: Change) -> Goal:
-        """The goal after one change more."""
-        if isinstance(change, Swap):
-            return Goal(change.desired)
-        value = frozenset((change.record.value,))
-        if self.exact is not None:
-            return Goal(self.exact | value if isinstance(change, Add) else self.exact - value)
-        if isinstance(change, Add):
-            return Goal(None, self.present | value, self.absent - value)
-        return Goal(None, self.present - value, self.absent | value)
-
-    def is_met(self, values: frozenset[str]) -> bool:
-        """Whether an RRset of these values is as wanted."""
-        if self.exact is not None:
-            return values == self.exact
-        return self.present <= values and not self.absent & values
 
 
 @dataclass(frozen=True)

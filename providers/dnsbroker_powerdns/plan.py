@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dnsbroker.names import is_within, owner
-from dnsbroker.records import Add, Change, Record, Remove, RRset, Swap
+from dnsbroker.records import Change, Goal, Record, Remove, RRset, Swap
 from dnsbroker_powerdns.contents import canonical, escaped_again
 from dnsbroker_powerdns.zone import Place, StoredRecord, StoredRRset, ZoneState, new_record
 
@@ -29,32 +29,6 @@ class Unplannable(Exception):
         self.expected = tuple(expected)
         self.found = tuple(found)
         self.alias = alias
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What the changes want of one RRset in the end: exactly ``exact``, or else these present and those absent."""
-
-    exact: frozenset[str] | None = None
-    present: frozenset[str] = frozenset()
-    absent: frozenset[str] = frozenset()
-
-    def then(self, change: Change) -> Goal:
-        """The goal after one change more."""
-        if isinstance(change, Swap):
-            return Goal(change.desired)
-        value = frozenset((change.record.value,))
-        if self.exact is not None:
-            return Goal(self.exact | value if isinstance(change, Add) else self.exact - value)
-        if isinstance(change, Add):
-            return Goal(None, self.present | value, self.absent - value)
-        return Goal(None, self.present - value, self.absent | value)
-
-    def is_met(self, values: frozenset[str]) -> bool:
-        """Whether an RRset of these values is as wanted."""
-        if self.exact is not None:
-            return values == self.exact
-        return self.present <= values and not self.absent & values
 
 
 @dataclass(frozen=True)

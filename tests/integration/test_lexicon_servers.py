@@ -119,7 +119,7 @@ def test_a_certificate_is_issued_through_the_bridge(lab: Lab, program: Callable[
         "secrets": {"auth_token": {"file": str(lab.powerdns.api_key_file)}},
         "zones": [zone],
     }
-    overrides = {"providers": {"powerdns": None, "bridge": bridge}}
+    overrides = {"providers": {"powerdns": None, "bridge": bridge}, "propagation": {"settle": "0s"}}
     dnsbroker = program({zone: [zone, f"*.{zone}"]}, overrides)
     ran = dnsbroker("--json", "issue", zone).succeeded()
     assert [event["provider"] for event in ran.named("written")] == ["bridge"]
