@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-
 #: The checks that an order waits for; an error that one of them finds stops it, unless the certificate allows it.
 PREFLIGHT = ("caa-forbids", "caa-servfail", "wildcard-shadowing")
 
