@@ -84,4 +84,4 @@ def test_fail_a_demonstration_that_stops_for_another_reason(lab: Lab, cloudflare
     stage.introduce()
     cloudflare.delegate(ZONE)
     forbid(stage, cloudflare)
-    assert page.failed == 5
+    assert page.failed == 3
