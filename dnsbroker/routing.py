@@ -2,8 +2,8 @@
 
 A provider whose ``zones`` name that zone goes before those that merely hold it; one whose ``zones`` name others is
 never asked. Of several that hold it, the one is right whose servers stand in the delegation: whoever moved a zone has
-an old copy left. Where that does not decide, nobody is guessed: the error names all. Adapters are made when first
-needed.
+an old copy left. One that could not be asked may hold it as well: then a single holder, too, has to stand there. Where
+that does not decide, nobody is guessed: the error names all. Adapters are made when first needed.
 """
 
 from __future__ import annotations
@@ -89,17 +89,43 @@ class Routing:
         if len(named) > 1:
             cure = f'take "{shown(zone)}" out of the `zones` of all but the one whose servers the zone is delegated to'
             raise _several(zone, named, "", cure)
-        holding = named or await self._holders(place)
-        return holding[0] if len(holding) == 1 else await self._delegated(holding, place.zone)
+        if named:
+            return named[0]
+        found = await self._found.get(_key(place.zone), lambda: self._decided(place.zone))
+        if isinstance(found, str):
+            return found
+        raise self._nobody(place, found)
 
-    async def _delegated(self, holding: Sequence[str], zone: Zone) -> str:
-        """The one of those ``holding`` the zone whose servers its delegation names."""
+    async def _decided(self, zone: Zone) -> str | Mapping[str, str | None]:
+        """The provider without ``zones`` that holds ``zone``; else what each of them holds instead."""
+        asked = [name for name, provider in self._providers.items() if not provider.zones]
+        found = dict(zip(asked, await asyncio.gather(*(self._held(name, zone.name) for name in asked)), strict=True))
+        errors = {name: held for name, held in found.items() if isinstance(held, BrokerError)}
+        holding = [name for name, held in found.items() if held == zone.name]
+        if errors and not holding:
+            raise next(iter(errors.values()))
+        if not holding:
+            return {name: held for name, held in found.items() if not isinstance(held, BrokerError)}
+        decided = holding[0] if len(holding) == 1 and not errors else await self._delegated(holding, zone, errors)
+        for name, error in errors.items():
+            self._warn(Target(name, zone.name), error)
+        return decided
+
+    async def _delegated(self, holding: Sequence[str], zone: Zone, errors: Mapping[str, BrokerError]) -> str:
+        """The one of those ``holding`` the zone whose servers its delegation names.
+
+        Where that is none of them, it may be one of those that could not be asked: the first of ``errors`` is raised.
+        """
         told = await asyncio.gather(*(self._told(name, zone.name) for name in holding))
         servers = dict(zip(holding, told, strict=True))
         listed = _delegation(zone)
         standing = await self._standing(servers, listed)
+        if not standing and not errors:
+            standing = await self._standing(servers, zone.servers)
         if len(standing) == 1:
             return standing[0]
+        if errors and not standing:
+            raise _doubtful(zone.name, holding, next(iter(errors.values())))
         says = [
             f"{name} serves it by {_shown(hosts)}" if hosts else f"the servers of {name} are not known"
             for name, hosts in servers.items()
@@ -159,21 +185,6 @@ class Routing:
         """Whether ``provider`` holds exactly ``zone``. Raises ProviderError, ConfigError."""
         return await self.adapter(provider).find_zone(zone) == zone
 
-    async def _holders(self, place: Place) -> list[str]:
-        """The providers without ``zones`` that hold the place's zone."""
-        zone = place.zone.name
-        asked = [name for name, provider in self._providers.items() if not provider.zones]
-        found = await asyncio.gather(*(self._held(name, zone) for name in asked))
-        holders = [name for name, held in zip(asked, found, strict=True) if held == zone]
-        errors = {name: held for name, held in zip(asked, found, strict=True) if isinstance(held, BrokerError)}
-        if not holders and errors:
-            raise next(iter(errors.values()))
-        for name, error in errors.items():
-            self._warn(Target(name, zone), error)
-        if not holders:
-            raise self._nobody(place, {name: held for name, held in zip(asked, found, strict=True)})
-        return holders
-
     async def _held(self, provider: str, zone: str) -> str | BrokerError | None:
         """The longest zone of ``provider`` that holds ``zone``, asked once for all names that stand in it."""
         try:
@@ -188,10 +199,10 @@ class Routing:
             self._warned.add(target)
             self._emit("warning", message=error.message, hint=error.hint, provider=target.provider, zone=target.zone)
 
-    def _nobody(self, place: Place, found: Mapping[str, str | BrokerError | None]) -> NoProvider:
+    def _nobody(self, place: Place, found: Mapping[str, str | None]) -> NoProvider:
         zone = shown(place.zone.name)
         path = " -> ".join(shown(name) for name in (*(hop.owner for hop in place.hops), place.owner))
-        others = [f"{name} holds {shown(held)}" for name, held in found.items() if isinstance(held, str)]
+        others = [f"{name} holds {shown(held)}" for name, held in found.items() if held]
         limited = [name for name, provider in self._providers.items() if provider.zones]
         told = [*others, *(f"{name} is limited to other zones" for name in limited)]
         return NoProvider(
@@ -214,6 +225,17 @@ def _several(zone: str, providers: Sequence[str], says: str, cure: str) -> Confi
     return ConfigError(f"{told}; {says}" if says else told, key=f"providers.{providers[0]}.zones", hint=cure)
 
 
+def _doubtful(zone: str, holding: Sequence[str], error: BrokerError) -> BrokerError:
+    """``error`` of one that could not be asked, which also says why those ``holding`` the zone were not taken."""
+    cure = (
+        f"the one with {shown(zone)} that answers, {', '.join(holding)}, is not seen to serve it: where it does, add "
+        f'"{shown(zone)}" to its `zones`'
+    )
+    if cure not in error.hint:  # all names of a zone share the error
+        error.hint = f"{error.hint}; {cure}" if error.hint else cure
+    return error
+
+
 def _other_way(place: Place) -> str:
     """What brings the record into a zone that is held."""
     if not place.hops:
@@ -225,6 +247,12 @@ def _other_way(place: Place) -> str:
 def _delegation(zone: Zone) -> tuple[NameServer, ...]:
     """The servers that the zone's parent names; where that was never asked, those known otherwise."""
     return tuple(server for server in zone.servers if server.in_parent) or zone.servers
+
+
+def _key(zone: Zone) -> str:
+    """The question who holds ``zone``, delegated as it is."""
+    listed = sorted(f"{server.name} {server.address} {server.in_parent}" for server in zone.servers)
+    return f"who holds {zone.name} at {', '.join(listed)}"
 
 
 def _names(servers: Iterable[NameServer]) -> frozenset[str]:

@@ -3,109 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
-from dnsbroker.adapter import Adapter
 from dnsbroker.clock import SystemClock
-from dnsbroker.config import ProviderConfig
-from dnsbroker.errors import ConfigError, LookupFailed, NoProvider, ProviderUnavailable
-from dnsbroker.events import Emitter, Event
-from dnsbroker.lookup.address import Address
-from dnsbroker.lookup.zone import Hop, NameServer, Place, Zone
-from dnsbroker.routing import Route, Routing, Target
-from dnsbroker.settings import Duration
-from dnsbroker.testing import MemoryProvider, MemoryService, surroundings
-from dnsbroker.testing.memory import MemorySettings
+from dnsbroker.errors import ConfigError, NoProvider
+from dnsbroker.lookup.zone import Place, Zone
+from dnsbroker.routing import Target
+from dnsbroker.testing import MemoryProvider
 from fake_zone import zone
-
-ORG, NET = zone("example.org."), zone("example.net.")
-
-
-def place(where: Zone = ORG, *, through: Zone | None = None) -> Place:
-    """The challenge name of the zone's apex, or where a CNAME in ``through`` leads to it."""
-    owner = f"_acme-challenge.{where.name}"
-    if through is None:
-        return Place(owner, owner, where, ())
-    first = f"_acme-challenge.{through.name}"
-    return Place(first, owner, where, (Hop(first, owner, "CNAME", through),))
-
-
-class Broken(MemoryProvider):
-    """Cannot be reached."""
-
-    async def find_zone(self, name: str) -> str | None:
-        raise ProviderUnavailable("no answer", provider="broken")
-
-
-class Secretless(MemoryProvider):
-    """Has no secret that could be read."""
-
-    async def find_zone(self, name: str) -> str | None:
-        raise ConfigError("the secret cannot be read")
-
-
-class Bench:
-    """Routing over providers in memory; ``told`` are its events, ``made`` the adapters that were needed.
-
-    ``hosts`` has the address of each name server that has one, ``asked`` those for whose address was asked.
-    """
-
-    def __init__(self, **providers: ProviderConfig) -> None:
-        self.told: list[Event] = []
-        self.made: list[str] = []
-        self.asked: list[str] = []
-        self.hosts: dict[str, str] = {}
-        clock = SystemClock()
-        self.routing = Routing(providers, self._make, Emitter(clock, self.told.append), clock, self._addresses)
-
-    async def _addresses(self, host: str) -> tuple[str, ...]:
-        self.asked.append(host)
-        if host not in self.hosts:
-            raise LookupFailed("it has no address", name=host)
-        return (self.hosts[host],)
-
-    def _make(self, provider: ProviderConfig) -> Adapter:
-        self.made.append(provider.name)
-        adapter: Adapter = provider.adapter(provider.settings, surroundings(provider.name))
-        return adapter
-
-    def route(self, where: Place) -> Route:
-        return asyncio.run(self.routing.route(where))
-
-
-def provider(
-    name: str,
-    *holds: str,
-    zones: tuple[str, ...] = (),
-    ttl: float | None = None,
-    adapter: type[MemoryProvider] = MemoryProvider,
-    servers: tuple[str, ...] = (),
-) -> Mapping[str, ProviderConfig]:
-    """One provider as a keyword: it holds the zones ``holds``, is limited to ``zones`` and tells of ``servers``."""
-    settings = MemorySettings(MemoryService(*holds))
-    for held in holds:
-        settings.service.serve(held, *servers)
-    return {
-        name: ProviderConfig(
-            name=name,
-            adapter=adapter,
-            settings=settings,
-            type="memory",
-            zones=zones,
-            ttl=None if ttl is None else Duration(ttl),
-        )
-    }
-
-
-def test_the_one_that_holds_the_zone_is_taken() -> None:
-    """Two providers, two zones: each record goes to its own."""
-    bench = Bench(**provider("a", "example.org."), **provider("b", "example.net."))
-    assert bench.route(place(ORG)).target == Target("a", "example.org.")
-    assert bench.route(place(NET)).target == Target("b", "example.net.")
+from routing_bench import NET, NEW, OLD, ORG, Bench, place, provider, served, server
 
 
 def test_the_zone_where_the_record_stands_decides() -> None:
@@ -135,20 +44,6 @@ def test_two_holders_are_named_and_so_is_the_cure() -> None:
     with pytest.raises(ConfigError, match="held by several providers: a, b") as caught:
         bench.route(place(ORG))
     assert 'add "example.org" to the `zones` of the one' in caught.value.hint
-
-
-def served(*servers: NameServer) -> Zone:
-    """example.org, served by these."""
-    return replace(ORG, servers=servers)
-
-
-def server(name: str, ip: str = "192.0.2.1", *also: str, parent: bool = True, child: bool = True) -> NameServer:
-    """One that the parent and the zone itself name, unless told otherwise."""
-    return NameServer(name, Address(ip), parent, child, also)
-
-
-OLD = provider("old", "example.org.", servers=("ns1.hoster.example.", "ns2.hoster.example."))
-NEW = provider("new", "example.org.", servers=("ns1.cloud.example.", "ns2.cloud.example."))
 
 
 @pytest.mark.parametrize(
@@ -203,28 +98,6 @@ def test_where_the_delegation_does_not_decide_all_is_told(zone: Zone, told: str)
     assert "old serves it by ns1.hoster.example, ns2.hoster.example; new serves it by ns1.cloud" in str(caught.value)
     assert str(caught.value).endswith(told)
     assert 'add "example.org" to the `zones` of the one' in caught.value.hint
-
-
-class Mute(MemoryProvider):
-    """Cannot be asked for its servers."""
-
-    async def name_servers(self, zone: str) -> frozenset[str]:
-        raise ProviderUnavailable("no answer", provider="mute")
-
-
-def test_one_whose_servers_cannot_be_asked_is_a_warning_where_the_other_stands_in_the_delegation() -> None:
-    """Told once, however many names the zone has."""
-    bench = Bench(**provider("mute", "example.org.", adapter=Mute), **NEW)
-    zone = served(server("ns1.cloud.example."))
-    assert [bench.route(place(zone)).target.provider for _ in range(3)] == ["new"] * 3
-    assert [(event["event"], event["provider"]) for event in bench.told] == [("warning", "mute")]
-
-
-def test_one_whose_servers_cannot_be_asked_is_not_taken_because_the_other_is_wrong() -> None:
-    """The negative twin: that one is out does not make the other one right."""
-    bench = Bench(**provider("mute", "example.org.", adapter=Mute), **NEW)
-    with pytest.raises(ConfigError, match="the servers of mute are not known"):
-        bench.route(place(served(server("ns.third.example."))))
 
 
 class Counting(MemoryProvider):
@@ -297,40 +170,6 @@ def test_holding_a_parent_is_not_holding_the_zone() -> None:
     with pytest.raises(NoProvider, match=r"a holds example\.org") as caught:
         bench.route(place(zone("sub.example.org.")))
     assert "delegate the challenge name by a CNAME" in caught.value.hint
-
-
-@pytest.mark.parametrize("failing", [Broken, Secretless])
-def test_one_that_fails_is_a_warning_where_another_holds_the_zone(failing: type[MemoryProvider]) -> None:
-    """Trouble at one service is no trouble of certificates at another; told once, however many names they have."""
-    bench = Bench(**provider("broken", adapter=failing), **provider("a", "example.org."))
-    assert [bench.route(place(ORG)).target.provider for _ in range(3)] == ["a"] * 3
-    assert [(event["event"], event["provider"]) for event in bench.told] == [("warning", "broken")]
-
-
-class Recovering(MemoryProvider):
-    """Cannot be reached the first time."""
-
-    async def find_zone(self, name: str) -> str | None:
-        self.find_zone = super().find_zone  # type: ignore[method-assign]
-        raise ProviderUnavailable("no answer", provider="recovering")
-
-
-def test_a_failure_is_not_remembered() -> None:
-    """The twin of asking once: who answers again is asked again."""
-    bench = Bench(**provider("recovering", "example.org.", adapter=Recovering))
-    with pytest.raises(ProviderUnavailable):
-        bench.route(place(ORG))
-    assert bench.route(place(ORG)).target.provider == "recovering"
-
-
-@pytest.mark.parametrize(("failing", "error"), [(Broken, ProviderUnavailable), (Secretless, ConfigError)])
-def test_one_that_fails_is_the_error_where_nobody_holds_the_zone(
-    failing: type[MemoryProvider], error: type[Exception]
-) -> None:
-    """It may be the very one that holds it: so its failure is told, and not that nobody does."""
-    bench = Bench(**provider("broken", adapter=failing), **provider("a", "example.net."))
-    with pytest.raises(error):
-        bench.route(place(ORG))
 
 
 def test_the_ttl_is_the_configured_one_or_the_adapters() -> None:
