@@ -211,7 +211,19 @@ class Fleet:
         self.server(name).start()
         for domain in self.domains.values():
             if name in domain.members:
-                look_until(lambda zone=domain.name: wire.serves(PLACES[name].address, zone), f"{name} serves again")  # type: ignore[misc]
+                look_until(
+                    lambda zone=domain.name: self._serves_again(name, zone),  # type: ignore[misc]
+                    f"{name} serves {domain.name} again",
+                    interval=0.5,
+                )
+
+    def _serves_again(self, name: str, zone: str) -> bool:
+        """Whether a restarted server has the zone; a secondary whose first try at a transfer failed is told to try."""
+        if wire.serves(PLACES[name].address, zone):
+            return True
+        if name in self.secondaries:
+            self.secondaries[name].refresh(zone)
+        return False
 
     def freeze(self, name: str) -> None:
         """Make a server silent: its sockets stay, nothing is answered."""
