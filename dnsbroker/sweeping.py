@@ -7,12 +7,13 @@ and no lease holds the value. What services keep no notes of, and what a person 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dnsbroker.adapter import KeepsNotes
-from dnsbroker.errors import BrokerError
+from dnsbroker.clock import Deadline
+from dnsbroker.errors import BrokerError, RateLimited
 from dnsbroker.journal import Lease
 from dnsbroker.records import Record
 from dnsbroker.routing import Target
@@ -67,14 +68,16 @@ class Forgotten:
 class Searched:
     """What came of looking for forgotten records.
 
-    ``withdrawn`` are gone, ``waiting`` were left because their moment has not passed. ``unsearched`` says of a provider
-    why it could not be looked through; ``errors`` are those of providers and zones that could have been.
+    ``withdrawn`` are gone, ``waiting`` were left because their moment has not passed, ``failed`` could not be
+    withdrawn. ``unsearched`` says of a provider why it could not be looked through; ``errors`` are those of providers
+    and zones that could have been.
     """
 
     withdrawn: tuple[Forgotten, ...] = ()
     waiting: tuple[Forgotten, ...] = ()
     unsearched: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[BrokerError, ...] = ()
+    failed: tuple[Forgotten, ...] = ()
 
 
 async def search(run: Run) -> Searched:
@@ -89,6 +92,7 @@ async def search(run: Run) -> Searched:
         tuple(item for part in parts for item in part.waiting),
         {provider: why for part in parts for provider, why in part.unsearched.items()},
         tuple(error for part in parts for error in part.errors),
+        tuple(item for part in parts for item in part.failed),
     )
 
 
@@ -100,27 +104,69 @@ async def _search(run: Run, provider: str) -> Searched:
         zones = run.config.providers[provider].zones or await adapter.zones()
     except BrokerError as error:
         return Searched(errors=(error,))
-    if zones is None:
-        return Searched(unsearched={provider: "it cannot list its zones: name them in its `zones`"})
-    found = await _found(run, adapter, [Target(provider, zone) for zone in zones])
-    forgotten = [item for part in found if not isinstance(part, BrokerError) for item in part]
-    errors = tuple(part for part in found if isinstance(part, BrokerError))
+    if not zones:
+        why = "it cannot list its zones" if zones is None else "it lists no zone, as far as its credentials may see"
+        return Searched(unsearched={provider: f"{why}: name them in its `zones`"})
+    forgotten, errors = await _found(run, adapter, [Target(provider, zone) for zone in zones])
     now = run.clock.now()
-    withdrawn = await _withdrawn(run, [item for item in forgotten if item.until <= now])
-    return Searched(withdrawn, tuple(item for item in forgotten if item.until > now), errors=errors)
+    withdrawn, failed = await _withdrawn(run, [item for item in forgotten if item.until <= now])
+    waiting = tuple(item for item in forgotten if item.until > now)
+    return Searched(withdrawn, waiting, errors=errors, failed=failed)
 
 
-async def _found(run: Run, adapter: KeepsNotes, targets: Sequence[Target]) -> list[tuple[Forgotten, ...] | BrokerError]:
+async def _found(
+    run: Run, adapter: KeepsNotes, targets: Sequence[Target]
+) -> tuple[list[Forgotten], tuple[BrokerError, ...]]:
+    """What is ours in the zones of ``targets``, and the errors of those that could not be looked through.
+
+    A service that wants to be left alone is, and asked again if that is in time; else it ends the search, as one error.
+    """
+    deadline = Deadline.after(run.clock, run.config.propagation.timeout)
+    forgotten: list[Forgotten] = []
+    errors: list[BrokerError] = []
+    while targets:
+        looked = await _looked(run, adapter, targets)
+        forgotten += (item for part in looked.values() if isinstance(part, tuple) for item in part)
+        limits = {target: part for target, part in looked.items() if isinstance(part, RateLimited)}
+        errors += (part for part in looked.values() if isinstance(part, BrokerError) and part not in limits.values())
+        targets = list(limits)
+        if limits and not await _is_patient(run, limits.values(), deadline):
+            errors.append(next(iter(limits.values())))
+            break
+    return forgotten, tuple(errors)
+
+
+async def _is_patient(run: Run, limits: Iterable[RateLimited], deadline: Deadline) -> bool:
+    """Wait as long as the service wants to be left alone, if that is not past ``deadline``."""
+    limit = max(limits, key=lambda limit: limit.retry_after)
+    seconds = max(1.0, limit.retry_after)
+    if seconds > deadline.left():
+        return False
+    run.emit("waiting", seconds=round(seconds, 1), reason=limit.message)
+    await run.clock.sleep(seconds)
+    return True
+
+
+async def _looked(
+    run: Run, adapter: KeepsNotes, targets: Sequence[Target]
+) -> dict[Target, tuple[Forgotten, ...] | BrokerError]:
+    """What is ours at each of ``targets``, or why that is not known; after a first limit nobody is asked any more."""
     slots = asyncio.Semaphore(_ZONES_AT_ONCE)
+    limits: list[RateLimited] = []
 
     async def look(target: Target) -> tuple[Forgotten, ...] | BrokerError:
         async with slots:
+            if limits:
+                return limits[0]
             try:
                 return _ours(run, target, await adapter.notes(target.zone))
+            except RateLimited as error:
+                limits.append(error)
+                return error
             except BrokerError as error:
                 return error
 
-    return await asyncio.gather(*map(look, targets))
+    return dict(zip(targets, await asyncio.gather(*map(look, targets)), strict=True))
 
 
 def _ours(run: Run, target: Target, notes: Mapping[Record, str]) -> tuple[Forgotten, ...]:
@@ -133,17 +179,20 @@ def _ours(run: Run, target: Target, notes: Mapping[Record, str]) -> tuple[Forgot
     )
 
 
-async def _withdrawn(run: Run, forgotten: Sequence[Forgotten]) -> tuple[Forgotten, ...]:
-    """Withdraw the ``forgotten``, each by a lease from now on; those that are gone."""
+async def _withdrawn(run: Run, forgotten: Sequence[Forgotten]) -> tuple[tuple[Forgotten, ...], tuple[Forgotten, ...]]:
+    """Withdraw the ``forgotten``, each by a lease from now on; those that are gone, and those that could not be."""
     leases = {
         lease: item
         for item in forgotten
         for lease in run.leases.adopt(item.target.provider, item.target.zone, item.record)
     }
     if not leases:
-        return ()
+        return (), ()
     run.emit("swept", names=sorted({lease.record.name for lease in leases}))
     failed = await run.writer.withdraw(leases)
     run.publisher.report(failed)
     left = {lease.id for lease in failed}
-    return tuple(item for lease, item in leases.items() if lease.id not in left)
+    return (
+        tuple(item for lease, item in leases.items() if lease.id not in left),
+        tuple(item for lease, item in leases.items() if lease.id in left),
+    )

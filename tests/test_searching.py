@@ -16,8 +16,9 @@ from dnsbroker import Broker
 from dnsbroker.adapter import Surroundings
 from dnsbroker.cli.output import Result, failed
 from dnsbroker.cli.records import collected
+from dnsbroker.clock import SystemClock
 from dnsbroker.config import Config, ProviderConfig
-from dnsbroker.errors import NotWithdrawn, ProviderUnavailable
+from dnsbroker.errors import NotWithdrawn, ProviderUnavailable, RateLimited
 from dnsbroker.events import Emitter, Event
 from dnsbroker.journal import Journal, Lease, Leases
 from dnsbroker.records import Change, Receipt, Record, RecordType, RRset
@@ -211,7 +212,9 @@ def test_what_cannot_be_withdrawn_is_told_and_kept(bench: Bench) -> None:
 
     async def play() -> None:
         async with Broker(bench.config, clock=bench.clock) as broker:
-            assert (await broker.search_garbage()).withdrawn == ()
+            found = await broker.search_garbage()
+            assert (found.withdrawn, values(found.failed)) == ((), ["a"])
+            assert collected(Result(), 0, found).lines == []
             assert not broker.changed
             with pytest.raises(NotWithdrawn, match="gone"):
                 broker.check_withdrawn()
@@ -301,6 +304,67 @@ def test_a_zone_that_cannot_be_looked_through_fails_alone(bench: Bench) -> None:
     bench.providers = {"corp": bench.provider("corp", Halting)}
     found = bench.search()
     assert (values(found.withdrawn), [error.kind for error in found.errors]) == (["a"], ["unavailable"])
+
+
+class Empty(MemoryProvider):
+    """Lists no zone: its credentials may see none."""
+
+    async def zones(self) -> tuple[str, ...] | None:
+        return ()
+
+
+def test_a_provider_that_lists_no_zone_was_not_searched(bench: Bench) -> None:
+    """As one that cannot list them, and not one that has nothing to withdraw."""
+    bench.lose("a")
+    bench.clock.turn(DAY)
+    bench.providers = {"empty": bench.provider("empty", Empty)}
+    found = bench.search()
+    assert "lists no zone" in found.unsearched["empty"]
+    assert "`zones`" in found.unsearched["empty"]
+    assert bench.standing() == {"a"}
+
+
+class Limited(MemoryProvider):
+    """Answers for twenty zones, and again for all of them once it was left alone for ``seconds``."""
+
+    clock = FakeClock()
+    seconds = 0.0
+    asked: ClassVar[list[str]] = []
+
+    async def notes(self, zone: str) -> Mapping[Record, str]:
+        Limited.asked.append(zone)
+        await SystemClock().sleep(0)
+        left = DAY + Limited.seconds - Limited.clock.monotonic()
+        if len(Limited.asked) > 20 and left > 0:
+            raise RateLimited("too many requests", provider="corp", zone=zone, retry_after=left)
+        return await super().notes(zone)
+
+
+def limited(bench: Bench, seconds: float) -> Searched:
+    """What is found of sixty zones, the last of which holds what was forgotten."""
+    zones = (*(f"z{number}.example." for number in range(59)), ZONE)
+    bench.service = MemoryService(*zones)
+    bench.providers = {"corp": bench.provider("corp", Limited, zones)}
+    bench.lose("a")
+    bench.clock.turn(DAY)
+    Limited.clock, Limited.seconds, Limited.asked = bench.clock, seconds, []
+    return bench.search()
+
+
+def test_a_limit_ends_the_search_at_that_provider_as_one_error(bench: Bench) -> None:
+    """It asks to be left alone for longer than a run may take: nobody asks on, and one cause is told once."""
+    found = limited(bench, 3600)
+    assert [error.kind for error in found.errors] == ["rate-limited"]
+    assert len(Limited.asked) <= 20 + 8
+    assert bench.standing() == {"a"}
+
+
+def test_a_limit_that_passes_in_time_is_waited_for(bench: Bench) -> None:
+    """The negative twin: the rest is searched after it, and only those that were refused are asked for again."""
+    found = limited(bench, 30)
+    assert (values(found.withdrawn), found.errors, bench.standing()) == (["a"], (), set())
+    assert len(Limited.asked) <= 60 + 8
+    assert [event["seconds"] for event in bench.told if event["event"] == "waiting"] == [30.0]
 
 
 # What the command says of it

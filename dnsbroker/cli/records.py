@@ -159,7 +159,7 @@ def collected(result: Result, known: int, searched: Searched | None) -> Result:
         result.fields = {**result.fields, **_searched_fields(searched)}
         result.failures = [*result.failures, *map(Failure, searched.errors)]
         result.status = exit_status.gravest([result.status, *map(exit_status.of, searched.errors)])
-    if not done and not result.failures:
+    if not done and not result.failures and not (searched and searched.failed):
         done.append("nothing to withdraw")
     result.lines = [*done, *(_left(searched) if searched else ())]
     return result
