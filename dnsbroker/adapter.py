@@ -16,7 +16,11 @@ What every adapter promises, and ``dnsbroker.testing.AdapterContract`` checks:
   raises Conflict, unless the RRset is ``desired`` already; an error in any change means that none of an atomic write
   was made.
 * A returned receipt is proof: the adapter has read the values back. Without one (an exception, a cancellation) it is
-  not known whether the change was made; the caller finds out by asking again.
+  not known whether the change was made; the caller finds out by asking again. Only an error whose ``nothing_done`` is
+  true says that of this ``apply`` nothing was made nor can be any more: it failed before it sent a change, or the
+  service itself refused all that was sent. Where a change may have been made, be it in an earlier message, it is false.
+* What an ``apply`` has sent takes effect within twice ``request_timeout`` from its beginning, or never: what is not
+  under way after one ``request_timeout`` MUST NOT be sent any more.
 * It never waits for propagation, never looks for zones by guessing, never reads the environment, never asks a
   recursive resolver about the names it writes, never retries what may not be repeated, and never takes longer than
   ``request_timeout`` for one request.

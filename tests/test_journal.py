@@ -89,6 +89,18 @@ def test_a_write_without_receipt_stays_suspect_for_its_time(leases: Leases, cloc
     assert leases.by_id([lease.id])[0].state is State.CLOSED
 
 
+def test_what_an_earlier_write_may_still_do_is_not_forgotten_over_a_refusal(leases: Leases, clock: FakeClock) -> None:
+    """The last attempt certainly did nothing; the one before, of a process that died over it, perhaps."""
+    (lease,) = leases.want("corp", ZONE, [record("a")], ttl=5)
+    until = clock.now().timestamp() + 10
+    leases.sent(leases.take("corp", ZONE, is_alive=alive), until)
+    again = leases.take("corp", ZONE, is_alive=alive)
+    leases.sent(again, until + 5)
+    leases.unsent(again, "refused", certainly=True)
+    (left,) = leases.by_id([lease.id])
+    assert (left.state, left.suspect_until) == (State.UNWANTED, until)
+
+
 def test_a_withdrawal_during_the_write_is_not_lost(leases: Leases) -> None:
     """A value withdrawn while it is sent is unwanted when its receipt comes, not present."""
     (lease,) = leases.want("corp", ZONE, [record("a")], ttl=5)
@@ -229,7 +241,7 @@ def test_a_moment_that_a_wrong_clock_wrote_down_is_not_waited_for(tmp_path: Path
     answers.deny(NAME, tomorrow)
     leases.prune()
     suspect_until = leases.by_id([lease.id])[0].suspect_until
-    assert suspect_until == (clock.now() + timedelta(minutes=2)).timestamp()
+    assert suspect_until == (clock.now() + timedelta(minutes=4)).timestamp()
     assert answers.denied_until(NAME) == clock.now() + timedelta(hours=1)
 
 

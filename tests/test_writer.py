@@ -10,7 +10,15 @@ import pytest
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.clock import SystemClock
-from dnsbroker.errors import BrokerError, ConfigError, ProviderUnavailable, RecordRejected
+from dnsbroker.errors import (
+    AuthRejected,
+    BrokerError,
+    ConfigError,
+    Conflict,
+    ProviderError,
+    ProviderUnavailable,
+    RecordRejected,
+)
 from dnsbroker.events import Emitter, Event
 from dnsbroker.journal import Journal, Lease, Leases, Runs, State
 from dnsbroker.records import Add, Change, Receipt, Record
@@ -34,7 +42,7 @@ class Bench:
         self.service = service or MemoryService(ZONE)
         self.adapter: Adapter = MemoryProvider(MemorySettings(self.service), surroundings("corp"))
         self.told: list[Event] = []
-        clock = SystemClock()
+        clock = self.clock = SystemClock()
         self.leases = Leases(Journal(state_dir), run, clock)
         emit = Emitter(clock, self.told.append)
         self.writer = Writer(self.leases, Runs(state_dir), state_dir, self.find, clock, emit, timeout=5.0)
@@ -150,6 +158,78 @@ def test_a_failed_withdrawal_is_told_and_stays_open(bench: Bench) -> None:
     failed = asyncio.run(story())
     assert [error.message for error in failed.values()] == ["provider corp: read only"]
     assert [lease.state for lease in bench.leases.open()] == [State.UNWANTED]
+
+
+def test_a_refusal_closes_the_lease_at_once(bench: Bench) -> None:
+    """The service says that nothing was done: nobody waits, and nothing is to be cleaned up."""
+    bench.service.fail(RecordRejected("no", provider="corp"))
+    with pytest.raises(RecordRejected):
+        asyncio.run(bench.add(record("a")))
+    assert bench.leases.open() == ()
+
+
+@pytest.mark.parametrize("error", [RecordRejected, AuthRejected, Conflict])
+def test_any_error_after_the_fact_leaves_the_lease_open(bench: Bench, error: type[ProviderError]) -> None:
+    """The twin: whatever its class, without the adapter's word the value may stand, as it does here."""
+    bench.service.fail(error("no", provider="corp"), after=True)
+
+    async def story() -> None:
+        with pytest.raises(error):
+            await bench.add(record("a"))
+        (lease,) = bench.leases.open()
+        assert (lease.state, bench.standing()) == (State.UNWANTED, {"a"})
+        assert await bench.writer.withdraw([lease]) == {}
+
+    asyncio.run(story())
+    assert bench.standing() == set()
+
+
+class Doubtful(MemoryProvider):
+    """Fails with what it was given once it has written, and refuses whatever comes later."""
+
+    wrote = False
+
+    async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
+        error = RecordRejected("not here", provider="corp", zone=zone)
+        error.nothing_done = self.wrote
+        if not self.wrote:
+            await super().apply(zone, changes)
+        self.wrote = True
+        raise error
+
+
+def test_what_a_first_attempt_may_have_done_is_not_forgotten_over_the_second(bench: Bench) -> None:
+    """All together left something, each name by itself was refused: all of it stays in the journal."""
+    bench.adapter = Doubtful(MemorySettings(bench.service), surroundings("corp"))
+    with pytest.raises(RecordRejected):
+        asyncio.run(bench.add(record("a"), record("b", "mail")))
+    assert (bench.standing(), bench.standing("mail")) == ({"a"}, {"b"})
+    assert [lease.state for lease in bench.leases.open()] == [State.UNWANTED] * 2
+
+
+class Watched(MemoryProvider):
+    """Looks into the journal while it writes, and fails."""
+
+    leases: Leases
+    until: float | None = None
+
+    async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
+        self.until = self.leases.open()[0].suspect_until
+        raise AuthRejected("no", provider="corp", zone=zone)
+
+
+def test_a_write_is_suspected_for_all_the_time_that_an_adapter_may_take(bench: Bench) -> None:
+    """The last change goes out when one request's time is over; after an error nothing more goes out."""
+    adapter = Watched(MemorySettings(bench.service), surroundings("corp"))
+    adapter.leases, bench.adapter = bench.leases, adapter
+    before = bench.clock.now().timestamp()
+    with pytest.raises(AuthRejected):
+        asyncio.run(bench.add(record("a")))
+    after = bench.clock.now().timestamp()
+    suspect_until = bench.leases.open()[0].suspect_until
+    assert adapter.until is not None and suspect_until is not None
+    assert before <= adapter.until - 2 * adapter.request_timeout <= after
+    assert before <= suspect_until - adapter.request_timeout <= after
 
 
 class Slow(MemoryProvider):

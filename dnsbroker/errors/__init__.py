@@ -5,7 +5,7 @@
     BrokerError [hint, transient]
     ├── ConfigError [path, key]
     ├── NameInvalid [name, reason]
-    ├── ProviderError [provider, zone, rrset]
+    ├── ProviderError [provider, zone, rrset, nothing_done]
     │   ├── AuthRejected
     │   ├── ZoneMissing [tried]
     │   ├── Conflict [expected, found]

@@ -8,18 +8,31 @@ from dnsbroker.errors.root import BrokerError
 
 
 class ProviderError(BrokerError):
-    """A DNS service said no, or nothing."""
+    """A DNS service said no, or nothing.
+
+    ``nothing_done`` is an adapter's word, by the constructor or set later, that of the changes it was asked for none
+    was made nor can be any more. Without it that is not known, and what may stand is looked after.
+    """
 
     kind = "provider"
 
     def __init__(
-        self, message: str, *, provider: str, zone: str = "", rrset: str = "", hint: str = "", transient: bool = False
+        self,
+        message: str,
+        *,
+        provider: str,
+        zone: str = "",
+        rrset: str = "",
+        hint: str = "",
+        transient: bool = False,
+        nothing_done: bool = False,
     ) -> None:
         where = f"provider {provider}" + (f", zone {zone.rstrip('.') or '.'}" if zone else "")
         super().__init__(f"{where}: {message}", hint=hint, transient=transient)
         self.provider = provider
         self.zone = zone
         self.rrset = rrset
+        self.nothing_done = nothing_done
 
 
 class AuthRejected(ProviderError):

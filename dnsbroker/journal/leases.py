@@ -28,7 +28,7 @@ from dnsbroker.records import Record
 
 _HISTORY = timedelta(days=400).total_seconds()
 # What lies further ahead was written by a clock that was wrong, and would be waited for as long as that was.
-_LONGEST_REQUEST = timedelta(minutes=2).total_seconds()
+_LONGEST_REQUEST = timedelta(minutes=4).total_seconds()
 _LONGEST_DENIAL = timedelta(hours=1).total_seconds()
 
 
@@ -253,15 +253,17 @@ class Leases:
         """No receipt came for ``leases``; ``certainly`` where nothing was made of them.
 
         What this run wanted it wants no more; what another did goes back into the queue, for that run to see itself.
+        What an earlier write may still do, of which ``leases`` as they were taken know, is suspected as before.
         """
         now = self._now()
         with self._journal.transaction() as database:
             for lease in leases:
+                is_clear = certainly and (lease.suspect_until is None or lease.suspect_until <= now)
                 database.execute(
-                    "UPDATE lease SET trouble = ?, suspect_until = CASE WHEN ? THEN NULL ELSE suspect_until END,"
+                    "UPDATE lease SET trouble = ?, suspect_until = CASE WHEN ? THEN ? ELSE suspect_until END,"
                     " state = CASE WHEN state <> 'sending' THEN state WHEN run <> ? THEN 'wanted'"
                     " WHEN ? THEN 'closed' ELSE 'unwanted' END WHERE id = ?",
-                    (trouble, certainly, self._run, certainly, lease.id),
+                    (trouble, certainly, lease.suspect_until, self._run, is_clear, lease.id),
                 )
                 database.execute(
                     "UPDATE lease SET closed = ? WHERE id = ? AND state = 'closed' AND closed IS NULL", (now, lease.id)

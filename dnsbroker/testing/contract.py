@@ -313,6 +313,19 @@ class AdapterContract:
             await scene.adapter.apply(scene.zone, [_add(scene, "in"), _add(scene, "out", name="a." + scene.missing)])
         assert await _seen(scene) is None
 
+    @played
+    async def test_an_error_that_says_that_nothing_was_done_is_right(self, scene: Scene) -> None:
+        """It need not say so; but who says it while something stands leaves that to nobody."""
+        await scene.foreign.plant(scene.name, "TLSA", FOREIGN_TTL, [TWO])
+        refused = (_add(scene, "out", name="a." + scene.missing), _swap(scene, (ONE,), ()))
+        for change in refused:
+            before = await scene.foreign.writes()
+            with pytest.raises(ProviderError) as caught:
+                await scene.adapter.apply(scene.zone, [_add(scene, "in"), change])
+            if caught.value.nothing_done:
+                assert await scene.foreign.writes() == before
+                assert await _seen(scene) is None
+
     # Receipts
 
     @played

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from dnsbroker.adapter import Surroundings
-from dnsbroker.errors import Conflict, ProviderError, RecordRejected, ZoneMissing
+from dnsbroker.errors import Conflict, ProviderError, ProviderUnavailable, RecordRejected, ZoneMissing
 from dnsbroker.names import is_within, longest_match, owner
 from dnsbroker.records import Add, Change, Receipt, Record, RecordType, Remove, RRset, Swap, checked_tlsa
 from dnsbroker.settings import key
@@ -91,7 +91,11 @@ class MemoryService:
             self._notes[zone].update({Record(name, type, value): note for value in kept})
 
     def fail(self, error: ProviderError, *, times: int = 1, after: bool = False) -> None:
-        """Let the next ``times`` writes raise ``error``; with ``after`` once the write was made."""
+        """Let the next ``times`` writes raise ``error``; with ``after`` once the write was made.
+
+        Without, one that is not about silence says so by ``nothing_done``, as an adapter's own would.
+        """
+        error.nothing_done = not after and not isinstance(error, ProviderUnavailable)
         self._failures.append(_Failure(error, times, after))
 
     def write(self, zone: str, changes: Sequence[Change], wanted: Mapping[RRsetKey, RRset]) -> int:
@@ -175,14 +179,22 @@ class MemoryProvider:
         """Make ``changes`` in one write, or none where all is as asked already."""
         if not changes:
             raise ValueError("apply needs at least one change")
-        zone = self._held(zone)
+        try:
+            zone = self._held(zone)
+            wanted = self._wanted(zone, changes)
+        except ProviderError as error:
+            error.nothing_done = True
+            raise
+        if all(self._is_so(zone, rrset) for rrset in wanted.values()):
+            return Receipt(changed=False, serial=self._service.serial(zone))
+        return Receipt(changed=True, serial=self._service.write(zone, changes, wanted))
+
+    def _wanted(self, zone: str, changes: Sequence[Change]) -> dict[RRsetKey, RRset]:
         wanted: dict[RRsetKey, RRset] = {}
         for change in changes:
             rrset = self._merged(zone, wanted, change)
             wanted[rrset.name, rrset.type] = rrset
-        if all(self._is_so(zone, rrset) for rrset in wanted.values()):
-            return Receipt(changed=False, serial=self._service.serial(zone))
-        return Receipt(changed=True, serial=self._service.write(zone, changes, wanted))
+        return wanted
 
     async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
         """The RRset as it stands."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.clock import Clock, Deadline
-from dnsbroker.errors import BrokerError, Conflict, ProviderError, ProviderUnavailable, RateLimited, RecordRejected
+from dnsbroker.errors import BrokerError, Conflict, ProviderError, ProviderUnavailable, RecordRejected
 from dnsbroker.events import Emitter
 from dnsbroker.journal import FileLock, Lease, Leases, Runs, State
 from dnsbroker.records import Add, Change, Receipt, Remove
@@ -63,6 +63,10 @@ class _Failure:
 
     error: ProviderError
     is_certain: bool
+
+    def after(self, earlier: _Failure) -> _Failure:
+        """This failure of what had been tried before."""
+        return _Failure(self.error, self.is_certain and earlier.is_certain)
 
 
 class ZoneWriter:
@@ -156,7 +160,8 @@ class ZoneWriter:
         failure = await self._attempt(adapter, leases, deadline)
         if len(groups) > 1 and failure and isinstance(failure.error, Conflict | RecordRejected):
             for group in groups:  # one bad name must not fail its neighbours
-                self._note(group, await self._attempt(adapter, group, deadline))
+                again = await self._attempt(adapter, group, deadline)
+                self._note(group, again and again.after(failure))
         else:
             self._note(leases, failure)
 
@@ -167,20 +172,24 @@ class ZoneWriter:
 
         async def apply() -> Receipt:
             nonlocal is_certain
-            self._desk.leases.sent(leases, self._desk.clock.now().timestamp() + adapter.request_timeout)
+            self._suspect(leases, 2 * adapter.request_timeout)  # as an adapter promises
             try:
                 return await adapter.apply(self._target.zone, changes)
-            except (ProviderUnavailable, RateLimited):
-                is_certain = False
+            except ProviderError as error:
+                is_certain = is_certain and error.nothing_done
                 raise
 
         try:
             receipt = await retrying(apply, attempts=_ATTEMPTS, deadline=deadline)
         except ProviderError as error:
+            self._suspect(leases, adapter.request_timeout)  # nothing more was sent from here on
             return _Failure(error, is_certain)
         self._desk.leases.written(leases, receipt.serial)
         self._tell(leases, receipt)
         return None
+
+    def _suspect(self, leases: Sequence[Lease], seconds: float) -> None:
+        self._desk.leases.sent(leases, self._desk.clock.now().timestamp() + seconds)
 
     def _note(self, leases: Sequence[Lease], failure: _Failure | None) -> None:
         """Write down that there was no receipt for ``leases``, and have the reason for those who wait."""

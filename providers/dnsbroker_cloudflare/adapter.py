@@ -59,9 +59,11 @@ class Cloudflare:
         """Make ``changes`` in one batch, or several where they are more than one may hold, and see that they stand."""
         if not changes:
             raise ValueError("apply needs at least one change")
+        from dnsbroker.clock import Deadline
         from dnsbroker_cloudflare.write import Write
 
-        receipt = await self._trying(Write(self._service, owner(zone), changes).attempt)
+        deadline = Deadline.after(self._clock, self.request_timeout)
+        receipt = await self._trying(Write(self._service, owner(zone), changes, deadline).attempt)
         written = changes if receipt.changed else ()
         return replace(
             receipt, warnings=self._new([*self._oddities(written), *await self._proxied(owner(zone), written)])

@@ -98,7 +98,7 @@ class API:
         return found
 
     async def post(self, path: str, document: object, parse: Callable[[Any], T], *, zone: str) -> T:
-        """Have something done. Raises ProviderError, ConfigError; whether it was done is then for asking."""
+        """Have something done. Raises ProviderError, ConfigError; unless ``nothing_done``, it may have been done."""
         content = json.dumps(document).encode()
         return self._parsed(await self._exchange("POST", path, content, Errand.RECORDS, zone), parse, zone)
 
@@ -145,7 +145,9 @@ class API:
         reply = _cleaned(reply, self._credentials)
         refusal = refusals.read(reply)
         wait = self._pace(errand).note(reply.headers, is_refused=refusal.is_too_many)
-        raise refusals.error_for(refusal, reply.headers, self._asked(errand, zone, wait))
+        error = refusals.error_for(refusal, reply.headers, self._asked(errand, zone, wait))
+        error.nothing_done = refusal.is_final
+        raise error
 
     def _asked(self, errand: Errand, zone: str, wait: float = 0.0) -> refusals.Asked:
         return refusals.Asked(
@@ -164,13 +166,15 @@ class API:
     def _keep_still(self, errand: Errand, zone: str) -> None:
         left = self._pace(errand).left()
         if left:
-            raise RateLimited(
+            error = RateLimited(
                 f"{self._settings.base_url} takes no request for {left:.0f} s more, by its own word",
                 provider=self._surroundings.provider,
                 zone=zone,
                 retry_after=left,
                 hint="the limit is the user's, so other programs count too: let them ask less",
             )
+            error.nothing_done = True
+            raise error
 
     def _note_date(self, reply: Reply) -> None:
         try:
@@ -185,7 +189,9 @@ class API:
         hint = _SLOW if error.reached else _UNREACHED
         if error.proxy:
             hint = f"the way went through the proxy {error.proxy}: correct the provider's proxy, or the environment's"
-        return ProviderUnavailable(message, provider=self._surroundings.provider, zone=zone, hint=hint)
+        unavailable = ProviderUnavailable(message, provider=self._surroundings.provider, zone=zone, hint=hint)
+        unavailable.nothing_done = not error.reached
+        return unavailable
 
 
 def _page(told: Any, parse: Callable[[Any], T]) -> tuple[list[T], int, int]:

@@ -50,7 +50,7 @@ class Unlisted(AuthRejected):
 class Asked:
     """Who asked for what: the provider, the zone if any, the service's URL, the credential.
 
-    ``zone_id`` says that the zone's id is the configuration's word; ``wait`` is what the service asks to wait, in
+    ``has_zone_id`` says that the zone's id is the configuration's word; ``wait`` is what the service asks to wait, in
     seconds, if it does.
     """
 
@@ -74,6 +74,11 @@ class Refusal:
     def is_trouble(self) -> bool:
         """Whether it is the server's own trouble, so that coming again may help."""
         return self.status >= 500 or self.status == 408
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is the service's own no, after which nothing of what was asked is done."""
+        return not self.is_trouble and bool(self.codes)
 
     @property
     def is_too_many(self) -> bool:

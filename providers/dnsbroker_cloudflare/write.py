@@ -2,13 +2,14 @@
 
 Rule: every attempt begins with looking, so whatever became of the one before, nothing is sent that stands already, and
 nothing is believed that was not read back. A record that the service calls a duplicate though it lists none is tried
-once more, and is then a conflict, never a success.
+once more, and is then a conflict, never a success. Only what the service itself has refused counts as not done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dnsbroker.clock import Deadline
 from dnsbroker.errors import Conflict, NameInvalid, ProviderError, ProviderUnavailable, RecordRejected
 from dnsbroker.records import Change, Receipt, Record
 from dnsbroker_cloudflare.plan import Batch, Plan, Unplannable, plan
@@ -18,17 +19,25 @@ from dnsbroker_cloudflare.stored import StoredRecord
 
 
 class Write:
-    """The changes of one ``apply``; ``attempt`` until it returns a receipt."""
+    """The changes of one ``apply``; ``attempt`` until it returns a receipt. Nothing is sent after ``deadline``."""
 
-    def __init__(self, service: Service, zone: str, changes: Sequence[Change]) -> None:
+    def __init__(self, service: Service, zone: str, changes: Sequence[Change], deadline: Deadline) -> None:
         self._service = service
         self._plan = self._planned(zone, changes)
+        self._deadline = deadline
         self._is_changed = False
         self._is_atomic = True
         self._doubts = 0
 
     async def attempt(self) -> Receipt:
         """Do what is left to do. Raises ProviderError; a transient one may be answered by another attempt."""
+        try:
+            return await self._attempt()
+        except ProviderError as error:
+            error.nothing_done = not self._is_changed
+            raise
+
+    async def _attempt(self) -> Receipt:
         standing = await self._standing()
         batches = self._left(standing)
         if batches:
@@ -43,18 +52,31 @@ class Write:
         return await self._service.records(self._plan.zone, self._plan.places)
 
     async def _send(self, batch: Batch) -> None:
+        if self._deadline.has_passed():
+            raise self._late()
         try:
             await self._service.change(self._plan.zone, batch)
-        except ProviderUnavailable:
-            self._is_changed = True  # perhaps; whether it is, the next attempt sees
-            raise
-        except Conflict as error:
-            places = {f"{item['name']}. {item['type']}" for item in batch.posts}
-            error.rrset = places.pop() if len(places) == 1 else ""
-            self._doubts += isinstance(error, Outdated)
-            error.transient = isinstance(error, Outdated) and self._doubts == 1
+        except ProviderError as error:
+            self._is_changed = self._is_changed or not error.nothing_done  # perhaps; the next attempt sees
+            if isinstance(error, Conflict):
+                self._judge(error, batch)
             raise
         self._is_changed = True
+
+    def _judge(self, error: Conflict, batch: Batch) -> None:
+        """Say of which RRset a conflict is, and whether another attempt may help."""
+        places = {f"{item['name']}. {item['type']}" for item in batch.posts}
+        error.rrset = places.pop() if len(places) == 1 else ""
+        self._doubts += isinstance(error, Outdated)
+        error.transient = isinstance(error, Outdated) and self._doubts == 1
+
+    def _late(self) -> ProviderUnavailable:
+        return ProviderUnavailable(
+            "it took the service too long to show what stands, so nothing was sent",
+            provider=self._service.provider,
+            zone=self._plan.zone,
+            hint="try again; if it stays so, see the service's status page",
+        )
 
     def _check(self, standing: Sequence[StoredRecord]) -> None:
         """Raise a transient Conflict where the zone, read back, is not as wanted."""
@@ -84,9 +106,11 @@ class Write:
         try:
             return plan(zone, changes)
         except Unplannable as error:
-            raise self._unplannable(error, zone) from error
+            refused: ProviderError = self._unplannable(error, zone)
         except NameInvalid as error:
-            raise RecordRejected(error.message, provider=self._service.provider, zone=zone) from error
+            refused = RecordRejected(error.message, provider=self._service.provider, zone=zone, hint=error.hint)
+        refused.nothing_done = True
+        raise refused
 
     def _unplannable(self, error: Unplannable, zone: str) -> ProviderError:
         rrset = " ".join(error.place)

@@ -52,15 +52,21 @@ class PowerDNS:
         """Make ``changes`` in one transaction, and see that they stand and that their serial is served."""
         if not changes:
             raise ValueError("apply needs at least one change")
+        from dnsbroker.clock import Deadline
         from dnsbroker_powerdns.plan import Unplannable, plan
         from dnsbroker_powerdns.write import Write, unplannable
 
         zone = owner(zone)
+        deadline = Deadline.after(self._clock, self.request_timeout)
         try:
             planned = plan(zone, changes)
         except Unplannable as error:
-            raise unplannable(error, self._service.provider, zone) from error
-        write = Write(self._service, planned, soa_edit_api=self._settings.soa_edit_api, notify=self._settings.notify)
+            refused = unplannable(error, self._service.provider, zone)
+            refused.nothing_done = True
+            raise refused from error
+        write = Write(
+            self._service, planned, deadline, soa_edit_api=self._settings.soa_edit_api, notify=self._settings.notify
+        )
         return await self._trying(write.attempt)
 
     async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:

@@ -62,14 +62,16 @@ class API:
             ) from error
 
     async def change(self, method: str, path: str, content: bytes | None, *, zone: str) -> None:
-        """Have something done. Raises ProviderError, ConfigError."""
+        """Have something done. Raises ProviderError, ConfigError; unless ``nothing_done``, it may have been done."""
         if content is not None and len(content) > _REQUEST_LIMIT:
-            raise RecordRejected(
+            error = RecordRejected(
                 f"the change has {len(content)} octets, and PowerDNS reads no more than {_REQUEST_LIMIT}",
                 provider=self._surroundings.provider,
                 zone=zone,
                 hint="make the change in several steps",
             )
+            error.nothing_done = True
+            raise error
         await self._exchange(method, path, content, zone)
 
     async def aclose(self) -> None:
@@ -98,7 +100,9 @@ class API:
             message, hint = f"{self._settings.url} gave no usable reply: {error.reason}", _CLOSED
         if error.proxy:
             hint = f"the way went through the proxy {error.proxy}: correct the provider's proxy, or the environment's"
-        return ProviderUnavailable(message, provider=self._surroundings.provider, zone=zone, hint=hint)
+        unavailable = ProviderUnavailable(message, provider=self._surroundings.provider, zone=zone, hint=hint)
+        unavailable.nothing_done = not error.reached
+        return unavailable
 
     async def _open(self) -> Session:
         # Revealing may run a command or read a file.

@@ -54,7 +54,21 @@ def words(body: str) -> str:
 
 def refusal(status: int, headers: Mapping[str, str], body: str, asked: Asked) -> ProviderError:
     """The error for a reply that is no success."""
-    said = words(body)
+    error = _error(status, headers, words(body), asked)
+    error.nothing_done = status < 500 and _is_its_own(body)
+    return error
+
+
+def _is_its_own(body: str) -> bool:
+    """Whether PowerDNS itself says no, rather than something on the way; what it refuses, it has not done."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and "error" in document
+
+
+def _error(status: int, headers: Mapping[str, str], said: str, asked: Asked) -> ProviderError:
     told = f"{asked.url} answered {status}" + (f": {said}" if said else "")
     if _LOCKED in said or status >= 500:
         return _trouble(told, asked)

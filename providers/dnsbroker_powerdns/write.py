@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dnsbroker.errors import Conflict, ProviderError, RecordRejected, SerialStuck
+from dnsbroker.clock import Deadline
+from dnsbroker.errors import Conflict, ProviderError, ProviderUnavailable, RecordRejected, SerialStuck
 from dnsbroker.records import Receipt, rfc1982_newer
 from dnsbroker_powerdns.plan import Plan, Unplannable, has_escapes
 from dnsbroker_powerdns.serial import Effect, Judgement, Serials, cure, judge, with_api
@@ -22,11 +23,15 @@ _LONGEST_WAIT = 2.0
 
 
 class Write:
-    """The changes of one ``apply``; ``attempt`` until it returns a receipt."""
+    """The changes of one ``apply``; ``attempt`` until it returns a receipt. Nothing is written after ``deadline``."""
 
-    def __init__(self, service: Service, plan: Plan, *, soa_edit_api: str | Literal[False], notify: bool) -> None:
+    def __init__(
+        self, service: Service, plan: Plan, deadline: Deadline, *, soa_edit_api: str | Literal[False], notify: bool
+    ) -> None:
         self._service = service
         self._plan = plan
+        self._deadline = deadline
+        self._has_acted = False
         self._soa_edit_api = soa_edit_api
         self._notify = notify
         self._warnings: list[str] = []
@@ -35,6 +40,13 @@ class Write:
 
     async def attempt(self) -> Receipt:
         """Do what is left to do. Raises ProviderError; a transient one may be answered by another attempt."""
+        try:
+            return await self._attempt()
+        except ProviderError as error:
+            error.nothing_done = not self._has_acted
+            raise
+
+    async def _attempt(self) -> Receipt:
         state = await self._state()
         wanted = self._wanted(state)
         if not wanted and self._served_before is None:
@@ -93,13 +105,29 @@ class Write:
         if self._escape_twice is None and has_escapes(rrsets):
             self._escape_twice = await self._service.escapes_twice()
         try:
-            await self._service.write(self._plan.zone, rrsets, escape_twice=bool(self._escape_twice))
+            await self._put(rrsets)
         except RecordRejected:
             if not self._escape_twice:
                 raise
             self._escape_twice = False
-            await self._service.write(self._plan.zone, rrsets, escape_twice=False)
+            await self._put(rrsets)
         await self._rectify(state)
+
+    async def _put(self, rrsets: tuple[StoredRRset, ...]) -> None:
+        """One transaction, unless it would come late."""
+        if self._deadline.has_passed():
+            raise ProviderUnavailable(
+                "it took the server too long to show what stands, so nothing was sent",
+                provider=self._service.provider,
+                zone=self._plan.zone,
+                hint="see what keeps PowerDNS busy: its log, its database",
+            )
+        try:
+            await self._service.write(self._plan.zone, rrsets, escape_twice=bool(self._escape_twice))
+        except ProviderError as error:
+            self._has_acted = self._has_acted or not error.nothing_done
+            raise
+        self._has_acted = True
 
     async def _rectify(self, state: ZoneState) -> None:
         try:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from dnsbroker.adapter import Surroundings
-from dnsbroker.errors import BrokerError
+from dnsbroker.errors import BrokerError, ProviderError
 from dnsbroker.findings import Finding
 from dnsbroker.names import is_within, owner
 from dnsbroker.records import Change, Receipt, RecordType, RRset
@@ -54,14 +54,17 @@ class RFC2136:
         """Make ``changes`` by one UPDATE message, as far as they fit into one, and read them back."""
         if not changes:
             raise ValueError("apply needs at least one change")
+        from dnsbroker.clock import Deadline
         from dnsbroker_rfc2136 import update
-        from dnsbroker_rfc2136.plan import place_of
 
         zone = owner(zone)
-        for name, _ in map(place_of, changes):
-            if not is_within(name, zone):
-                raise self._blame(zone).outside(name)
-        receipt = await update.apply(await self._talk(zone), zone, changes, self._surroundings.clock)
+        deadline = Deadline.after(self._surroundings.clock, self.request_timeout)
+        try:
+            talk = await self._talk_of(zone, changes)
+        except ProviderError as error:
+            error.nothing_done = True
+            raise
+        receipt = await update.apply(talk, zone, changes, deadline)
         return replace(receipt, warnings=(*receipt.warnings, *self._key_warnings()))
 
     async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
@@ -87,6 +90,15 @@ class RFC2136:
 
     async def aclose(self) -> None:
         """Nothing is held: every exchange has a connection of its own."""
+
+    async def _talk_of(self, zone: str, changes: Sequence[Change]) -> Talk:
+        """A talk about ``changes``. Raises RecordRejected where one is not of ``zone``, ProviderUnavailable."""
+        from dnsbroker_rfc2136.plan import place_of
+
+        for name, _ in map(place_of, changes):
+            if not is_within(name, zone):
+                raise self._blame(zone).outside(name)
+        return await self._talk(zone)
 
     async def _talk(self, zone: str = "") -> Talk:
         from dnsbroker.lookup.exchange import Address

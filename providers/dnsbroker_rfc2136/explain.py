@@ -41,6 +41,15 @@ class Blame:
             "BIND also drops updates beyond its update-quota",
         )
 
+    def late(self) -> ProviderUnavailable:
+        """The server took so long over what stands that nothing may be sent any more."""
+        return ProviderUnavailable(
+            f"{self.server} took too long to show what stands, so nothing more was sent",
+            provider=self.provider,
+            zone=self.zone,
+            hint="see what keeps the server busy, and whether anything on the way swallows packets",
+        )
+
     def unresolved(self, reason: str) -> ProviderUnavailable:
         """The server's host name leads to no address."""
         return ProviderUnavailable(

@@ -33,22 +33,30 @@ class Unsettled(Exception):
         self.error = error
 
 
-async def apply(talk: Talk, zone: str, changes: Sequence[Change], clock: Clock) -> Receipt:
-    """Make ``changes`` in ``zone`` and prove it. Raises ProviderErrors.
+async def apply(talk: Talk, zone: str, changes: Sequence[Change], deadline: Deadline) -> Receipt:
+    """Make ``changes`` in ``zone`` and prove it; none is sent after ``deadline``. Raises ProviderErrors.
 
-    After any of them but ProviderUnavailable, what was brought is gone again.
+    After any of them but ProviderUnavailable, what was brought is gone again, as far as the server let us.
     """
+    sending = _Sending(talk, zone, deadline)
+    try:
+        return await _applied(sending, talk, zone, changes)
+    except ProviderError as error:
+        error.nothing_done = not sending.has_acted
+        raise
+
+
+async def _applied(sending: _Sending, talk: Talk, zone: str, changes: Sequence[Change]) -> Receipt:
     before = await talk.apex(zone)
     edits = await _planned(talk, changes)
     if not edits:
         return Receipt(changed=False, serial=before.serial)
-    sending = _Sending(talk, zone)
     try:
         try:
             await sending.send(edits)
         except Unsettled:
             await sending.send_again(await _planned(talk, changes))
-        await _read_back(talk, edits, clock)
+        await _read_back(talk, edits, sending.deadline.clock)
     except ProviderUnavailable:
         raise
     except ProviderError:
@@ -76,13 +84,18 @@ async def _planned(talk: Talk, changes: Sequence[Change]) -> tuple[Edit, ...]:
 
 
 class _Sending:
-    """Sends edits; ``messages`` counts those that the last call needed."""
+    """Sends edits, until ``deadline``; ``messages`` counts those that the last call needed.
 
-    def __init__(self, talk: Talk, zone: str) -> None:
+    ``has_acted`` is false while the server has refused, whole, whatever it was sent.
+    """
+
+    def __init__(self, talk: Talk, zone: str, deadline: Deadline) -> None:
         self._talk = talk
         self._zone = zone
         self._out: list[Edit] = []
+        self.deadline = deadline
         self.messages = 0
+        self.has_acted = False
 
     async def send(self, edits: Sequence[Edit]) -> None:
         """In one message, or halved in as many as they need, no RRset divided. Raises ProviderErrors, Unsettled."""
@@ -110,6 +123,8 @@ class _Sending:
         if not edits:
             return
         places = [edit.place for edit in edits]
+        if self.deadline.has_passed() and any(edit.add for edit in edits):
+            raise self._talk.blame.late()
         try:
             reply = await self._talk.update(message(self._zone, edits))
         except dns.exception.TooBig:
@@ -120,12 +135,16 @@ class _Sending:
             return
         except (Silent, Untrusted) as error:
             self._out += edits
+            self.has_acted = True
             raise Unsettled(_doubt(self._talk, error)) from error
         if reply.rcode in PREREQUISITE_FAILED:
             raise Unsettled(self._talk.blame.update(reply, places))
         if reply.rcode != dns.rcode.NOERROR:
+            # A server that failed may have failed in the middle of it, or of passing it on.
+            self.has_acted = self.has_acted or reply.rcode == dns.rcode.SERVFAIL
             raise self._talk.blame.update(reply, places)
         self._out += edits
+        self.has_acted = True
         self.messages += 1
 
 
