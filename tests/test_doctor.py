@@ -123,6 +123,7 @@ def test_a_provider_that_fails_is_told_once(practice: Practice) -> None:
     diagnosis = practice.visit(config=config)
     assert words(diagnosis) == [("provider-fails", "provider memory")]
     assert diagnosis.has_error
+    assert [found.message for found in grave(diagnosis)] == ["the key was refused"]  # whose it was, the subject says
 
 
 class Examining(Refusing):

@@ -107,4 +107,6 @@ def failing(provider: str, error: BrokerError) -> Finding:
         return Finding("misconfigured", Severity.ERROR, f"provider {provider}", error.message, error.hint)
     zone = getattr(error, "zone", "") or ""
     evidence = (Evidence(server=provider, record=f"zone {zone}" if zone else ""),)
-    return Finding("provider-fails", Severity.ERROR, f"provider {provider}", error.message, error.hint, evidence)
+    subject = f"provider {provider}"
+    told = error.message.removeprefix(subject).lstrip(",: ")  # the subject says whose trouble it is
+    return Finding("provider-fails", Severity.ERROR, subject, told, error.hint, evidence)
