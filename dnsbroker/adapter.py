@@ -83,7 +83,10 @@ class Adapter(Protocol):
         ...
 
     async def find_zone(self, name: str) -> str | None:
-        """The longest zone at the service that holds owner name ``name``, on label boundaries; None where none does."""
+        """The longest zone at the service that holds owner name ``name``, on label boundaries; None where none does.
+
+        Raises ProviderError; ZoneMissing, with a hint, where none does as far as these credentials may see.
+        """
         ...
 
     async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:

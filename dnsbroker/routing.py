@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from dnsbroker.adapter import Adapter, TellsServers
 from dnsbroker.clock import Clock
 from dnsbroker.config import ProviderConfig
-from dnsbroker.errors import BrokerError, ConfigError, LookupFailed, NoProvider
+from dnsbroker.errors import BrokerError, ConfigError, LookupFailed, NoProvider, ZoneMissing
 from dnsbroker.events import Emitter
 from dnsbroker.lookup.once import Once
 from dnsbroker.lookup.zone import NameServer, Place, Zone
-from dnsbroker.names import shown
+from dnsbroker.names import labels, shown
 
 _BELIEVED = 3600.0  # a run; a program may keep its broker for longer than a zone keeps its servers
 _FOUND = 60.0  # as the walk down the tree: who adds a zone because of our error tries again soon
@@ -96,16 +96,18 @@ class Routing:
             return found
         raise self._nobody(place, found)
 
-    async def _decided(self, zone: Zone) -> str | Mapping[str, str | None]:
-        """The provider without ``zones`` that holds ``zone``; else what each of them holds instead."""
+    async def _decided(self, zone: Zone) -> str | Mapping[str, str | ZoneMissing | None]:
+        """The provider without ``zones`` that holds ``zone``; else what each of them holds instead, or may not see."""
         asked = [name for name, provider in self._providers.items() if not provider.zones]
         found = dict(zip(asked, await asyncio.gather(*(self._held(name, zone.name) for name in asked)), strict=True))
-        errors = {name: held for name, held in found.items() if isinstance(held, BrokerError)}
-        holding = [name for name, held in found.items() if held == zone.name]
+        known = {name: held for name, held in found.items() if not isinstance(held, BrokerError)}
+        unseen = {name: held for name, held in found.items() if isinstance(held, ZoneMissing)}
+        errors = {name: held for name, held in found.items() if isinstance(held, BrokerError) and name not in unseen}
+        holding = [name for name, held in known.items() if held == zone.name]
         if errors and not holding:
             raise next(iter(errors.values()))
         if not holding:
-            return {name: held for name, held in found.items() if not isinstance(held, BrokerError)}
+            return {**known, **unseen}
         decided = holding[0] if len(holding) == 1 and not errors else await self._delegated(holding, zone, errors)
         for name, error in errors.items():
             self._warn(Target(name, zone.name), error)
@@ -182,8 +184,11 @@ class Routing:
         return tuple(name for name, item in self._providers.items() if not item.zones or zone in item.zones)
 
     async def holds(self, provider: str, zone: str) -> bool:
-        """Whether ``provider`` holds exactly ``zone``. Raises ProviderError, ConfigError."""
-        return await self.adapter(provider).find_zone(zone) == zone
+        """Whether ``provider`` holds exactly ``zone``, as far as it may see. Raises ProviderError, ConfigError."""
+        try:
+            return await self.adapter(provider).find_zone(zone) == zone
+        except ZoneMissing:
+            return False
 
     async def _held(self, provider: str, zone: str) -> str | BrokerError | None:
         """The longest zone of ``provider`` that holds ``zone``, asked once for all names that stand in it."""
@@ -199,19 +204,25 @@ class Routing:
             self._warned.add(target)
             self._emit("warning", message=error.message, hint=error.hint, provider=target.provider, zone=target.zone)
 
-    def _nobody(self, place: Place, found: Mapping[str, str | None]) -> NoProvider:
+    def _nobody(self, place: Place, found: Mapping[str, str | ZoneMissing | None]) -> NoProvider:
         zone = shown(place.zone.name)
         path = " -> ".join(shown(name) for name in (*(hop.owner for hop in place.hops), place.owner))
-        others = [f"{name} holds {shown(held)}" for name, held in found.items() if held]
+        others = [f"{name} holds {shown(held)}" for name, held in found.items() if isinstance(held, str)]
+        unseen = [held for held in found.values() if isinstance(held, ZoneMissing)]
         limited = [name for name, provider in self._providers.items() if provider.zones]
-        told = [*others, *(f"{name} is limited to other zones" for name in limited)]
+        told = [
+            *others,
+            *(error.message for error in unseen),
+            *(f"{name} is limited to other zones" for name in limited),
+        ]
+        cures = "".join(f"{cure}; " for cure in dict.fromkeys(error.hint for error in unseen if error.hint))
+        configure = f"configure a provider for {zone} (`dnsbroker providers` shows what each may write)"
         return NoProvider(
             f"{path} stands in zone {zone}, which no configured provider holds"
             + (f" ({'; '.join(told)})" if told else ""),
             name=place.owner,
             zone=place.zone.name,
-            hint=f"configure a provider for {zone} (`dnsbroker providers` shows what each may write),"
-            f" or {_other_way(place)}",
+            hint=f"{_unregistered(place)}{cures}{configure}, or {_other_way(place)}",
         )
 
     async def aclose(self) -> None:
@@ -242,6 +253,15 @@ def _other_way(place: Place) -> str:
         return "delegate the challenge name by a CNAME into a zone that one of them holds"
     last = place.hops[-1]
     return f"change the {last.kind} at {shown(last.owner)} to lead into a zone that one of them holds"
+
+
+def _unregistered(place: Place) -> str:
+    """In a top-level domain nobody writes: there the domain itself is missing."""
+    zone, name = labels(place.zone.name), labels(place.owner)
+    if len(zone) != 1 or len(name) < 2:
+        return ""
+    domain = shown(".".join(name[-2:]) + ".")
+    return f"is {domain} registered, and does {shown(place.zone.name)} delegate it? if that is as it should be: "
 
 
 def _delegation(zone: Zone) -> tuple[NameServer, ...]:

@@ -164,6 +164,18 @@ def test_where_nobody_holds_it_the_whole_way_is_told() -> None:
     assert "change the CNAME at _acme-challenge.example.org to lead into a zone" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("owner", "where", "domain"),
+    [("x.gone.test.", "test.", "gone.test"), ("x.other.test.", "other.test.", ""), ("test.", "test.", "")],
+)
+def test_in_a_top_level_domain_the_domain_below_it_is_missing(owner: str, where: str, domain: str) -> None:
+    """The target of a delegation that was mistyped, or is not registered any more: no provider would help."""
+    with pytest.raises(NoProvider) as caught:
+        Bench(**provider("a", "example.org.")).route(Place(owner, owner, zone(where), ()))
+    assert caught.value.hint.startswith(f"is {domain} registered, and does test delegate it?") is bool(domain)
+    assert "configure a provider for" in caught.value.hint
+
+
 def test_holding_a_parent_is_not_holding_the_zone() -> None:
     """The negative twin of the longest match: the parent's provider is named, and not used."""
     bench = Bench(**provider("a", "example.org."))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dnsbroker.config import ProviderConfig
-from dnsbroker.errors import ConfigError, ProviderUnavailable
+from dnsbroker.errors import ConfigError, NoProvider, ProviderUnavailable, ZoneMissing
 from dnsbroker.testing import MemoryProvider
 from dnsbroker.testing.memory import MemorySettings
 from routing_bench import NEW, OLD, ORG, Bench, Broken, Secretless, place, provider, served, server
@@ -143,3 +143,25 @@ def test_one_that_fails_is_the_error_where_nobody_holds_the_zone(
     bench = Bench(**provider("broken", adapter=failing), **provider("a", "example.net."))
     with pytest.raises(error):
         bench.route(place(ORG))
+
+
+class Blind(MemoryProvider):
+    """Must not look for the zone."""
+
+    async def find_zone(self, name: str) -> str | None:
+        raise ZoneMissing("must not look", provider="blind", zone=name, hint="give it the right to look")
+
+
+def test_one_that_must_not_look_says_why_where_nobody_holds_the_zone() -> None:
+    """It does not hold it as far as it may see, and what it may see can be mended."""
+    with pytest.raises(NoProvider, match=r"provider blind, zone example\.org: must not look") as caught:
+        Bench(**provider("blind", adapter=Blind), **provider("a", "example.net.")).route(place(ORG))
+    assert caught.value.hint.startswith("give it the right to look; configure a provider for example.org")
+
+
+def test_one_that_must_not_look_does_not_stand_in_the_way() -> None:
+    """The negative twin: a token for some zones is no failure where another provider holds this one."""
+    bench = Bench(**provider("blind", adapter=Blind), **provider("a", "example.org."))
+    assert bench.route(place(ORG)).target.provider == "a"
+    assert bench.told == []
+    assert not asyncio.run(bench.routing.holds("blind", "example.org."))

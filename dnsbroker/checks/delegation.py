@@ -47,17 +47,9 @@ def broken(name: str, error: BrokerError) -> Finding:
         return Finding("dangling-alias", Severity.ERROR, name, error.message, error.hint, evidence)
     if isinstance(error, NoProvider):
         evidence = (Evidence(record=f"{shown(error.name)} stands in zone {shown(error.zone)}"),)
-        return Finding("no-provider", Severity.ERROR, name, error.message, _provider_cure(error), evidence)
+        return Finding("no-provider", Severity.ERROR, name, error.message, error.hint, evidence)
     evidence = (Evidence(error.server, error.rcode),) if isinstance(error, LookupFailed) else ()
     return Finding("no-zone", Severity.ERROR, name, error.message, error.hint, evidence)
-
-
-def _provider_cure(error: NoProvider) -> str:
-    """In a top-level domain nobody writes: there the domain itself is missing."""
-    if len(labels(error.zone)) != 1 or len(labels(error.name)) < 2:
-        return error.hint
-    domain = shown(".".join(labels(error.name)[-2:]) + ".")
-    return f"is {domain} registered, and does {shown(error.zone)} delegate it? if that is as it should be: {error.hint}"
 
 
 def _oddities(place: Place) -> Iterator[Finding]:

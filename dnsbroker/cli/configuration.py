@@ -256,7 +256,7 @@ def _line(provider: Surveyed) -> str:
     if provider.error is not None:
         zones = "could not be asked"
     elif provider.zones is None:
-        zones = "the zones its server accepts updates for"
+        zones = "cannot list its zones, and is asked for each by its name"
     else:
         zones = ", ".join(shown(zone) for zone in provider.zones) or "no zone"
     return f"{provider.name} ({provider.type}): {zones}"

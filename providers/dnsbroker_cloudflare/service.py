@@ -1,14 +1,16 @@
 """The zones of one provider, what they hold, and the one way in which they are changed.
 
 Rule: a zone is looked for by names as they are, never by a part of one. All zones of an account are listed where the
-token may; only where it may not, or where there are too many, is each name asked for. What was learnt is believed for
-some minutes. Nothing is retried here.
+token may; only where it may not, or where there are too many, is each name asked for. A zone that must not be asked for
+may be there all the same, and is missing with that reason. What was learnt is believed for some minutes. Nothing is
+retried here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -33,6 +35,15 @@ T = TypeVar("T")
 Zones = tuple[StoredZone, ...]
 
 
+@dataclass(frozen=True)
+class _Named:
+    """The zones of one name, believed ``until`` then; none where it was ``refused`` to tell them."""
+
+    until: float
+    zones: Zones = ()
+    refused: Unlisted | None = None
+
+
 class Service:
     """What there is, and what can be done, with one provider's credentials. Every method raises ProviderError."""
 
@@ -43,7 +54,7 @@ class Service:
         self._clock = surroundings.clock
         self._asking = asyncio.Lock()
         self._every: tuple[float, Zones | None] | None = None
-        self._by_name: dict[str, tuple[float, Zones]] = {}
+        self._by_name: dict[str, _Named] = {}
         self.provider = surroundings.provider
 
     async def zones(self) -> tuple[str, ...] | None:
@@ -57,17 +68,26 @@ class Service:
         return tuple(dict.fromkeys(zone.name for zone in found or ()))
 
     async def find_zone(self, name: str) -> str | None:
-        """The longest zone that holds owner name ``name``. Raises ProviderError also where two accounts hold it."""
+        """The longest zone that holds owner name ``name``.
+
+        Raises ProviderError also where two accounts hold it, ZoneMissing where the token must not look for one.
+        """
         if self._ids:
             return longest_match(name, self._ids)
         every = await self._listed()
         if every is not None:
             found = longest_match(name, (zone.name for zone in every))
             return self._only([zone for zone in every if zone.name == found]).name if found else None
+        refused = None
         for candidate in ancestors(name):
             # Neither a wildcard nor a single label is anybody's zone there.
-            if "*" not in candidate and len(labels(candidate)) > 1 and (zones := await self._named(candidate)):
-                return self._only(zones).name
+            if "*" not in candidate and len(labels(candidate)) > 1:
+                named = await self._named(candidate)
+                if named.zones:
+                    return self._only(named.zones).name
+                refused = refused or named.refused
+        if refused is not None:
+            raise self._missing(name, refused)
         return None
 
     async def zone(self, name: str) -> StoredZone:
@@ -75,20 +95,22 @@ class Service:
         if name in self._ids:
             return StoredZone(self._ids[name], name)
         every = None if self._ids else await self._listed()
+        refused = None
         if every is not None:
-            found: Iterable[StoredZone] = (zone for zone in every if zone.name == name)
+            zones = tuple(zone for zone in every if zone.name == name)
         else:
-            found = () if self._ids else await self._named(name)
-        zones = tuple(found)
+            named = _Named(0.0) if self._ids else await self._named(name)
+            zones, refused = named.zones, named.refused
         if not zones:
-            raise ZoneMissing(
-                "no account that may be read with this token holds it",
-                provider=self.provider,
-                zone=name,
-                tried=(name,),
-                hint="see in the dashboard whether the zone is there, and whether the token covers it",
-            )
+            raise self._missing(name, refused)
         return self._only(zones)
+
+    def _missing(self, zone: str, refused: Unlisted | None) -> ZoneMissing:
+        told = "no account that may be read with this token holds it"
+        hint = "see in the dashboard whether the zone is there, and whether the token covers it"
+        if refused is not None:
+            told, hint = f"the token must not look for it: {refused.message.partition(': ')[2]}", refused.hint
+        return ZoneMissing(told, provider=self.provider, zone=zone, tried=(zone,), hint=hint)
 
     async def described(self, name: str) -> StoredZone:
         """The zone as the service describes it, if need be by its id; only the id where it must not be read."""
@@ -172,24 +194,24 @@ class Service:
         found = await self._api.pages("/zones", stored_zone, per_page=_ZONES_PER_PAGE, most=most, errand=Errand.ZONES)
         return None if found is None else tuple(found)
 
-    async def _named(self, name: str) -> Zones:
+    async def _named(self, name: str) -> _Named:
         """The zones of exactly that name: none, one, or one in each of several accounts."""
         async with self._asking:
             known = self._by_name.get(name)
-            if known is None or known[0] < self._clock.monotonic():
-                try:
-                    found = await self._api.pages(
-                        "/zones",
-                        stored_zone,
-                        per_page=_ZONES_PER_PAGE,
-                        errand=Errand.ZONES,
-                        query={"name": name.rstrip(".")},
-                    )
-                except Unlisted:
-                    found = []
-                zones = tuple(zone for zone in found or () if zone.name == name)
-                known = self._by_name[name] = (self._clock.monotonic() + _BELIEVED_SECONDS, zones)
-            return known[1]
+            if known is None or known.until < self._clock.monotonic():
+                known = await self._asked(name)
+                self._by_name[name] = replace(known, until=self._clock.monotonic() + _BELIEVED_SECONDS)
+            return known
+
+    async def _asked(self, name: str) -> _Named:
+        query = {"name": name.rstrip(".")}
+        try:
+            found = await self._api.pages(
+                "/zones", stored_zone, per_page=_ZONES_PER_PAGE, errand=Errand.ZONES, query=query
+            )
+        except Unlisted as error:
+            return _Named(0.0, refused=error)
+        return _Named(0.0, tuple(zone for zone in found or () if zone.name == name))
 
     def _only(self, zones: Sequence[StoredZone]) -> StoredZone:
         if len({zone.id for zone in zones}) > 1:

@@ -46,7 +46,6 @@ def asked_zones(service: Cloudflare) -> list[str]:
         (CHALLENGE, "example.com."),
         ("_acme-challenge.x.b.example.com.", "b.example.com."),
         ("B.Example.COM", "b.example.com."),
-        ("_acme-challenge.counterexample.com.", None),
         ("*.ample.com.", "ample.com."),
         ("com.", None),
     ],
@@ -57,6 +56,14 @@ def test_the_longest_zone_on_label_boundaries_is_found(
     """Of a parent and its child the child, never one that merely ends in the same letters."""
     client = adapter(service.url, service.add_token().secret) if may_list else by_name(service)
     assert played(client, lambda client: client.find_zone(name)) == zone
+
+
+def test_a_zone_that_only_ends_in_the_same_letters_is_none(service: Cloudflare) -> None:
+    """The negative twin, on label boundaries; a token that may not list is not even told so."""
+    name = "_acme-challenge.counterexample.com."
+    assert played(adapter(service.url, service.add_token().secret), lambda client: client.find_zone(name)) is None
+    with pytest.raises(ZoneMissing, match="must not look"):
+        played(by_name(service), lambda client: client.find_zone(name))
 
 
 def test_forty_names_cost_one_question(service: Cloudflare) -> None:
@@ -77,25 +84,52 @@ def test_forty_names_cost_one_question(service: Cloudflare) -> None:
 
 
 def test_a_token_for_one_zone_is_told_nothing_of_others(service: Cloudflare) -> None:
-    """Each name is asked for, the longest first, and a refusal to list is no more than "not this one"."""
+    """Each name is asked for, the longest first, and a refusal to list is no more than "not this one", and why."""
     client = by_name(service)
 
     async def act(client: Adapter) -> None:
         assert await client.find_zone(CHALLENGE) == "example.com."
         assert asked_zones(service)[1:] == ["_acme-challenge.www.example.com", "www.example.com", "example.com"]
         assert await client.find_zone(CHALLENGE) == "example.com."
-        assert await client.find_zone("_acme-challenge.example.net.") is None
+        with pytest.raises(ZoneMissing):
+            await client.find_zone("_acme-challenge.example.net.")
         assert await client.zones() == ("ample.com.", "b.example.com.", "example.com.")
 
     played(client, act)
     assert asked_zones(service).count("example.com") == 1
 
 
-def test_a_token_that_sees_no_zone_holds_none(service: Cloudflare) -> None:
-    """It lists nothing, and nothing is found."""
+def test_a_token_without_the_right_to_look_is_told_so(service: Cloudflare) -> None:
+    """It lists nothing, nothing is found, and that is why; as with what is read, and in the examination."""
     client = adapter(service.url, service.add_token(zone_read=NONE).secret)
-    assert played(client, lambda client: client.find_zone(CHALLENGE)) is None
-    assert played(adapter(service.url, service.tokens[0].secret), lambda client: client.zones()) is None
+
+    async def act(client: Adapter) -> None:
+        assert await client.zones() is None
+        for call in (client.find_zone, lambda name: client.read("example.com.", name, "TXT")):
+            with pytest.raises(ZoneMissing, match=r"must not look for it: .*account\.zone\.list") as caught:
+                await call(CHALLENGE)
+            assert "give it Zone:Read" in caught.value.hint
+            assert "zone_ids" in caught.value.hint
+        findings = await client.examine(["example.com."], fix=False)
+        assert [found.hint for found in findings if found.check == "zone-missing"] == [caught.value.hint]
+
+    played(client, act)
+    assert len(asked_zones(service)) == len(set(asked_zones(service))) + 1  # the list: for zones(), and to find one
+
+
+def test_a_zone_that_is_refused_is_asked_for_again_in_time(service: Cloudflare) -> None:
+    """The token is given the right: five minutes later the zone is there."""
+    clock, token = FakeClock(), service.add_token(zone_read=NONE)
+    client = adapter(service.url, token.secret, clock=clock)
+
+    async def act(client: Adapter) -> None:
+        with pytest.raises(ZoneMissing):
+            await client.find_zone(CHALLENGE)
+        token.zone_read = ALL
+        clock.turn(301)
+        assert await client.find_zone(CHALLENGE) == "example.com."
+
+    played(client, act)
 
 
 def test_with_ids_no_zone_is_looked_up(service: Cloudflare) -> None:
