@@ -57,9 +57,11 @@ class Lexicon:
         if not changes:
             raise ValueError("apply needs at least one change")
         from dnsbroker_lexicon import work
+        from dnsbroker_lexicon.refusals import unsent
 
-        zone = self._held(zone)
-        self._check(zone, changes)
+        with unsent():
+            zone = self._held(zone)
+            self._check(zone, changes)
         return await self._call(zone, lambda driver, blame: work.apply(driver, changes, blame))
 
     async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
@@ -116,6 +118,7 @@ class Lexicon:
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise bare exceptions; all of them leave here as ours
             raised = blame.translated(error)
+            raised.nothing_done = True
         else:
             with contextlib.closing(driver):
                 return work(driver, blame)

@@ -6,7 +6,10 @@ the class where it says something, and else from what was being done.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -30,9 +33,21 @@ _MASK = "***"
 _SHORTEST = 4
 #: Seconds to wait where a service says that it is asked too often, and not for how long.
 _PAUSE = 60.0
+#: An octet as a URL escapes it (RFC 3986 section 2.1), in either case.
+_ESCAPED = re.compile("%[0-9A-F]{2}")
 _UNREACHED = frozenset({"Timeout", "ConnectionError", "SSLError"})
 _UNSENDABLE = frozenset({"MissingSchema", "InvalidSchema", "InvalidURL", "InvalidHeader", "InvalidProxyURL"})
 _DEFECTS = (TypeError, KeyError, AttributeError, IndexError)
+
+
+@contextlib.contextmanager
+def unsent() -> Iterator[None]:
+    """No change has been sent within: an error that leaves says that nothing was done."""
+    try:
+        yield
+    except ProviderError as error:
+        error.nothing_done = True
+        raise
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,8 @@ class Blame:
             return self._error(f"its driver lacks a library: {words}", f"{extra} where dnsbroker is installed")
         if kinds & _UNSENDABLE:
             return self._error(words, "correct the options of this provider: an address among them cannot be used")
+        if "JSONDecodeError" in kinds:  # which in requests is an OSError
+            return self._unreadable(rrset)
         if kinds & _UNREACHED or isinstance(error, OSError):
             return self._unreached(error, rrset)
         if "AuthenticationError" in kinds:
@@ -72,14 +89,18 @@ class Blame:
     def words(self, error: Exception) -> str:
         """What ``error`` says, in one line and without a secret."""
         body = getattr(getattr(error, "response", None), "text", "")
-        parts = [str(error), body[:_LONGEST] if isinstance(body, str) else ""]
-        text = self._scrubbed(" ".join(part for part in parts if part))
-        line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-        return line[:_LONGEST].rstrip(".") or type(error).__name__
+        parts = [str(error), body if isinstance(body, str) else ""]
+        return self._line(" ".join(part for part in parts if part)) or type(error).__name__
+
+    def _line(self, text: str) -> str:
+        """``text`` as one line that is not too long; cut last, for half a secret is not found any more."""
+        scrubbed = self._scrubbed(text)
+        line = " ".join("".join(char if char.isprintable() else " " for char in scrubbed).split())
+        return line[:_LONGEST].rstrip(".")
 
     def _scrubbed(self, text: str) -> str:
-        forms = {form for secret in self.secrets for form in (secret, quote(secret, safe=""), quote_plus(secret))}
-        for form in sorted((form for form in forms if len(form) >= _SHORTEST), key=len, reverse=True):
+        forms = {form for secret in self.secrets for form in _forms(secret) if len(form) >= _SHORTEST}
+        for form in sorted(forms, key=len, reverse=True):
             text = text.replace(form, _MASK)
         return text
 
@@ -88,9 +109,17 @@ class Blame:
 
     def _unreached(self, error: Exception, rrset: str) -> ProviderUnavailable:
         host = urlsplit(str(getattr(getattr(error, "request", None), "url", ""))).hostname
-        words = (f"{host}: " if host else "") + (_system_words(error) or self.words(error))
+        words = (f"{host}: " if host else "") + (self._line(_system_words(error)) or self.words(error))
         hint = "look whether it can be reached from here; whether a change was made, the next run finds out"
         said = f"{self.service}: {words}"
+        return ProviderUnavailable(said, provider=self.provider, zone=self.zone, rrset=rrset, hint=hint)
+
+    def _unreadable(self, rrset: str) -> ProviderUnavailable:
+        said = f"{self.service}: what answered is no JSON"
+        hint = (
+            "see that the address among the options is the service's, and that nothing on the way answers in its place;"
+            " whether a change was made, the next run finds out"
+        )
         return ProviderUnavailable(said, provider=self.provider, zone=self.zone, rrset=rrset, hint=hint)
 
     def _unknown(self, error: UnknownOption) -> ProviderError:
@@ -203,10 +232,22 @@ def shown(place: Place) -> str:
     return f"{place[0]} {place[1]}"
 
 
+def _forms(secret: str) -> Iterator[str]:
+    """``secret`` as services and libraries write it: as it is, in URLs, in JSON, in Python's own notation."""
+    # What was read from a file often has a line end, which a service does not repeat.
+    for text in {secret, secret.strip()}:
+        for form in (text, quote(text, safe=""), quote_plus(text)):
+            yield form
+            yield _ESCAPED.sub(lambda found: found[0].lower(), form)
+        for form in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]):
+            yield form
+            yield form.replace("/", r"\/")
+
+
 def _system_words(error: BaseException) -> str:
     """What the operating system said at the bottom of ``error``, or empty: HTTP libraries wrap it many times."""
-    said = [each.strerror.lower() for each in _layers(error) if isinstance(each, OSError) and each.strerror]
-    return said[-1] if said else ""
+    at_bottom = [each for each in _layers(error) if isinstance(each, OSError)][-1:]
+    return next((each.strerror.lower() if each.strerror else str(each) for each in at_bottom), "")
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:

@@ -2,7 +2,8 @@
 
 Rule: what stands is listed before and after, and the list after is the proof. Creating comes before deleting, so that
 an RRset is never empty in between. Where a write fails, what this call has created is taken back; where even that
-fails, it is said that nothing is known. Everything in here blocks.
+fails, it is said that nothing is known. That nothing was done is said of what fails before the first write alone: a
+driver may need several requests for one record, and fail after that which made it. Everything in here blocks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dnsbroker.records import Change, Receipt, RRset
 from dnsbroker_lexicon.calls import Late
 from dnsbroker_lexicon.driver import Driver
 from dnsbroker_lexicon.plan import Edit, Mismatch, Place, Standing, place_of, plan
-from dnsbroker_lexicon.refusals import Blame, shown
+from dnsbroker_lexicon.refusals import Blame, shown, unsent
 
 T = TypeVar("T")
 
@@ -29,7 +30,8 @@ def read(driver: Driver, place: Place, blame: Blame) -> RRset | None:
 
 def apply(driver: Driver, changes: Sequence[Change], blame: Blame) -> Receipt:
     """Make ``changes`` and prove them. Raises ProviderError."""
-    edits = _planned(driver, changes, blame)
+    with unsent():
+        edits = _planned(driver, changes, blame)
     to_undo = edits
     try:
         for edit in edits:

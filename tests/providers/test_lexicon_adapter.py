@@ -146,6 +146,41 @@ def test_what_the_service_says_is_an_error_of_its_kind(reply: Any, kind: type[Pr
     assert finding.evidence[0].server == "hoster"
 
 
+@pytest.mark.parametrize("reply", [text(401, "Unauthorized"), text(404, "Not Found"), text(200, "<html>"), CLOSED])
+def test_what_fails_before_a_write_says_that_nothing_was_done(reply: Any) -> None:
+    """So that nobody looks after it; a zone and a name that are not ours are refused here."""
+
+    async def refused(bridge: Lexicon, where: str, name: str) -> None:
+        with pytest.raises(ProviderError) as caught:
+            await bridge.apply(where, [add(name=name)])
+        assert caught.value.nothing_done
+
+    async def all_refused(bridge: Lexicon) -> None:
+        await refused(bridge, ZONE, NAME)
+        await refused(bridge, "other.org.", NAME)
+        await refused(bridge, ZONE, "a.other.org.")
+
+    play(Literal(read=[reply]), all_refused)
+
+
+@pytest.mark.parametrize("reply", [text(401, "Unauthorized"), text(422, "no"), text(500, "oh"), text(200, ""), CLOSED])
+def test_what_fails_after_a_write_does_not_say_so(reply: Any) -> None:
+    """The twin. Not even where it was refused: a driver may make a record first, and be refused what belongs to it."""
+    server = Literal(read=[told(zone())], patch=[reply])
+    with pytest.raises(ProviderError) as caught:
+        play(server, lambda bridge: bridge.apply(ZONE, [add()]))
+    assert "patch" in server.asked()
+    assert not caught.value.nothing_done
+
+
+def test_a_driver_that_does_not_come_back_may_have_written() -> None:
+    """Nobody knows how far it is."""
+    server = Literal(read=[Response(body=b" " * 1000, drip=0.02)])
+    with pytest.raises(ProviderUnavailable) as caught:
+        play(server, lambda bridge: bridge.apply(ZONE, [add()]), cls=Restless)
+    assert not caught.value.nothing_done
+
+
 def test_nothing_is_found_where_all_is_well() -> None:
     """The twin; and nothing was written to find that out."""
     server = served()
@@ -156,8 +191,9 @@ def test_nothing_is_found_where_all_is_well() -> None:
 def test_a_silent_service_is_given_up() -> None:
     """The driver itself would wait for ever: its exchange has a time-out, although it sets none."""
     server = Literal(read=[SILENT])
-    with pytest.raises(ProviderUnavailable, match="timed out"):
+    with pytest.raises(ProviderUnavailable) as caught:
         play(server, lambda bridge: bridge.read(ZONE, NAME, "TXT"), cls=Hasty)
+    assert str(caught.value) == "provider hoster, zone example.org: powerdns: 127.0.0.1: timed out"
 
 
 def test_a_driver_that_does_not_come_back_is_given_up() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import pytest
 import requests
 from lexicon.exceptions import AuthenticationError
@@ -93,6 +96,56 @@ def test_no_secret_gets_through(error: Exception) -> None:
     ours = BLAME.translated(error)
     assert "s3cret" not in f"{ours} {ours.hint} {ours.fields()} {BLAME!r}"
     assert "***" in str(ours)
+
+
+MULTILINE = '{"type": "account",\n "key": "s3cret/"}\n'
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ('s3cret"x', json.dumps({"key": 's3cret"x'})),
+        ("s3cret\\x", json.dumps("s3cret\\x")),
+        ("s3crét", json.dumps("s3crét")),
+        ("ab/s3cret", r"denied for \"ab\/s3cret\""),
+        ('a"b/s3cret', r"denied for a\"b\/s3cret"),
+        ("s3cret/+é", "/v1?token=s3cret%2f%2b%c3%a9&x=1"),
+        (MULTILINE, f"invalid header value {MULTILINE!r}"),
+        (MULTILINE, json.dumps(MULTILINE)),
+        ("s3cret\n", "invalid header value 's3cret'"),
+        ("s3cret\n", "bad token s3cret, sorry"),
+        ("s3cret's", repr(["s3cret's"])),
+    ],
+)
+def test_no_secret_gets_through_in_the_notation_of_json_python_or_urls(secret: str, text: str) -> None:
+    """Whatever it holds that these write otherwise; the line end of a file is no part of it."""
+    blame = Blame("hoster", "ovh", "example.org.", (secret,))
+    for error in (Exception(text), answered(403, text), requests.ConnectionError(text)):
+        ours = blame.translated(error, RRSET)
+        assert "s3cr" not in f"{ours} {ours.hint} {ours.fields()}"
+        assert "***" in str(ours)
+
+
+@pytest.mark.parametrize("before", range(298 - len(SECRET), 301))
+def test_no_half_of_a_secret_gets_through(before: int) -> None:
+    """Where a long text is cut: what is left of it there would not be recognized any more."""
+    for error in (Exception("x" * before + SECRET), answered(400, "x" + " " * before + SECRET)):
+        assert "s3" not in BLAME.words(error)
+
+
+def test_what_is_no_json_is_said_so() -> None:
+    """A page in the service's place has nothing to do with a way that is closed; here requests' error is an OSError."""
+    response = requests.Response()
+    response.status_code = 200
+    response._content = b"<html>"
+    readings: list[Callable[[], object]] = [lambda: response.json(), lambda: json.loads("<html>")]
+    for read in readings:
+        with pytest.raises(ValueError, match="Expecting value") as caught:
+            read()
+        ours = BLAME.translated(caught.value, RRSET)
+        assert str(ours) == "provider hoster, zone example.org: ovh: what answered is no JSON"
+        assert "the address among the options" in ours.hint
+        assert type(ours) is ProviderUnavailable
 
 
 def test_what_cannot_be_reached_is_said_in_few_words() -> None:

@@ -161,6 +161,7 @@ def test_what_was_created_before_a_failure_is_taken_back() -> None:
     with pytest.raises(RecordRejected, match=r"shelf refuses _acme-challenge\.example\.org\. TXT: no") as caught:
         apply(shelf, add("other", f"a.{ZONE}"), add("a"), add("b"))
     assert caught.value.detail == "no"
+    assert not caught.value.nothing_done  # a list that is late would not have shown it either
     assert [held.content for held in shelf.records] == ["foreign"]
 
 
@@ -217,9 +218,10 @@ def test_a_swap_creates_before_it_deletes() -> None:
 def test_a_swap_that_finds_something_else_writes_nothing() -> None:
     """Nor do its neighbours."""
     shelf = shelf_with("foreign")
-    with pytest.raises(Conflict, match="is not what the change expects"):
+    with pytest.raises(Conflict, match="is not what the change expects") as caught:
         apply(shelf, add("x", f"a.{ZONE}"), swap(["old"], ["new"]))
     assert shelf.written == []
+    assert caught.value.nothing_done
 
 
 def test_a_stranger_who_writes_during_a_swap_is_seen() -> None:
