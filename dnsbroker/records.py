@@ -17,6 +17,9 @@ from dnsbroker.errors import NameInvalid
 
 RecordType = Literal["TXT", "TLSA"]
 
+#: The notes of ours, to the letter; the group is the moment after which the record may be deleted, in UTC.
+OUR_NOTE = re.compile(r"dnsbroker: delete after (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", re.ASCII)
+
 _OCTET = re.compile("[0-9]{1,3}")
 _STRING_OCTETS = 255
 _PLAIN = {octet: chr(octet) for octet in range(0x20, 0x7F)} | {ord('"'): '\\"', ord("\\"): "\\\\"}
@@ -50,7 +53,7 @@ class Add:
 
     ``ttl`` (seconds, at least 1) is used where the RRset does not exist yet. ``note`` (one line of ASCII, at most 100
     characters) is for people who look at the record at the service; where that keeps no notes it is ignored, and it
-    never makes a difference to what is served.
+    never makes a difference to what is served. Where the record stands with a note, ``later_note`` says which is kept.
     """
 
     record: Record
@@ -122,6 +125,15 @@ class Receipt:
     atomic: bool = True
     record_ids: Mapping[Record, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+def later_note(standing: str, note: str) -> str:
+    """The note that a record has which stands with ``standing`` and is added again with ``note``.
+
+    The new one where both are notes of ours and it names the later moment; whatever else stands there stays.
+    """
+    are_ours = OUR_NOTE.fullmatch(standing) and OUR_NOTE.fullmatch(note)
+    return max(standing, note) if are_ours else standing
 
 
 def text_octets(value: str) -> bytes:

@@ -182,6 +182,14 @@ class AdapterContract:
             assert rrset.values == {zone}
 
     @played
+    async def test_concurrent_reads_of_one_zone_do_not_mix(self, scene: Scene) -> None:
+        """Each tells of its own name."""
+        names = [f"{label}.{scene.zone}" for label in ("_acme-challenge.one", "_acme-challenge.two")]
+        await scene.adapter.apply(scene.zone, [_add(scene, name, name=name) for name in names])
+        rrsets = await asyncio.gather(*(scene.adapter.read(scene.zone, name, "TXT") for name in names * 2))
+        assert [rrset and set(rrset.values) for rrset in rrsets] == [{name} for name in names * 2]
+
+    @played
     async def test_types_at_one_name_do_not_mix(self, scene: Scene) -> None:
         """A TXT value leaves the TLSA RRset of the same name alone, in both directions."""
         await scene.foreign.plant(scene.name, "TLSA", FOREIGN_TTL, [ONE])
@@ -317,8 +325,7 @@ class AdapterContract:
     async def test_an_error_that_says_that_nothing_was_done_is_right(self, scene: Scene) -> None:
         """It need not say so; but who says it while something stands leaves that to nobody."""
         await scene.foreign.plant(scene.name, "TLSA", FOREIGN_TTL, [TWO])
-        refused = (_add(scene, "out", name="a." + scene.missing), _swap(scene, (ONE,), ()))
-        for change in refused:
+        for change in (_add(scene, "out", name="a." + scene.missing), _swap(scene, (ONE,), ())):
             before = await scene.foreign.writes()
             with pytest.raises(ProviderError) as caught:
                 await scene.adapter.apply(scene.zone, [_add(scene, "in"), change])
@@ -355,18 +362,21 @@ class AdapterContract:
 
     @played
     async def test_a_note_is_kept_with_its_record_and_served_by_nobody(self, scene: Scene) -> None:
-        """It comes back as it was and goes with its record; without it, or with another one, the record is the same."""
+        """It comes back as it was, a later one of ours for an earlier one, and goes with its record."""
+        early, late = (f"dnsbroker: delete after 20{year}-01-01T00:00:00Z" for year in (30, 31))
         await scene.foreign.plant(scene.name, "TXT", FOREIGN_TTL, ["foreign"])
         ours, other = Record(scene.name, "TXT", "ours"), Record(scene.name, "TXT", "other")
-        await scene.adapter.apply(scene.zone, [Add(ours, TTL, "a note of ours"), Add(other, TTL)])
+        await scene.adapter.apply(scene.zone, [Add(ours, TTL, "a note of ours"), Add(other, TTL, early)])
         assert await _seen(scene) == (FOREIGN_TTL, {"foreign", "ours", "other"})
         assert not (await scene.adapter.apply(scene.zone, [Add(ours, TTL, "another note")])).changed
+        for note in (late, early):
+            await scene.adapter.apply(scene.zone, [Add(ours, TTL, note), Add(other, TTL, note)])
         if isinstance(scene.adapter, KeepsNotes):
-            assert dict(await scene.adapter.notes(scene.zone)) == {ours: "a note of ours"}
+            assert dict(await scene.adapter.notes(scene.zone)) == {ours: "a note of ours", other: late}
         assert (await scene.adapter.apply(scene.zone, [Remove(ours)])).changed
         assert await _seen(scene) == (FOREIGN_TTL, {"foreign", "other"})
         if isinstance(scene.adapter, KeepsNotes):
-            assert dict(await scene.adapter.notes(scene.zone)) == {}
+            assert dict(await scene.adapter.notes(scene.zone)) == {other: late}
 
     @played
     async def test_notes_are_those_of_txt_records_in_a_zone_that_is_held(self, scene: Scene) -> None:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from dnsbroker.adapter import Surroundings
 from dnsbroker.errors import Conflict, ProviderError, ProviderUnavailable, RecordRejected, ZoneMissing
 from dnsbroker.names import is_within, longest_match, owner
-from dnsbroker.records import Add, Change, Receipt, Record, RecordType, Remove, RRset, Swap, checked_tlsa
+from dnsbroker.records import Add, Change, Receipt, Record, RecordType, Remove, RRset, Swap, checked_tlsa, later_note
 from dnsbroker.settings import key
 
 RRsetKey = tuple[str, RecordType]
@@ -103,14 +103,23 @@ class MemoryService:
         failure = self._next_failure()
         if failure and not failure.after:
             raise failure.error
-        noted = [change for change in changes if isinstance(change, Add) and change.note]
-        new = {_kept(add.record): add.note for add in noted if not self._has(zone, _kept(add.record))}
+        new = self.new_notes(zone, changes)
         self._keep(zone, wanted)
         self._notes[zone].update({record: note for record, note in new.items() if self._has(zone, record)})
         self.seen.append(Write(zone, tuple(changes), self._serials[zone]))
         if failure:
             raise failure.error
         return self._serials[zone]
+
+    def new_notes(self, zone: str, changes: Sequence[Change]) -> Mapping[Record, str]:
+        """The notes that ``changes`` bring: of new records, and later ones of ours."""
+        found: dict[Record, str] = {}
+        for change in changes:
+            if isinstance(change, Add) and change.note:
+                record = _kept(change.record)
+                before = self._notes[zone].get(record, "") if self._has(zone, record) else change.note
+                found[record] = later_note(found.get(record, before), change.note)
+        return {record: note for record, note in found.items() if note and note != self._notes[zone].get(record)}
 
     def _keep(self, zone: str, wanted: Mapping[RRsetKey, RRset]) -> None:
         for place, rrset in wanted.items():
@@ -185,7 +194,8 @@ class MemoryProvider:
         except ProviderError as error:
             error.nothing_done = True
             raise
-        if all(self._is_so(zone, rrset) for rrset in wanted.values()):
+        is_noted = self._service.new_notes(zone, changes).keys().isdisjoint(self._service.notes(zone))
+        if is_noted and all(self._is_so(zone, rrset) for rrset in wanted.values()):
             return Receipt(changed=False, serial=self._service.serial(zone))
         return Receipt(changed=True, serial=self._service.write(zone, changes, wanted))
 

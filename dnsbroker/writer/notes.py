@@ -6,12 +6,11 @@ Rule: only a note that is ours to the letter is read as one; what a person wrote
 from __future__ import annotations
 
 import math
-import re
 from datetime import UTC, datetime, timedelta
 
 from dnsbroker.journal import Lease
+from dnsbroker.records import OUR_NOTE
 
-_OURS = re.compile(r"dnsbroker: delete after (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", re.ASCII)
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 _LIFE_OF_A_RUN = timedelta(days=1).total_seconds()
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -27,7 +26,7 @@ def note(lease: Lease) -> str:
 
 def delete_after(note: str) -> datetime | None:
     """The moment in a note of ours; None where it is somebody else's."""
-    found = _OURS.fullmatch(note)
+    found = OUR_NOTE.fullmatch(note)
     try:
         return datetime.strptime(found[1], _FORM).replace(tzinfo=UTC) if found else None
     except ValueError:

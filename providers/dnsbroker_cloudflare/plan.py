@@ -1,8 +1,9 @@
 """From changes and what stands to what is to be done, in batches. Pure.
 
 Rule: a record is deleted by its id, after its value was compared letter by letter; what is not ours is never written
-again. One RRset's changes stand in one batch as long as they fit. A type is never changed: that is a deletion and a new
-record. Refuses a Swap that finds something else, and a name outside the zone.
+again. A note of ours moves on to a later one. One RRset's changes stand in one batch as long as they fit. A type is
+never changed: that is a deletion and a new record. Refuses a Swap that finds something else, and a name outside the
+zone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dnsbroker.names import is_within, owner
-from dnsbroker.records import Add, Change, Goal, Record, RecordType, Swap, checked_tlsa
+from dnsbroker.records import Add, Change, Goal, Record, RecordType, Swap, checked_tlsa, later_note
 from dnsbroker_cloudflare.contents import canonical, written
 from dnsbroker_cloudflare.stored import Place, StoredRecord
 
@@ -127,26 +128,35 @@ def _work(standing: Sequence[StoredRecord], place: Place, changes: Sequence[Chan
     goal = Goal()
     for change in changes:
         goal = goal.then(change)
+    adds = _adds(changes)
     if goal.is_met(values):
-        return Batch()
-    wanted, ttl, notes = values, None, {}
+        return Batch(patches=_patches(standing, None, adds))
+    wanted, ttl = values, None
     for change in changes:
         if isinstance(change, Swap):
             wanted, ttl = _swapped(wanted, place, change), change.ttl
         elif isinstance(change, Add):
             wanted |= {change.record.value}
-            notes[change.record.value] = change
         else:
             wanted -= {change.record.value}
     kept = [record for record in standing if record.value in wanted]
     return Batch(
         deletes=tuple({"id": record.id} for record in standing if record.value not in wanted),
-        patches=tuple(_patch(record, ttl) for record in kept if ttl is not None and record.ttl != usable_ttl(ttl)),
+        patches=_patches(kept, ttl, adds),
         posts=tuple(
-            _post(place, value, _ttl(kept, ttl, notes.get(value)), notes.get(value))
-            for value in sorted(wanted - values)
+            _post(place, value, _ttl(kept, ttl, adds.get(value)), adds.get(value)) for value in sorted(wanted - values)
         ),
     )
+
+
+def _adds(changes: Sequence[Change]) -> dict[str, Add]:
+    """The Add of each value; of several, the last one with the latest note of ours."""
+    found: dict[str, Add] = {}
+    for change in changes:
+        if isinstance(change, Add):
+            before = found.get(change.record.value, change)
+            found[change.record.value] = replace(change, note=later_note(before.note, change.note))
+    return found
 
 
 def _swapped(values: frozenset[str], place: Place, change: Swap) -> frozenset[str]:
@@ -182,17 +192,29 @@ def _post(place: Place, value: str, ttl: int, change: Add | None) -> dict[str, A
     return {**record, "comment": note} if note else record
 
 
-def _patch(record: StoredRecord, ttl: int) -> dict[str, Any]:
-    """Another TTL for a record that stays, its content in the spelling in which it stands."""
+def _patches(kept: Iterable[StoredRecord], ttl: int | None, adds: Mapping[str, Add]) -> tuple[dict[str, Any], ...]:
+    """Another TTL, or a later note of ours, for records that stay."""
+    patches = []
+    for record in kept:
+        add = adds.get(record.value)
+        note = later_note(record.comment, add.note) if add else record.comment
+        wanted = record.ttl if ttl is None else usable_ttl(ttl)
+        if (wanted, note) != (record.ttl, record.comment):
+            patches.append(_patch(record, wanted, note))
+    return tuple(patches)
+
+
+def _patch(record: StoredRecord, ttl: int, note: str) -> dict[str, Any]:
+    """The record with another TTL and note, its content in the spelling in which it stands."""
     member = "content" if record.type == "TXT" else "data"
-    content = {member: record.raw[member]}
-    return {
+    patch = {
         "id": record.id,
         "type": record.type,
         "name": record.name.rstrip("."),
-        "ttl": usable_ttl(ttl),
-        **content,
+        "ttl": ttl,
+        member: record.raw[member],
     }
+    return patch if note == record.comment else {**patch, "comment": note}
 
 
 def _pieces(work: Batch) -> Iterable[Batch]:

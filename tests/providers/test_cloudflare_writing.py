@@ -297,6 +297,21 @@ def test_a_note_becomes_a_comment(service: Cloudflare, zone: Zone) -> None:
     }
 
 
+def test_a_note_of_ours_moves_on(service: Cloudflare, zone: Zone) -> None:
+    """By a patch of the comment alone: record, id and TTL stay; and never back."""
+    early, late = (f"dnsbroker: delete after 20{year}-01-01T00:00:00Z" for year in (30, 31))
+    (kept,) = service.plant(zone, NAME, "TXT", "ours", ttl=1, comment=early)
+    (foreign,) = service.plant(zone, "foreign", "TXT", "ours", comment="theirs")
+    changes = (add(NAME, note=late), add("foreign.example.com.", note=late))
+    applied(service, *changes)
+    (found,) = service.see(zone, NAME)
+    assert (found.id, found.content, found.ttl, found.comment) == (kept.id, kept.content, 1, late)
+    assert service.see(zone, "foreign") == [foreign]
+    assert not applied(service, add(NAME, note=early)).changed
+    assert service.see(zone, NAME) == [found]
+    assert len(service.changing) == 1
+
+
 def test_a_note_makes_no_difference(service: Cloudflare, zone: Zone) -> None:
     """A value that stands with another note, or none, is not touched."""
     before = service.plant(zone, NAME, "TXT", '"ours"')
