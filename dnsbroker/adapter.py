@@ -25,8 +25,8 @@ What every adapter promises, and ``dnsbroker.testing.AdapterContract`` checks:
   recursive resolver about the names it writes, never retries what may not be repeated, and never takes longer than
   ``request_timeout`` for one request.
 * It raises only the ProviderErrors of ``dnsbroker.errors``, with the service's own words, and lets no secret into them.
-* It is safe under concurrent calls for different zones. The broker makes calls for one zone one after another, across
-  processes.
+* It is safe under concurrent calls for different zones, and of ``read`` for one. Changes of one zone the broker makes
+  one after another, across processes.
 
 What an adapter can tell beyond this it offers by the methods of TellsServers, TellsSerial, KeepsNotes and Examines,
 each on its own; one without them is none the worse for issuing.

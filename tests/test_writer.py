@@ -21,7 +21,7 @@ from dnsbroker.errors import (
 )
 from dnsbroker.events import Emitter, Event
 from dnsbroker.journal import Journal, Lease, Leases, Runs, State
-from dnsbroker.records import Add, Change, Receipt, Record
+from dnsbroker.records import Add, Change, Receipt, Record, RecordType, RRset
 from dnsbroker.routing import Target
 from dnsbroker.testing import MemoryProvider, MemoryService, surroundings
 from dnsbroker.testing.memory import MemorySettings
@@ -304,3 +304,28 @@ def test_a_provider_that_is_gone_from_the_configuration_is_an_error(tmp_path: Pa
     with pytest.raises(ConfigError):
         asyncio.run(bench.add(record("a")))
     assert len(bench.leases.open()) == 1
+
+
+class Crowded(MemoryProvider):
+    """Counts how many read at once; each reads for as long as others come."""
+
+    reading = most = 0
+
+    async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
+        Crowded.reading += 1
+        Crowded.most = max(Crowded.most, Crowded.reading)
+        for _ in range(50):
+            await SystemClock().sleep(0)
+        Crowded.reading -= 1
+        return await super().read(zone, name, type)
+
+
+def test_what_stands_at_forty_names_is_read_a_few_at_once(bench: Bench) -> None:
+    """One by one takes seconds where a service is far, all at once is a burst; what stands is found all the same."""
+    Crowded.reading = Crowded.most = 0
+    bench.adapter = Crowded(MemorySettings(bench.service), surroundings("corp"))
+    names = [record("a", f"host{number}") for number in range(40)]
+    for found in names[7], names[31]:
+        bench.service.plant(ZONE, found.name, "TXT", 5, ["a"])
+    assert asyncio.run(bench.writer.standing(TARGET, names)) == {names[7], names[31]}
+    assert Crowded.most == 4

@@ -6,6 +6,7 @@ others'. Whatever is raised, the journal knows what may stand.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from dnsbroker.clock import Clock
 from dnsbroker.errors import BrokerError, ConfigError, ProviderError, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Lease, Leases, Runs, State
-from dnsbroker.records import Record
+from dnsbroker.records import Record, RecordType, RRset
 from dnsbroker.routing import Target
-from dnsbroker.tasks import all_through
+from dnsbroker.tasks import all_through, together
 from dnsbroker.writer.unjournalled import remove
 from dnsbroker.writer.zone import Desk, ZoneWriter
+
+_READS_AT_ONCE = 4
 
 
 class Writer:
@@ -72,7 +75,13 @@ class Writer:
         """Those of ``records`` that stand there, whoever put them there. Raises ProviderError, ConfigError."""
         adapter = self._desk.adapter(target.provider)
         keys = {(record.name, record.type) for record in records}
-        rrsets = [await adapter.read(target.zone, name, type) for name, type in sorted(keys)]
+        slots = asyncio.Semaphore(_READS_AT_ONCE)
+
+        async def read(name: str, type: RecordType) -> RRset | None:
+            async with slots:
+                return await adapter.read(target.zone, name, type)
+
+        rrsets = await together(read(name, type) for name, type in sorted(keys))
         found = {Record(rrset.name, rrset.type, value) for rrset in rrsets if rrset for value in rrset.values}
         return frozenset(found) & frozenset(records)
 
