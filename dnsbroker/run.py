@@ -24,10 +24,12 @@ from dnsbroker.journal import (
     Deployments,
     History,
     Journal,
+    Lease,
     Leases,
     Observations,
     RenewalAnswers,
     Runs,
+    State,
 )
 from dnsbroker.journal import Run as RunLock
 from dnsbroker.lookup.caa import CAASets
@@ -130,7 +132,7 @@ class Run:
     ) -> None:
         try:
             await self.writer.aclose(_PATIENCE_AT_END if kind is None else 0.0)
-            self._tell_left()
+            self._tell_left(is_cut_off=kind is not None)
             await asyncio.gather(self.routing.aclose(), self.accounts.aclose(), return_exceptions=True)
         finally:
             if self.history is not None:
@@ -138,11 +140,11 @@ class Run:
             self.journal.close()
             self.lock.__exit__(kind, error, trace)
 
-    def _tell_left(self) -> None:
+    def _tell_left(self, *, is_cut_off: bool) -> None:
         """Tell what this run leaves in the journal, cut off or in doubt, and has not told of yet."""
         told = {lease.id for lease in self.publisher.left}
         for lease in self.leases.open():
-            if lease.run == self.lock.id and lease.expires is None and lease.id not in told:
+            if lease.id not in told and self._is_left(lease, is_cut_off=is_cut_off):
                 self.emit(
                     "left",
                     name=lease.record.name,
@@ -151,3 +153,14 @@ class Run:
                     zone=lease.zone,
                     message="the run ended before its withdrawal was certain; `dnsbroker gc` sees to it",
                 )
+
+    def _is_left(self, lease: Lease, *, is_cut_off: bool) -> bool:
+        """Whether this run was to see to ``lease`` and did not: what is to outlive it is no such one once it stands.
+
+        What another run left, and this one has withdrawn as far as it could, is for later sweeps, unless this one was
+        cut off over it.
+        """
+        is_underway = lease.state in (State.SENDING, State.UNWANTED)
+        if lease.run == self.lock.id:
+            return lease.expires is None or is_underway
+        return is_cut_off and is_underway and lease.withdrawer == self.lock.id
