@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from dnsbroker.clock import Deadline
 from dnsbroker.lookup.exchange import Exchange
 from watching import NAME, LeapingClock, Stage, stage
+
+#: Seconds that no test here lasts, however busy the machine is.
+LONG = 300.0
 
 
 @pytest.fixture
@@ -21,43 +25,44 @@ def two() -> Iterator[Stage]:
 
 
 def test_n31_a_cancelled_wait_ends_at_once_and_leaves_nothing(two: Stage) -> None:
-    """Not even where every server hangs."""
-    asyncio.run(two.finder.find(NAME))
-    for server in two.servers:
-        server.behaviour.silent = True
+    """Not even where every server hangs, and would be given far more time than there is here."""
+    hang(two)
 
-    async def story() -> float:
+    async def story() -> None:
         expectation = await two.expectation("value")
-        task = asyncio.create_task(two.watcher().wait(expectation, Deadline.after(two.clock, 30)))
-        await two.clock.sleep(0.3)
-        begun = time.monotonic()
+        task = asyncio.create_task(two.watcher().wait(expectation, Deadline.after(two.clock, LONG)))
+        while not two.names.log:
+            await two.clock.sleep(0.01)
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        done, _ = await asyncio.wait({task}, timeout=LONG / 10)
+        assert done and task.cancelled()
         assert len(asyncio.all_tasks()) == 1
-        return time.monotonic() - begun
 
-    assert asyncio.run(story()) < 0.2
+    asyncio.run(story())
 
 
 def test_a_deadline_that_has_passed_is_no_wait(two: Stage) -> None:
-    """The error comes at once, before anybody could answer."""
-    begun = time.monotonic()
-    error = two.failure("value", seconds=0)
-    assert time.monotonic() - begun < 0.3
-    assert "is unreachable: no answer for 0.0 s" in error.message
+    """The error comes although nobody has answered yet."""
+    hang(two)
+    assert "is unreachable: no answer for " in two.failure("value", seconds=0).message
 
 
 def test_the_deadline_is_kept_where_everybody_hangs(two: Stage) -> None:
-    """No look comes to an end that could wake the wait; it ends in time."""
-    asyncio.run(two.finder.find(NAME))
-    two.exchange = Exchange(5.0, 5.0)
-    for server in two.servers:
-        server.behaviour.silent = True
+    """No look comes to an end that could wake the wait; it ends all the same, and not before its time."""
+    hang(two)
     begun = time.monotonic()
     error = two.failure("value", seconds=0.6)
-    assert 0.6 <= time.monotonic() - begun < 0.8
-    assert "is unreachable: no answer for 0.6 s" in error.message
+    assert time.monotonic() - begun >= 0.6
+    assert "is unreachable: no answer for " in error.message
+
+
+def hang(scene: Stage) -> None:
+    """Have every server silent, and each look wait for it longer than any test may last."""
+    asyncio.run(scene.finder.find(NAME))
+    scene.names.log.clear()
+    scene.exchange = Exchange(LONG, LONG)
+    for server in scene.servers:
+        server.behaviour.silent = True
 
 
 def test_a_defect_in_a_look_is_not_taken_for_silence(two: Stage) -> None:
@@ -70,34 +75,34 @@ def test_a_defect_in_a_look_is_not_taken_for_silence(two: Stage) -> None:
     two.publish("value")
     asyncio.run(two.finder.find(NAME))
     two.exchange = Defective()  # type: ignore[assignment]
-    begun = time.monotonic()
     with pytest.raises(ZeroDivisionError):
-        two.wait("value", seconds=10)
-    assert time.monotonic() - begun < 1
+        two.wait("value", seconds=LONG)
 
 
 def test_rounds_and_interval_are_kept(two: Stage) -> None:
-    """Five rounds at 300 ms take 1.2 s, and no more questions than that."""
+    """Five rounds at 300 ms take no less than 1.2 s, and no more questions than that."""
     two.publish("value")
     asyncio.run(two.finder.find(NAME))
+    two.exchange = Exchange(LONG, LONG)
     two.names.log.clear()
     begun = time.monotonic()
-    two.wait("value", rounds=5, interval=0.3, seconds=4)
-    assert 1.2 <= time.monotonic() - begun < 1.8
+    two.wait("value", rounds=5, interval=0.3, seconds=LONG)
+    assert time.monotonic() - begun >= 1.2
     assert 20 <= len(two.names.log) <= 26
 
 
 def test_settling_comes_after_the_verdict(two: Stage) -> None:
     """On top of it, also beyond the deadline; V is the verdict's moment."""
     two.publish("value")
-    begun = two.clock.now()
-    outcome = two.wait("value", seconds=0.6, settle=0.7)
-    assert (two.clock.now() - begun).total_seconds() >= 0.9
-    assert (outcome.at - begun).total_seconds() < 0.7
+    two.clock = clock = Brief()
+    begun = clock.now()
+    outcome = two.wait("value", seconds=LONG, settle=2 * LONG)
+    assert begun < outcome.at < begun + timedelta(seconds=LONG)
+    assert clock.now() - outcome.at >= timedelta(seconds=2 * LONG)
 
 
 class Brief(LeapingClock):
-    """Writes down for how long somebody sleeps, and sleeps for a moment only."""
+    """Writes down for how long somebody sleeps, and leaps to the end of it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,6 +111,8 @@ class Brief(LeapingClock):
     async def sleep(self, seconds: float) -> None:
         """A moment."""
         self.slept.append(seconds)
+        self.leapt += seconds
+        self.later += timedelta(seconds=seconds)
         await super().sleep(0.0)
 
 
@@ -129,7 +136,7 @@ def settled(scene: Stage, configured: float | None, require: str = "all-reachabl
 
     async def story() -> None:
         watcher = scene.watcher(settle=configured, require=require)
-        await watcher.wait(await scene.expectation("value"), Deadline.after(clock, 10), settle=3.0)
+        await watcher.wait(await scene.expectation("value"), Deadline.after(clock, LONG), settle=3.0)
 
     asyncio.run(story())
     return clock.slept

@@ -81,6 +81,8 @@ def test_each_server_that_fails_is_named(lab: Lab, sound: Program) -> None:
     try:
         lab.misbehaving.behave(Behaviour(stale=True))
         lab.powerdns.replace("flaky.test", "other.flaky.test", ['"new"'])
+        lab.bind_secondary.refresh("flaky.test")  # where NOTIFY came while it reread its zones
+        look_until(lambda: lab.is_current(lab.domains["flaky.test"], "bind-secondary"), "flaky.test is followed")
         found = findings(sound("--json", "doctor").failed(4))
     finally:
         lab.bind_secondary.follow("example.test", PLACES["powerdns"].address)

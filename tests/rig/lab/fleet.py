@@ -180,7 +180,7 @@ class Fleet:
             self.secondaries[secondary].follow(domain.name, PLACES[domain.primary].address)
 
     def await_served(self, zone: str) -> None:
-        """Wait until every server of the zone answers for it with the primary's serial; LabError after 10 s."""
+        """Wait until every server of the zone answers for it with its primary's serial; LabError that names one."""
         domain = self.domains[zone]
         for member in domain.members:
             look_until(

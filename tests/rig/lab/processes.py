@@ -47,7 +47,7 @@ def run(command: Sequence[str | Path], *, stdin: str | None = None, cwd: Path | 
     return done.stdout
 
 
-def look_until(seen: Callable[[], bool], what: str, seconds: float = 10.0, interval: float = 0.01) -> None:
+def look_until(seen: Callable[[], bool], what: str, seconds: float = 30.0, interval: float = 0.01) -> None:
     """Look every ``interval`` seconds until ``seen()``; LabError that names ``what`` after ``seconds``."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
     while not seen():

@@ -60,7 +60,7 @@ class Lab(Fleet):
             raise LabError(f"{name} is in none of the lab's zones")
         return found
 
-    def await_values(self, name: str, wanted: Iterable[str], *, seconds: float = 15.0) -> None:
+    def await_values(self, name: str, wanted: Iterable[str], *, seconds: float = 30.0) -> None:
         """Wait until every server of the zone has exactly these TXT values; LabError that names one that has not."""
         for member in self.domain_of(name).members:
             look_until(

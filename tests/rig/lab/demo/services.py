@@ -122,7 +122,7 @@ def _watched(stage: Stage) -> Seen:
         began = time.monotonic()
         status = stage.run("issue", CERTIFICATE).returncode
         with contextlib.suppress(LabError):
-            look_until(lambda: all(map(_is_without, observers.values())), "no server has a record any more", 15)
+            look_until(lambda: all(map(_is_without, observers.values())), "no server has a record any more")
     asked = [
         query.at for proof in PROOFS for query in unbound.queries(proof.challenge) if query.client == pebble.address
     ]
