@@ -75,7 +75,7 @@ class Publisher:
 
     async def _locate(self, name: str) -> Located:
         place = await self._finder.find(name)
-        route = await self._routing.route(place)
+        route = await self._writer.patiently(lambda: self._routing.route(place))
         self._warn(place.zone)
         self._emit(
             "place",

@@ -7,10 +7,13 @@ from typing import TypeVar
 
 import tenacity
 
-from dnsbroker.clock import Deadline
-from dnsbroker.errors import BrokerError
+from dnsbroker.clock import Clock, Deadline
+from dnsbroker.errors import BrokerError, RateLimited
 
 T = TypeVar("T")
+
+# Who says "now" over and over is not asked without a pause.
+_SHORTEST_REST = 1.0
 
 
 async def retrying(
@@ -46,6 +49,46 @@ async def retrying(
         reraise=True,
     )
     return await retry(called)
+
+
+class Patience:
+    """Leaves services alone that want to be, as long as that fits into ``seconds``, and then asks again.
+
+    ``tell`` is called with each wait and the error that asks for it; once where many wait for the same.
+    """
+
+    def __init__(self, clock: Clock, seconds: float, tell: Callable[[float, RateLimited], None]) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._tell = tell
+        self._rests: dict[str, tuple[RateLimited, float]] = {}
+        self._told: dict[str, float] = {}
+
+    async def outlast(self, call: Callable[[], Awaitable[T]]) -> T:
+        """What ``call`` returns. Raises what it raises, RateLimited only where waiting would take too long."""
+        deadline = Deadline.after(self._clock, self._seconds)
+        while True:
+            try:
+                return await call()
+            except RateLimited as error:
+                until = self._until(error)
+                if until > deadline.at:
+                    raise
+                self._tell_once(until, error)
+                await self._clock.sleep(until - self._clock.monotonic())
+
+    def _until(self, error: RateLimited) -> float:
+        """When to ask again: many may share one error, and come to know of it one after another."""
+        known, until = self._rests.get(error.provider, (None, 0.0))
+        if known is not error:
+            until = self._clock.monotonic() + max(_SHORTEST_REST, error.retry_after)
+            self._rests[error.provider] = (error, until)
+        return until
+
+    def _tell_once(self, until: float, error: RateLimited) -> None:
+        if until > self._told.get(error.provider, 0.0) + _SHORTEST_REST:
+            self._told[error.provider] = until
+            self._tell(until - self._clock.monotonic(), error)
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from dnsbroker.adapter import Adapter
 from dnsbroker.clock import Deadline
 from dnsbroker.config.model import PropagationConfig, ProviderConfig
-from dnsbroker.errors import Held, ProviderUnavailable
+from dnsbroker.errors import Held, ProviderUnavailable, RateLimited
 from dnsbroker.events import Emitter, Event
 from dnsbroker.journal import Answers, Journal, Lease, Leases, Runs
 from dnsbroker.lookup.exchange import Exchange
@@ -20,6 +20,7 @@ from dnsbroker.lookup.place import Finder
 from dnsbroker.lookup.zone import Place
 from dnsbroker.propagation import Outcome, Watcher
 from dnsbroker.publishing import Located, Publisher
+from dnsbroker.records import Record, RecordType, RRset
 from dnsbroker.routing import Route, Routing, Target
 from dnsbroker.tasks import together
 from dnsbroker.testing import FakeClock, MemoryProvider, MemoryService, surroundings
@@ -270,3 +271,71 @@ def test_what_is_odd_about_a_zone_is_told_once(tmp_path: Path) -> None:
     told = [event["message"] for event in bench.told if event["event"] == "warning"]
     assert len(told) == len(set(told))
     assert "the name server gone.example.test has no address" in told
+
+
+class Limited(MemoryProvider):
+    """Wants to be left alone for ``seconds`` first, whoever asks; ``times`` counts who did before that."""
+
+    clock: FakeClock
+    seconds = 0.0
+    times = 0
+
+    def refuse(self) -> None:
+        left = self.seconds - self.clock.monotonic()
+        if left > 0:
+            self.times += 1
+            raise RateLimited("too many requests", provider="corp", retry_after=left)
+
+    async def find_zone(self, name: str) -> str | None:
+        self.refuse()
+        return await super().find_zone(name)
+
+    async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
+        self.refuse()
+        return await super().read(zone, name, type)
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """With the zone example.test."""
+    with NameServers() as servers:
+        found = Tree(servers)
+        found.delegate("example NS ns1.example", "ns1.example A 127.0.0.12")
+        found.zone("example.test.", "@ NS ns1\nns1 A 127.0.0.12", "127.0.0.12")
+        yield found
+
+
+def limited(state_dir: Path, tree: Tree, seconds: float) -> tuple[Bench, Limited]:
+    """A bench whose service wants to be left alone for so long, and its adapter."""
+    bench = Bench(state_dir, tree, "example.test.")
+    adapter = Limited(MemorySettings(bench.service), surroundings("corp"))
+    adapter.clock, adapter.seconds = bench.clock, seconds
+    bench.adapter = adapter
+    return bench, adapter
+
+
+def test_a_service_that_wants_to_be_left_alone_is_asked_for_the_zone_later(tmp_path: Path, tree: Tree) -> None:
+    """As long as a write could wait, too; of many names, the zone is asked for once, and the wait told once."""
+    bench, adapter = limited(tmp_path, tree, 40)
+    names = [f"_acme-challenge.host{number}.example.test." for number in range(40)]
+    assert list(asyncio.run(bench.publisher.locate(names))) == names
+    assert [event["seconds"] for event in bench.told if event["event"] == "waiting"] == [40.0]
+    assert adapter.times == 1
+
+
+def test_a_service_that_wants_to_be_left_alone_for_too_long_is_not_waited_for(tmp_path: Path, tree: Tree) -> None:
+    """The negative twin: at once, the error says for how long."""
+    bench, _ = limited(tmp_path, tree, 61)
+    with pytest.raises(RateLimited) as caught:
+        asyncio.run(bench.publisher.locate(["_acme-challenge.example.test."]))
+    assert caught.value.retry_after == 61
+    assert bench.clock.slept == []
+
+
+def test_a_service_that_wants_to_be_left_alone_is_asked_for_what_stands_later(tmp_path: Path, tree: Tree) -> None:
+    """Before a value is presented that somebody may have put there."""
+    bench, _ = limited(tmp_path, tree, 40)
+    target = Target("corp", "example.test.")
+    record = Record("_acme-challenge.example.test.", "TXT", "ours")
+    assert asyncio.run(bench.writer.standing(target, [record])) == frozenset()
+    assert bench.clock.monotonic() == 40

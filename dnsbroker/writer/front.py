@@ -7,8 +7,9 @@ others'. Whatever is raised, the journal knows what may stand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.clock import Clock
@@ -16,10 +17,13 @@ from dnsbroker.errors import BrokerError, ConfigError, ProviderError, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Lease, Leases, Runs, State
 from dnsbroker.records import Record, RecordType, RRset
+from dnsbroker.retry import Patience
 from dnsbroker.routing import Target
 from dnsbroker.tasks import all_through, together
 from dnsbroker.writer.unjournalled import remove
 from dnsbroker.writer.zone import Desk, ZoneWriter
+
+T = TypeVar("T")
 
 _READS_AT_ONCE = 4
 
@@ -39,6 +43,9 @@ class Writer:
     ) -> None:
         self._desk = Desk(leases, runs, state_dir, adapter, clock, emit, timeout)
         self._leases = leases
+        self._patience = Patience(
+            clock, timeout, lambda wait, error: emit("waiting", seconds=round(wait, 1), reason=error.message)
+        )
         self._zones: dict[Target, ZoneWriter] = {}
 
     def announce(self, targets: Iterable[Target]) -> Announcement:
@@ -79,11 +86,18 @@ class Writer:
 
         async def read(name: str, type: RecordType) -> RRset | None:
             async with slots:
-                return await adapter.read(target.zone, name, type)
+                return await self.patiently(lambda: adapter.read(target.zone, name, type))
 
         rrsets = await together(read(name, type) for name, type in sorted(keys))
         found = {Record(rrset.name, rrset.type, value) for rrset in rrsets if rrset for value in rrset.values}
         return frozenset(found) & frozenset(records)
+
+    async def patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What ``ask`` returns; a service that wants to be left alone is asked again later, where a write could wait.
+
+        Raises what ``ask`` raises.
+        """
+        return await self._patience.outlast(ask)
 
     def has_left(self, leases: Iterable[Lease]) -> bool:
         """Whether any of their values was in DNS by an earlier lease, and was withdrawn since. Raises StoreError."""
