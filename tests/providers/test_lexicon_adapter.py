@@ -317,6 +317,15 @@ def test_drivers_are_bent_in_a_copy_only(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == ""
 
 
+def test_who_looks_at_every_module_is_not_failed() -> None:
+    """As hypothesis does in the middle of any test: dns-lexicon leaves modules behind that warn when looked at."""
+    import lexicon
+
+    assert {lexicon, sys.modules["lexicon.cli"]} <= {*sys.modules.values()}
+    for module in list(sys.modules.values()):
+        getattr(module, "__file__", None)
+
+
 @pytest.mark.parametrize("way", ["get", "request", "Session", "session"])
 def test_each_way_to_ask_has_a_time_out(way: str) -> None:
     """Unless the driver sets one of its own."""
