@@ -1,7 +1,7 @@
 """What a person should know of the credentials and of each zone before a record is written there.
 
 Rule: everything is asked, nothing is changed. A trouble in asking is a finding. What the service does not tell, as the
-rights of a token beside which another one looks zones up, is not guessed.
+rights of a token that may not read its zone, is not guessed, but said.
 """
 
 from __future__ import annotations
@@ -101,9 +101,24 @@ class Examination:
             try:
                 zone = await self._service.described(name)
                 await self._service.records(name, ((f"_acme-challenge.{name}", "TXT"),))
+                rights = await self._rights(zone)
             except BrokerError as error:
                 return [self._trouble(error, name)]
-        return list(self._of_described(zone))
+        return [*self._of_described(zone), *self._of_rights(zone, rights)]
+
+    @property
+    def _is_read_by_another(self) -> bool:
+        """Whether the credential that writes is not the one by which zones are known."""
+        return bool(self._settings.zone_api_token or self._settings.zone_ids)
+
+    async def _rights(self, zone: StoredZone) -> frozenset[str]:
+        """What the credential that writes may do in the zone; none where the service does not tell it that."""
+        if not self._is_read_by_another:
+            return zone.permissions
+        try:
+            return await self._service.permissions(zone)
+        except AuthRejected:
+            return frozenset()
 
     def _of_described(self, zone: StoredZone) -> Iterator[Finding]:
         servers = ", ".join(sorted(server.rstrip(".") for server in zone.servers))
@@ -114,12 +129,17 @@ class Examination:
         if zone.is_paused:
             hint = "right where that is meant; DNS goes on as before"
             yield self._finding("zone-paused", Severity.NOTICE, "it is paused at the service", hint, subject=zone.name)
-        # The permissions are those of whoever asked.
-        if zone.permissions and _EDIT not in zone.permissions and not self._settings.zone_api_token:
-            key = self._api.identity(Errand.RECORDS).key
+
+    def _of_rights(self, zone: StoredZone, rights: frozenset[str]) -> Iterator[Finding]:
+        key = self._api.identity(Errand.RECORDS).key
+        if rights and _EDIT not in rights:
             hint = f"add DNS:Edit for this zone to the permissions of the token in {key}"
-            told, seen = "records may be read, but not written", ", ".join(sorted(zone.permissions))
+            told, seen = "records may be read, but not written", ", ".join(sorted(rights))
             yield self._finding("no-edit-right", Severity.ERROR, told, hint, seen, subject=zone.name)
+        elif not rights and self._is_read_by_another and key != "api_key":
+            told = f"records may be read; whether the token in {key} may write them could not be seen"
+            hint = "see in the dashboard that it has DNS:Edit for this zone; with Zone:Read, too, it would be seen here"
+            yield self._finding("no-edit-right", Severity.NOTICE, told, hint, subject=zone.name)
 
     def _of_clock(self) -> Iterator[Finding]:
         skew = self._api.skew

@@ -119,6 +119,11 @@ class Service:
             return zone
         return await self._api.get(f"/zones/{zone.id}", _result_zone, errand=Errand.ZONES, zone=name)
 
+    async def permissions(self, zone: StoredZone) -> frozenset[str]:
+        """What the credential that writes may do in the zone. Raises AuthRejected where it must not know."""
+        path = f"/zones/{quote(zone.id, safe='')}"
+        return (await self._api.get(path, _result_zone, errand=Errand.RECORDS, zone=zone.name)).permissions
+
     async def probe(self, errand: Errand) -> None:
         """Raise ProviderError where the credential for that errand does not work at all."""
         query = {"per_page": "5"}

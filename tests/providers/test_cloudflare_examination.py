@@ -70,14 +70,21 @@ def test_a_token_for_the_zone_alone_is_enough(service: Cloudflare) -> None:
     assert of_token(service, zone_read=mine, dns_edit=mine) == ()
 
 
+def unseen(findings: Sequence[Finding]) -> None:
+    """Nothing is wrong, and of the right to write it is said that nobody saw it."""
+    finding = one(findings, "no-edit-right", Severity.NOTICE, ZONE)
+    assert "could not be seen" in finding.message
+    assert "DNS:Edit" in finding.hint
+
+
 def test_two_tokens_and_ids_are_well_too(service: Cloudflare) -> None:
-    """Each token for its own errand; with ids no zone is looked up, here neither."""
+    """Each token for its own errand; but one that must not read its zone does not hear what it may do there."""
     mine = only(service.zones[0])
     editing, looking = service.add_token(zone_read=NONE, dns_edit=mine), service.add_token(dns_edit=NONE)
     split = {"api_token": secret(editing.secret), "zone_api_token": secret(looking.secret)}
-    assert found(service, **split) == ()
+    unseen(found(service, **split))
     service.requests.clear()
-    assert found(service, api_token=secret(editing.secret), zone_ids={"example.com": service.zones[0].id}) == ()
+    unseen(found(service, api_token=secret(editing.secret), zone_ids={"example.com": service.zones[0].id}))
     assert "/zones" not in {seen.path for seen in service.requests}
 
 
@@ -139,6 +146,21 @@ def test_a_zone_of_which_only_reading_is_allowed_is_told(service: Cloudflare) ->
     mine = only(service.zones[0])
     finding = one(of_token(service, dns_edit=NONE, dns_read=mine), "no-edit-right", Severity.ERROR, ZONE)
     assert "DNS:Edit" in finding.hint
+
+
+@pytest.mark.parametrize("split", [True, False], ids=["two tokens", "ids"])
+@pytest.mark.parametrize("may_edit", [True, False])
+def test_the_right_to_write_is_that_of_the_token_that_writes(service: Cloudflare, split: bool, may_edit: bool) -> None:
+    """Whoever else looks zones up, and whether one is looked up at all."""
+    mine = only(service.zones[0])
+    writing = service.add_token(zone_read=mine, dns_edit=mine if may_edit else NONE, dns_read=mine)
+    looking = {"zone_api_token": secret(service.add_token().secret)}
+    more = looking if split else {"zone_ids": {"example.com": service.zones[0].id}}
+    findings = found(service, api_token=secret(writing.secret), **more)
+    if may_edit:
+        assert findings == ()
+    else:
+        one(findings, "no-edit-right", Severity.ERROR, ZONE)
 
 
 def test_a_zone_whose_records_must_not_be_read_is_told(service: Cloudflare) -> None:
