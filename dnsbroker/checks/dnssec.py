@@ -1,15 +1,17 @@
 """DNSSEC: does a signed zone prove itself at every server, today and tomorrow, and do resolvers think so too?
 
 Rule: servers are asked about the apex, and about one random name below it that cannot exist; resolvers about the apex
-alone, and only for data that is there. What an AD bit says is missed where it is not there, and never relied on.
+alone, and only for data that is there; about a zone in which nothing but a challenge stands they are not asked at all.
+What an AD bit says is missed where it is not there, and never relied on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from dnsbroker.checks import signing
+from dnsbroker.checks.servers import is_ignored
 from dnsbroker.clock import Clock
 from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.lookup.address import Address
@@ -17,24 +19,35 @@ from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.proofs import can_be_checked, outdated
 from dnsbroker.lookup.validating import Opinion, opinion
 from dnsbroker.lookup.zone import Zone
-from dnsbroker.names import shown
+from dnsbroker.names import is_within, labels, shown
 from dnsbroker.tasks import together
 
 
-async def dnssec(zone: Zone, exchange: Exchange, resolvers: Sequence[Address], clock: Clock) -> tuple[Finding, ...]:
+async def dnssec(
+    zone: Zone,
+    exchange: Exchange,
+    resolvers: Sequence[Address],
+    clock: Clock,
+    *,
+    challenges: Collection[str] = (),
+    ignore: Collection[str] = (),
+) -> tuple[Finding, ...]:
     """What about the signatures of ``zone`` makes, or will make, a CA that validates refuse its answers.
 
     A zone without a DS in its parent is not looked at further. That a resolver does not validate is the same finding
-    for every zone.
+    for every zone. ``challenges`` are the owner names of challenges and of their records, about which no resolver is
+    asked; the servers in ``ignore`` (owner names, IP addresses) are left out.
     """
     if not zone.ds:
         return _without_ds(zone)
     if not can_be_checked(zone.ds):
         return (_outdated(zone, zone.ds, "no validator knows the algorithm of its DS: the zone counts as unsigned"),)
     now = clock.now()
+    counted = [server for server in zone.servers if not is_ignored(server, ignore)]
+    heard = () if _is_of_challenges(zone.name, challenges) else resolvers
     views, opinions = await asyncio.gather(
-        together(signing.look(zone, server, exchange, now) for server in zone.servers),
-        together(_asked(zone, exchange, resolver) for resolver in resolvers),
+        together(signing.look(zone, server, exchange, now) for server in counted),
+        together(_asked(zone, exchange, resolver) for resolver in heard),
     )
     old = outdated(zone.ds)
     return (
@@ -42,6 +55,14 @@ async def dnssec(zone: Zone, exchange: Exchange, resolvers: Sequence[Address], c
         *([_outdated(zone, old, "validators give up the algorithm or digest of its DS")] if old else []),
         *(finding for found in opinions for finding in found),
     )
+
+
+def _is_of_challenges(zone: str, challenges: Collection[str]) -> bool:
+    """Whether a resolver that looks for ``zone`` meets the owner of a challenge, whose NSEC it would keep.
+
+    By that it may deny the value that is about to be written there (RFC 8198).
+    """
+    return "_acme-challenge" in labels(zone) or any(is_within(zone, owner) for owner in challenges)
 
 
 def _without_ds(zone: Zone) -> tuple[Finding, ...]:

@@ -58,9 +58,8 @@ class Round:
                     yield Job(name, "its CAA records", partial(self._caa, name, subject))
 
     def _of_zone(self, zone: Zone) -> Iterator[Job]:
-        run = self._run
         yield Job(zone.name, "its servers", partial(self._servers, zone))
-        yield Job(zone.name, "DNSSEC", partial(dnssec, zone, run.exchange, run.finder.resolvers(), run.clock))
+        yield Job(zone.name, "DNSSEC", partial(self._dnssec, zone))
         yield Job(zone.name, "its SOA", partial(self._timing, zone))
 
     def _of_place(self, place: Place) -> Iterator[Job]:
@@ -86,6 +85,16 @@ class Round:
                 adapter = self._run.routing.adapter(provider)
                 return await adapter.serial(zone.name) if isinstance(adapter, TellsSerial) else None
         return None
+
+    async def _dnssec(self, zone: Zone) -> tuple[Finding, ...]:
+        run = self._run
+        sites = self._sites.values()
+        challenges = {
+            name for site in sites for name in (site.challenge, site.place.owner if site.place else "") if name
+        }
+        ignore = run.config.propagation.ignore
+        resolvers = run.finder.resolvers()
+        return await dnssec(zone, run.exchange, resolvers, run.clock, challenges=challenges, ignore=ignore)
 
     async def _timing(self, zone: Zone) -> tuple[Finding, ...]:
         return timing(zone)
