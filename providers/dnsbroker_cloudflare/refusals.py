@@ -22,6 +22,7 @@ from dnsbroker.errors import (
     RecordRejected,
     ZoneMissing,
 )
+from dnsbroker.readable import line
 from dnsbroker.transport import Reply
 from dnsbroker_cloudflare.credentials import Identity
 
@@ -33,6 +34,8 @@ _RIGHTS = 1009
 _ALIAS = frozenset({81053, 81054})
 #: A record that is there already, an identical one, one that is not there.
 _OUTDATED = frozenset({81057, 81058, 81044})
+#: A value, all values of a name.
+_TOO_LONG = frozenset({9015, 83011})
 _NO_ROUTE = 7003
 _RATE = 971
 _MAY_NOT_LIST = re.compile(r"account\.zone\.(list|read)")
@@ -93,11 +96,11 @@ def read(reply: Reply) -> Refusal:
         with contextlib.suppress(ValueError):
             document = json.loads(reply.body)
     if not isinstance(document, dict):
-        return Refusal(reply.status, said=_line(re.sub(r"<[^>]*>", " ", reply.text())))
+        return Refusal(reply.status, said=line(re.sub(r"<[^>]*>", " ", reply.text()), _LONGEST))
     errors = list(_errors(document.get("errors")))
     said = "; ".join(dict.fromkeys(f"{error.get('message', '')} ({error.get('code', '?')})" for error in errors))
     codes = frozenset(error["code"] for error in errors if isinstance(error.get("code"), int))
-    return Refusal(reply.status, codes, _line(said))
+    return Refusal(reply.status, codes, line(said, _LONGEST))
 
 
 def _errors(found: Any) -> list[dict[str, Any]]:
@@ -107,11 +110,6 @@ def _errors(found: Any) -> list[dict[str, Any]]:
         if isinstance(error, dict):
             every += [error, *_errors(error.get("error_chain"))]
     return every
-
-
-def _line(text: str) -> str:
-    # Control characters could rewrite what stands on a terminal.
-    return "".join(character for character in " ".join(text.split()) if character.isprintable())[:_LONGEST]
 
 
 def error_for(refusal: Refusal, headers: Mapping[str, str], asked: Asked) -> ProviderError:
@@ -132,7 +130,8 @@ def error_for(refusal: Refusal, headers: Mapping[str, str], asked: Asked) -> Pro
     if refusal.status in range(300, 400):
         return _moved(told, headers, asked)
     codes = ", ".join(map(str, sorted(refusal.codes))) or str(refusal.status)
-    return RecordRejected(told, provider=asked.provider, zone=asked.zone, status=codes, detail=refusal.said)
+    hint = (_FULL if refusal.codes & _TOO_LONG else _REFUSED) if refusal.codes else _STRANGE
+    return RecordRejected(told, provider=asked.provider, zone=asked.zone, status=codes, detail=refusal.said, hint=hint)
 
 
 def _by_code(refusal: Refusal, told: str, asked: Asked) -> ProviderError | None:
@@ -151,6 +150,12 @@ def _by_code(refusal: Refusal, told: str, asked: Asked) -> ProviderError | None:
     return _missing(told, asked) if _NO_ROUTE in refusal.codes else None
 
 
+_FULL = (
+    "Cloudflare takes 2048 characters for a value and 8192 for all of a name, quotes and escapes included: shorten the "
+    "value, or take others at the name away"
+)
+_REFUSED = "compare the name and the value with what the service says of them"
+_STRANGE = "check base_url, and whether a proxy on the way answers in its place"
 _LIST_HINT = "what the service lists and what it says of a record do not agree: look at the name in its dashboard"
 
 
@@ -197,7 +202,7 @@ def _rate_limited(told: str, asked: Asked) -> RateLimited:
 
 
 def _moved(told: str, headers: Mapping[str, str], asked: Asked) -> ProviderError:
-    target = _line(headers.get("location", ""))
+    target = line(headers.get("location", ""), _LONGEST)
     return ProviderError(
         f"{told}: a redirect" + (f" to {target}" if target else ""),
         provider=asked.provider,

@@ -108,14 +108,16 @@ class Write:
         except Unplannable as error:
             refused: ProviderError = self._unplannable(error, zone)
         except NameInvalid as error:
-            refused = RecordRejected(error.message, provider=self._service.provider, zone=zone, hint=error.hint)
+            hint = error.hint or "correct the name or the value"
+            refused = RecordRejected(error.message, provider=self._service.provider, zone=zone, hint=hint)
         refused.nothing_done = True
         raise refused
 
     def _unplannable(self, error: Unplannable, zone: str) -> ProviderError:
         rrset = " ".join(error.place)
         if not error.is_swap:
-            return RecordRejected(error.reason, provider=self._service.provider, zone=zone, rrset=rrset)
+            hint = "configure a provider for the zone that holds the name"
+            return RecordRejected(error.reason, provider=self._service.provider, zone=zone, rrset=rrset, hint=hint)
         return Conflict(
             error.reason,
             provider=self._service.provider,

@@ -131,6 +131,7 @@ def test_a_record_that_is_not_valid_is_refused_for_good(code: int) -> None:
     server = Literal(refused(400, code, message="it is too long"))
     error = failed(RecordRejected, server)
     assert (error.status, error.detail, error.transient) == (str(code), f"it is too long ({code})", False)
+    assert ("shorten" if code in (9015, 83011) else "compare the name and the value") in error.hint
     assert server.posts == 1
 
 

@@ -249,8 +249,9 @@ def test_a_swap_gives_what_stays_the_new_ttl(service: Cloudflare, zone: Zone) ->
 @pytest.mark.parametrize("value", ["3 1 1", "3 1 1 xyz", "a b c d"])
 def test_what_is_no_tlsa_is_refused_without_a_request(service: Cloudflare, value: str) -> None:
     """In words; to remove it is no fault, for it cannot be there."""
-    with pytest.raises(RecordRejected):
+    with pytest.raises(RecordRejected) as caught:
         applied(service, Add(Record(NAME, "TLSA", value), 300))
+    assert "correct" in caught.value.hint
     assert service.requests == []
     assert not applied(service, Remove(Record(NAME, "TLSA", value))).changed
 
@@ -270,8 +271,9 @@ def test_a_cname_at_the_name_is_a_conflict(service: Cloudflare, zone: Zone) -> N
 
 def test_a_name_outside_the_zone_is_refused_without_a_request(service: Cloudflare) -> None:
     """Also one that merely ends in the zone's letters."""
-    with pytest.raises(RecordRejected, match="not in this zone"):
+    with pytest.raises(RecordRejected, match="not in this zone") as caught:
         applied(service, add("_acme-challenge.counterexample.com."))
+    assert "provider" in caught.value.hint
     with pytest.raises((RecordRejected, NameInvalid)):
         applied(service, add("a b.example.com."))
     assert service.requests == []
