@@ -155,6 +155,16 @@ def test_a_ds_of_another_key(scene: Scene) -> None:
     assert f"put {ORIGIN} DS {scene.key.ds} into the parent" in finding.hint
 
 
+def test_one_server_with_another_key_is_to_take_the_zone_anew(scene: Scene) -> None:
+    """Its DS is not put into the parent: nobody knows whose key that is."""
+    other = ZoneKey(ORIGIN)
+    scene.resign(scene.copies[1], key=other)
+    finding = scene.only("ds-mismatch")
+    assert "at 1 of 2 addresses" in finding.message
+    assert "have that server take the zone anew" in finding.hint
+    assert "into the parent" not in finding.hint and other.ds not in finding.hint
+
+
 def test_a_second_ds_for_a_key_to_come_is_no_fault(scene: Scene) -> None:
     """As in a roll-over."""
     scene.tree.delegate(f"example DS {ZoneKey(ORIGIN).ds}")

@@ -97,12 +97,13 @@ def findings(zone: Zone, views: Sequence[View], now: datetime) -> Iterator[Findi
             "where": "every address" if len(found) == len(views) else f"{len(found)} of {len(views)} addresses",
             "ds": ", ".join(fitting) or "the DS of a key that signs the zone",
         }
+        are_others_right = bool(fault.hint_for_some) and any(view.keys.is_named for view in views)
         yield Finding(
             check=fault.check,
             severity=fault.severity,
             subject=shown(zone.name),
             message=fault.message.format_map(words),
-            hint=fault.hint.format_map(words),
+            hint=(fault.hint_for_some if are_others_right else fault.hint).format_map(words),
             evidence=tuple(Evidence(view.server.label, record) for view, record in found),
         )
 
@@ -111,7 +112,8 @@ def findings(zone: Zone, views: Sequence[View], now: datetime) -> Iterator[Findi
 class _Fault:
     """One kind of fault: ``record`` tells of a server what it has that is wrong, nothing where nothing is.
 
-    In message and hint ``{where}`` says at how many addresses, ``{ds}`` which DS would fit.
+    In message and hint ``{where}`` says at how many addresses, ``{ds}`` which DS would fit. ``hint_for_some`` is for
+    where other servers have the keys that the parent names.
     """
 
     check: str
@@ -119,6 +121,7 @@ class _Fault:
     record: Callable[[View, datetime], str]
     message: str
     hint: str
+    hint_for_some: str = ""
 
 
 def _unsigned(view: View, now: datetime) -> str:
@@ -200,6 +203,8 @@ _FAULTS = (
         record=_mismatched,
         message="no DS in its parent names a key that is served at {where}",
         hint="put {ds} into the parent (at the registrar), or have the keys served that the DS there names",
+        hint_for_some="leave the DS as it is, for the other servers have its keys: have that server take the zone anew "
+        "from the one that signs it, and see that nobody else signs or writes its copy",
     ),
     _Fault(
         check="bogus-signature",
