@@ -42,9 +42,13 @@ class Scene:
         for zone in self.copies:
             zone.add(*lines)
 
-    def found(self, name: str, **tables: object) -> tuple[Finding, ...]:
+    def found(self, name: str) -> tuple[Finding, ...]:
         """What the doctor finds of ``name``, in a zone that is signed now."""
         self.key.sign_zone(*self.copies)
+        return self.looked(name)
+
+    def looked(self, name: str, **tables: object) -> tuple[Finding, ...]:
+        """What the doctor finds of ``name``, the zone being as it is."""
         return asyncio.run(self._visit(name, tables))
 
     async def _visit(self, name: str, tables: dict[str, object]) -> tuple[Finding, ...]:
@@ -104,3 +108,17 @@ def test_a_zone_in_which_a_challenge_is_delegated_is_asked_about(scene: Scene) -
     scene.add(f"_acme-challenge.www CNAME v.{scene.cut('values')}")
     scene.found("www.example.test")
     assert scene.heard() == ["example.test.", "values.example.test."]
+
+
+def checks(found: tuple[Finding, ...]) -> set[str]:
+    return {finding.check for finding in found}
+
+
+def test_what_an_ignored_server_has_is_not_judged(scene: Scene) -> None:
+    """Neither its keys nor what it says of CAA: no run would wait for it either."""
+    scene.key.sign_zone(scene.copies[0])
+    ZoneKey("example.test.").sign_zone(scene.copies[1])
+    scene.tree.server(IPS[1]).behaviour.failing = frozenset({"CAA"})
+    faults = {"ds-mismatch", "caa-servfail"}
+    assert faults <= checks(scene.looked("www.example.test"))
+    assert not faults & checks(scene.looked("www.example.test", propagation={"ignore": [IPS[1]]}))

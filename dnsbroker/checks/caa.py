@@ -6,15 +6,16 @@ about issuing restricts nothing; a lookup that fails is no permission.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from dnsbroker.checks.servers import is_ignored
 from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.lookup.caa import CAASet, CAASets, CAAUnanswered, Property, read_issue
 from dnsbroker.lookup.exchange import Exchange, Silent
 from dnsbroker.lookup.zone import NameServer, Zone
 from dnsbroker.names import labels, shown
+from dnsbroker.tasks import together
 
 #: Tags that a CA must know, or that do not concern it when it issues for servers (RFC 8659, RFC 9495, CA/B Forum).
 _KNOWN = frozenset({"issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone"})
@@ -41,16 +42,16 @@ async def caa(name: str, sets: CAASets, authority: Authority) -> tuple[Finding, 
     return _judged(name, found, authority) if found else ()
 
 
-async def caa_servers(zone: Zone, exchange: Exchange) -> tuple[Finding, ...]:
+async def caa_servers(zone: Zone, exchange: Exchange, *, ignore: Collection[str] = ()) -> tuple[Finding, ...]:
     """Which servers of ``zone`` fail when they are asked for CAA at its apex, though they answer for the zone.
 
-    A CA that meets one of them is not permitted to issue (RFC 8659 section 3; a failure is no permission).
+    A CA that meets one of them is not permitted to issue (RFC 8659 section 3; a failure is no permission). Those in
+    ``ignore`` (owner names, IP addresses) are left out.
     """
-    told = await asyncio.gather(*(_trouble(zone, server, exchange) for server in zone.servers))
+    counted = [server for server in zone.servers if not is_ignored(server, ignore)]
+    told = await together(_trouble(zone, server, exchange) for server in counted)
     answering = [words for words in told if words is not None]
-    failing = [
-        Evidence(server.label, f"CAA: {words}") for server, words in zip(zone.servers, told, strict=True) if words
-    ]
+    failing = [Evidence(server.label, f"CAA: {words}") for server, words in zip(counted, told, strict=True) if words]
     if not failing:
         return ()
     is_all = len(failing) == len(answering)

@@ -44,15 +44,17 @@ class Round:
         """All of them."""
         for zone in _unlike(zone for site in self._sites.values() for zone in site.zones()):
             yield from self._of_zone(zone)
+        run, ignore = self._run, self._run.config.propagation.ignore
         for zone in _unlike(site.home for site in self._sites.values()):
-            yield Job(zone.name, "what its servers say of CAA", partial(caa_servers, zone, self._run.exchange))
+            ask = partial(caa_servers, zone, run.exchange, ignore=ignore)
+            yield Job(zone.name, "what its servers say of CAA", ask)
         for zone in _unlike(site.place.zone if site.place else None for site in self._sites.values()):
-            yield Job(zone.name, "who holds it", partial(holding, zone, self._run.routing))
+            yield Job(zone.name, "who holds it", partial(holding, zone, run.routing))
         for place in {site.challenge: site.place for site in self._sites.values()}.values():
             if place is not None:
                 yield from self._of_place(place)
         for subject in self._subjects:
-            yield Job(subject.certificate, "what limits it", partial(examine_limits, self._run, subject))
+            yield Job(subject.certificate, "what limits it", partial(examine_limits, run, subject))
             for name in subject.names:
                 if self._sites[name].home is not None:  # else nobody answers for the name, which is told already
                     yield Job(name, "its CAA records", partial(self._caa, name, subject))
