@@ -90,6 +90,7 @@ class TestOneThatIsBehind:
         want = Want(WANT.name, "TXT", WANT.values)
         hint = failure(seen(1), seen(2, Verdict.STALE, "has no TXT of ours", 8), want=want).hint()
         assert hint.startswith("ns2.example.org serves other data under the same serial 8")
+        assert "set-meta example.org SOA-EDIT-API INCREASE, then pdnsutil increase-serial example.org)" in hint
         hint = failure(seen(1), seen(2, Verdict.STALE, "has no TXT of ours", 7), want=want).hint()
         assert "did not follow our NOTIFY" in hint
 

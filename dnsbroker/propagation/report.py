@@ -91,7 +91,12 @@ class Failure:
         if state.serial is not None and newest is not None and not rfc1982_newer(newest, state.serial):
             if not any(other.verdict is Verdict.GREEN for other in self.states):
                 return f"no server of {shown(self.zone.name)} has it: was it written, and to this zone?"
-            return f"{server} serves other data under the same serial {state.serial}: compare the two"
+            zone = shown(self.zone.name)
+            return (
+                f"{server} serves other data under the same serial {state.serial}: compare the two (PowerDNS without "
+                f"SOA-EDIT-API leaves the serial alone, and none follows: pdnsutil set-meta {zone} SOA-EDIT-API "
+                f"INCREASE, then pdnsutil increase-serial {zone})"
+            )
         if state.server == primary:
             return f"{server} is the zone's primary: look in its log for why it does not serve what was written"
         refresh = self.zone.soa.refresh
