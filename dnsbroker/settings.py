@@ -93,3 +93,12 @@ def secrets_of(settings: Any) -> Iterator[Secret]:
         value = getattr(settings, each.name)
         values = value.values() if isinstance(value, Mapping) else (value,)
         yield from (item for item in values if isinstance(item, Secret))
+
+
+def proxy_url(raw: object) -> str:
+    """The URL of an HTTP proxy, or nothing. It may hold a password, so no error shows it. Raises Rejected."""
+    from dnsbroker.urls import http_parts
+
+    if raw == "" or http_parts(raw):
+        return str(raw)
+    raise Rejected("is not the URL of an HTTP proxy", hint='for example "http://proxy.example.org:3128"')

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import re
 import socket
@@ -26,6 +25,8 @@ import httpx  # noqa: E402 - see above
 
 if _is_ours:
     del sys.modules[_COMMAND_LINE]
+
+from dnsbroker.urls import is_near  # noqa: E402 - after what must come first
 
 BODY_LIMIT = 8 * 1024 * 1024
 
@@ -178,7 +179,7 @@ class _Route:
         proxy = self._environment.get(target.scheme) or self._environment.get("all", "")
         if not proxy or _is_exempt(target.host, self._environment.get("no", "")):
             return ""
-        return "" if await _is_near(target.host) else proxy
+        return "" if await _leads_near(target.host) else proxy
 
 
 def _environment_proxies(environment: Mapping[str, str]) -> dict[str, str]:
@@ -201,20 +202,13 @@ def _is_exempt(host: str, no_proxy: str) -> bool:
     return False
 
 
-async def _is_near(host: str) -> bool:
+async def _leads_near(host: str) -> bool:
     """Whether ``host`` is, or resolves to, a loopback, private or link-local address."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False  # only the proxy can resolve it, so it is not ours
-    return any(_is_near_address(str(entry[4][0])) for entry in found)
-
-
-def _is_near_address(text: str) -> bool:
-    address = ipaddress.ip_address(text)
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    return address.is_loopback or address.is_private or address.is_link_local
+    return any(is_near(str(entry[4][0])) for entry in found)
 
 
 def _checked_proxy(proxy: str) -> httpx.Proxy | None:

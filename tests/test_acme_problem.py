@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dnsbroker.acme import hints, problem, readable
+from dnsbroker import readable
+from dnsbroker.acme import hints, problem
 from dnsbroker.errors import Problem
 from dnsbroker.transport import HTTPFailed, Reply
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from dnsbroker.acme import hints, problem, readable, retry_after
+from dnsbroker import readable
+from dnsbroker.acme import hints, problem, retry_after
 from dnsbroker.errors import DirectoryUnreachable
 from dnsbroker.transport import HTTPFailed, Reply
 

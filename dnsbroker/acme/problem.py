@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
-from dnsbroker.acme import hints, readable, retry_after
+from dnsbroker import readable
+from dnsbroker.acme import hints, retry_after
 from dnsbroker.errors import Problem
 from dnsbroker.names import shown
 from dnsbroker.transport import Reply

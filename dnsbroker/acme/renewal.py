@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dnsbroker.acme import hints, readable
+from dnsbroker import readable
+from dnsbroker.acme import hints
 from dnsbroker.errors import AcmeError
 
 SOONEST = 60.0

@@ -14,7 +14,7 @@ from dnsbroker.config.addresses import normalised_address, split_address
 from dnsbroker.config.kinds import described, distinct, read_integer, read_mapping, read_strings, read_text
 from dnsbroker.errors import NameInvalid
 from dnsbroker.findings import PREFLIGHT
-from dnsbroker.settings import Duration, Rejected
+from dnsbroker.settings import Duration, Rejected, proxy_url
 
 _TTL_LIMIT = 2**31 - 1  # RFC 2181 section 8
 
@@ -148,18 +148,8 @@ def _contact(text: str) -> str:
 
 
 def read_proxy(value: object) -> str:
-    """The URL of an HTTP proxy, or nothing. It may hold a password, so no error shows it."""
-    text = read_text(value)
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(text)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if text and not is_usable:
-        raise Rejected("is not the URL of an HTTP proxy", hint='for example "http://proxy.example.org:3128"')
-    return text
+    """The URL of an HTTP proxy, or nothing."""
+    return proxy_url(read_text(value))
 
 
 _UNIT_LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.@\\-")

@@ -6,15 +6,14 @@ contacted. Refuses a password in a URL, for URLs are shown, and an address to wh
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
 
 from dnsbroker.errors import NameInvalid
 from dnsbroker.names import owner
-from dnsbroker.settings import Rejected, Secret, key
+from dnsbroker.settings import Rejected, Secret, key, proxy_url
+from dnsbroker.urls import http_parts, is_near
 
 BASE_URL = "https://api.cloudflare.com/client/v4"
 
@@ -22,43 +21,18 @@ _ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
 _EMAIL = re.compile(r"[!-~]+@[!-~]+")
 
 
-def _parts(raw: object) -> SplitResult | None:
-    """An HTTP URL in parts; None where it is none. What Python says of a bad one may repeat a password in it."""
-    try:
-        parts = urlsplit(raw) if isinstance(raw, str) else None
-        return parts if parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 else None
-    except ValueError:
-        return None
-
-
 def _base_url(raw: object) -> str:
     """The API's base URL without a slash at its end."""
-    parts = _parts(raw)
+    parts = http_parts(raw)
     if parts is None:
         raise Rejected("it is a URL", hint=f'leave it out, or write "{BASE_URL}"')
     if parts.username or parts.password:
         raise Rejected("it must not hold a password", hint="the token belongs into api_token")
     if parts.query or parts.fragment:
         raise Rejected("it ends with the path, without '?' or '#'", hint=f'for example "{BASE_URL}"')
-    if parts.scheme == "http" and not _is_near(parts.hostname or ""):
+    if parts.scheme == "http" and not is_near(parts.hostname or ""):
         raise Rejected("the token would travel there in the clear", hint="write https://")
     return str(raw).rstrip("/")
-
-
-def _is_near(host: str) -> bool:
-    """Whether ``host`` is this machine, or an address in its own network."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_loopback or address.is_private or address.is_link_local
-
-
-def _proxy(raw: object) -> str:
-    """The URL of an HTTP proxy, or nothing."""
-    if raw == "" or _parts(raw):
-        return str(raw)
-    raise Rejected("it is the URL of an HTTP proxy", hint='for example "http://proxy.example.org:3128"')
 
 
 def _email(raw: object) -> str:
@@ -125,12 +99,12 @@ class CloudflareSettings:
         "",
         doc="URL of an HTTP proxy to the API, by default the environment's.",
         example='"http://proxy.example.org:3128"',
-        read=_proxy,
+        read=proxy_url,
     )
 
     def __post_init__(self) -> None:
         """Make settings that were built in Python the same as those read from a file, and see that they fit."""
-        readers = {"api_email": _email, "base_url": _base_url, "zone_ids": _zone_ids, "proxy": _proxy}
+        readers = {"api_email": _email, "base_url": _base_url, "zone_ids": _zone_ids, "proxy": proxy_url}
         for name, read in readers.items():
             object.__setattr__(self, name, read(getattr(self, name)))
         problem = self._problem()

@@ -20,6 +20,7 @@ from dnsbroker.errors import (
     RecordRejected,
     ZoneMissing,
 )
+from dnsbroker.readable import line
 
 _LONGEST = 500
 _OTHER_DATA = "Conflicts with pre-existing RRset"
@@ -48,8 +49,7 @@ def words(body: str) -> str:
         text = "; ".join(dict.fromkeys(str(item) for item in found if item))
     else:
         text = re.sub(r"<[^>]*>", " ", body)
-    # Control characters could rewrite what stands on a terminal.
-    return "".join(character for character in " ".join(text.split()) if character.isprintable())[:_LONGEST]
+    return line(text, _LONGEST)
 
 
 def refusal(status: int, headers: Mapping[str, str], body: str, asked: Asked) -> ProviderError:

@@ -8,26 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
 
-from dnsbroker.settings import Secret, key
+from dnsbroker.settings import Secret, key, proxy_url
+from dnsbroker.urls import http_parts
 from dnsbroker_powerdns.serial import KINDS
 
 AUTO = "auto"
 
 
-def _parts(raw: object) -> SplitResult | None:
-    """An HTTP URL in parts; None where it is none. What Python says of a bad one may repeat a password in it."""
-    try:
-        parts = urlsplit(raw) if isinstance(raw, str) else None
-        return parts if parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 else None
-    except ValueError:
-        return None
-
-
 def _url(raw: object) -> object:
     """The server's base URL without a slash or ``/api/v1`` at its end."""
-    parts = _parts(raw)
+    parts = http_parts(raw)
     if parts is None:
         raise ValueError("it is a URL such as http://127.0.0.1:8081")
     if parts.username or parts.password:
@@ -35,13 +26,6 @@ def _url(raw: object) -> object:
     if parts.query or parts.fragment:
         raise ValueError("it ends with the path, without '?' or '#'")
     return str(raw).rstrip("/").removesuffix("/api/v1").rstrip("/")
-
-
-def _proxy(raw: object) -> object:
-    """The URL of an HTTP proxy, or nothing."""
-    if raw == "" or _parts(raw):
-        return raw
-    raise ValueError("it is the URL of an HTTP proxy such as http://proxy.example.org:3128")
 
 
 def _soa_edit_api(raw: object) -> object:
@@ -81,5 +65,5 @@ class PowerDNSSettings:
     proxy: str = key(
         "",
         doc="URL of an HTTP proxy to this server; the environment's are not used for near addresses.",
-        read=_proxy,
+        read=proxy_url,
     )
