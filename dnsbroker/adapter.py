@@ -103,6 +103,16 @@ class Adapter(Protocol):
 
 
 @runtime_checkable
+class NeedsMore(Protocol):
+    """An adapter that needs what is not always installed with it, a library of an extra for one."""
+
+    @staticmethod
+    def lacks() -> str:
+        """The command that installs what is not there; empty where nothing is missing. Nothing heavy is imported."""
+        ...
+
+
+@runtime_checkable
 class TellsServers(Protocol):
     """An adapter that knows by which name servers its service serves a zone; where two hold it, that decides."""
 

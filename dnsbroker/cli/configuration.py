@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dnsbroker.broker import Broker
     from dnsbroker.cli.output import Result
     from dnsbroker.config import Config
-    from dnsbroker.surveying import Surveyed
+    from dnsbroker.surveying import Survey, Surveyed
 
 
 @click.group(cls=Group)
@@ -242,14 +242,20 @@ def providers(context: click.Context) -> int:
         survey = await broker.survey()
         return Result(
             status=exit_status.gravest(exit_status.of(item.error) for item in survey.configured if item.error),
-            lines=[*map(_line, survey.configured), f"adapters installed: {', '.join(survey.installed)}"],
+            lines=[*map(_line, survey.configured), *_adapters(survey)],
             failures=[Failure(item.error) for item in survey.configured if item.error],
-            fields={"providers": [_facts(item) for item in survey.configured], "adapters": list(survey.installed)},
+            fields={"providers": [_facts(item) for item in survey.configured], "adapters": list(survey.installed)}
+            | ({"lacking": dict(survey.lacking)} if survey.lacking else {}),
         )
 
     from dnsbroker.cli.running import run
 
     return run(context, work)
+
+
+def _adapters(survey: Survey) -> list[str]:
+    lacking = (f"{type} needs more: {install}" for type, install in survey.lacking.items())
+    return [f"adapters installed: {', '.join(survey.installed)}", *lacking]
 
 
 def _line(provider: Surveyed) -> str:

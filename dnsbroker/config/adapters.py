@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dnsbroker.adapter import ENTRY_POINT_GROUP, Adapter
+from dnsbroker.adapter import ENTRY_POINT_GROUP, Adapter, NeedsMore
 from dnsbroker.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ class Adapters(Mapping[str, type[Adapter]]):
                 hint="install again the distribution that holds it, with all it needs",
             ) from error
         return adapter
+
+    def lacks(self, kind: str) -> str:
+        """The command that installs what the adapter for ``kind`` needs and is not there; empty where all is.
+
+        Raises KeyError and ConfigError as looking it up does.
+        """
+        adapter = self[kind]
+        return adapter.lacks() if issubclass(adapter, NeedsMore) else ""
 
     def __contains__(self, kind: object) -> bool:
         return kind in self._given or kind in self._installed

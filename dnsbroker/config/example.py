@@ -60,17 +60,22 @@ def example(
 ) -> str:
     """A configuration that loads, with a provider of each of ``types``.
 
-    Where none is named it has one of the first adapter or, with ``is_whole``, one of each at hand. ``adapters`` stand
-    beside those installed. Raises ConfigError for a type that is not at hand.
+    Where none is named it has one of the first adapter or, with ``is_whole``, one of each that lacks nothing.
+    ``adapters`` stand beside those installed. Raises ConfigError for a type that is not at hand.
     """
     known = Adapters(adapters)
-    wanted = list(dict.fromkeys(types)) or (list(known) if is_whole else [_FIRST])
+    lacking = {each: lack for each in known if (lack := known.lacks(each))} if is_whole and not types else {}
+    every = [each for each in known if each not in lacking]
+    wanted = list(dict.fromkeys(types)) or (every if is_whole else [_FIRST])
     for each in wanted:
         if each not in known:
             message = f"no adapter for type {each} is installed; the nearest is {nearest(each, known) or 'none'}"
             raise ConfigError(message, hint=f"installed are {', '.join(known) or 'none'}")
     parts = _parts({each: known[each] for each in wanted})
-    return _WHOLE_HEAD + "".join(map(_whole, parts)) if is_whole else _SHORT_HEAD + "".join(map(_short, parts))
+    if not is_whole:
+        return _SHORT_HEAD + "".join(map(_short, parts))
+    left_out = (f'# Not here is type = "{each}", which needs more: {lack}\n' for each, lack in lacking.items())
+    return _WHOLE_HEAD + "".join((*left_out, *map(_whole, parts)))
 
 
 def _parts(providers: Mapping[str, type[Adapter]]) -> Iterable[_Part]:

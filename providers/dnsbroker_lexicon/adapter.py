@@ -16,7 +16,7 @@ from dnsbroker.errors import AuthRejected, BrokerError, NameInvalid, ZoneMissing
 from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.names import is_within, longest_match, owner, shown
 from dnsbroker.records import Change, Receipt, RecordType, RRset
-from dnsbroker_lexicon.settings import LexiconSettings
+from dnsbroker_lexicon.settings import INSTALL, LexiconSettings, services
 
 if TYPE_CHECKING:
     from dnsbroker_lexicon.calls import Calls, Leash
@@ -43,6 +43,11 @@ class Lexicon:
         self._settings = settings
         self._provider = surroundings.provider
         self._calls: Calls | None = None
+
+    @staticmethod
+    def lacks() -> str:
+        """How to install dns-lexicon, where it is not there."""
+        return "" if services() else INSTALL
 
     async def zones(self) -> tuple[str, ...] | None:
         """None: dns-lexicon has no way to list them."""

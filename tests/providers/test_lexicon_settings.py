@@ -146,7 +146,7 @@ def program(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
 
 
-#: Hides dns-lexicon, as if it had not been installed, and runs the command line.
+#: Hides dns-lexicon, as if it had not been installed.
 HIDDEN = """
 import sys, importlib.machinery
 finder = importlib.machinery.PathFinder
@@ -154,27 +154,50 @@ found = finder.find_spec
 def without(name, path=None, target=None):
     return None if name.partition(".")[0] == "lexicon" else found(name, path, target)
 finder.find_spec = without
-from dnsbroker.cli import main
-sys.exit(main({arguments!r}))
 """
+
+
+def without_the_extra(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line where it is hidden."""
+    return program(f"{HIDDEN}from dnsbroker.cli import main\nsys.exit(main({list(arguments)!r}))")
 
 
 def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path) -> None:
     """Status 2, in any command that reads the configuration."""
     loaded(tmp_path)
-    done = program(HIDDEN.format(arguments=["--config", str(tmp_path / "dnsbroker.toml"), "providers"]))
+    done = without_the_extra("--config", str(tmp_path / "dnsbroker.toml"), "providers")
     assert done.returncode == 2
     assert 'service: type = "lexicon" needs dns-lexicon, which is not installed' in done.stderr
     assert "hint: pip install 'dnsbroker[lexicon]'" in done.stderr
 
 
 def test_without_the_extra_others_work_as_ever(tmp_path: Path) -> None:
-    """The adapter is still listed, and shows its keys."""
+    """The adapter is listed as one that needs more, and shows its keys where it is asked for."""
     (tmp_path / "dnsbroker.toml").write_text("")
-    done = program(HIDDEN.format(arguments=["--json", "--config", str(tmp_path / "dnsbroker.toml"), "providers"]))
-    assert done.returncode == 0, done.stderr
-    assert "lexicon" in json.dumps(done.stdout)
-    assert program(HIDDEN.format(arguments=["config", "example", "lexicon"])).returncode == 0
+    arguments = ("--config", str(tmp_path / "dnsbroker.toml"), "providers")
+    done = without_the_extra(*arguments)
+    assert done.stdout == (
+        "adapters installed: cloudflare, powerdns, rfc2136\nlexicon needs more: pip install 'dnsbroker[lexicon]'\n"
+    )
+    told = json.loads(without_the_extra("--json", *arguments).stdout.splitlines()[-1])
+    assert (told["status"], told["adapters"]) == (0, ["cloudflare", "powerdns", "rfc2136"])
+    assert told["lacking"] == {"lexicon": "pip install 'dnsbroker[lexicon]'"}
+    assert without_the_extra("config", "example", "lexicon").returncode == 0
+
+
+def test_without_the_extra_the_whole_example_loads_without_it(tmp_path: Path) -> None:
+    """And says what is not in it; with the extra it is there, and nothing is lacking."""
+    file = tmp_path / "dnsbroker.toml"
+    file.touch(0o600)
+    load = f"from dnsbroker.config import Config\nprint(*Config.load({str(file)!r}, environment={{}}).providers)\n"
+    there = "cloudflare lexicon powerdns rfc2136\n"
+    for hidden, found in ((HIDDEN, there.replace("lexicon ", "")), ("import sys\n", there)):
+        show = "from dnsbroker.cli import main\nsys.exit(main(['config', 'example', '--all']))"
+        example = program(hidden + show).stdout
+        assert ('# Not here is type = "lexicon", which needs more: pip install' in example) == (hidden == HIDDEN)
+        file.write_text(example)
+        done = program(hidden + load)
+        assert (done.stdout, done.stderr) == (found, "")
 
 
 def test_the_adapter_brings_dns_lexicon_only_when_it_acts() -> None:
