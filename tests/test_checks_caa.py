@@ -185,6 +185,17 @@ def test_a_critical_record_that_cas_know_forbids_nothing(tree: Tree) -> None:
     assert checks(tree, "example.test") == []
 
 
+@pytest.mark.parametrize("tag", ["contactemail", "contactphone"])
+def test_a_critical_record_that_some_cas_know_is_a_warning(tree: Tree, tag: str) -> None:
+    """They are for methods of validation that not every CA offers; and only where it is critical."""
+    have(tree, f'@ CAA 128 {tag} "x"', '@ CAA 0 issue "ca.test"')
+    (finding,) = found(tree, "example.test")
+    assert (finding.check, finding.severity) == ("caa-forbids", Severity.WARNING)
+    assert f"'128 {tag} \"x\"'" in finding.message and "some CAs" in finding.message
+    have(tree, f'www CAA 0 {tag} "x"', 'www CAA 0 issue "ca.test"')
+    assert checks(tree, "www.example.test") == []
+
+
 def test_the_nearest_set_counts_alone(tree: Tree) -> None:
     """One above it neither adds nor takes away."""
     have(tree, '@ CAA 0 issue ";"', 'www CAA 0 issue "ca.test"')
@@ -249,6 +260,25 @@ def test_a_ca_without_published_names_is_a_notice_where_caa_restricts(tree: Tree
     have(tree, '@ CAA 0 issue "ca.test"')
     (finding,) = found(tree, "example.test", authority=nameless)
     assert (finding.check, finding.severity) == ("caa-unknown", Severity.NOTICE)
+
+
+@pytest.mark.parametrize("value", [";", "%%%%%", ""])
+def test_what_permits_no_ca_at_all_forbids_one_without_published_names_too(tree: Tree, value: str) -> None:
+    """A warning only: a private CA may well not look at CAA (RFC 8659 section 4.2 says what others do)."""
+    nameless = Authority((), ACCOUNT)
+    have(tree, f'@ CAA 0 issue "{value}"')
+    (finding,) = found(tree, "example.test", authority=nameless)
+    assert (finding.check, finding.severity) == ("caa-forbids", Severity.WARNING)
+    assert "permits no CA at all" in finding.message
+    have(tree, '@ CAA 0 issue "any.test"')
+    assert checks(tree, "example.test", nameless) == ["caa-unknown"]
+
+
+def test_a_critical_record_at_a_ca_without_published_names_is_a_warning(tree: Tree) -> None:
+    """For the same reason."""
+    have(tree, '@ CAA 128 surprise "1"')
+    (finding,) = found(tree, "example.test", authority=Authority((), ACCOUNT))
+    assert (finding.check, finding.severity) == ("caa-forbids", Severity.WARNING)
 
 
 def test_forty_names_of_a_zone_ask_for_what_they_share_once(tree: Tree) -> None:

@@ -17,8 +17,10 @@ from dnsbroker.lookup.zone import NameServer, Zone
 from dnsbroker.names import labels, shown
 from dnsbroker.tasks import together
 
-#: Tags that a CA must know, or that do not concern it when it issues for servers (RFC 8659, RFC 9495, CA/B Forum).
-_KNOWN = frozenset({"issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone"})
+#: Tags that a CA must know, or that do not concern it when it issues for servers (RFC 8659, RFC 9495).
+_KNOWN = frozenset({"issue", "issuewild", "iodef", "issuemail"})
+#: Tags of the CA/B Forum, for methods of validation that not every CA offers; Boulder for one does not know them.
+_KNOWN_TO_SOME = frozenset({"contactemail", "contactphone"})
 
 
 @dataclass(frozen=True)
@@ -100,19 +102,24 @@ def _unanswered(name: str, error: CAAUnanswered) -> Finding:
 
 def _judged(name: str, found: CAASet, authority: Authority) -> tuple[Finding, ...]:
     """The verdict of RFC 8659 section 4 on one set."""
-    unknown = [one for one in found.properties if one.is_critical and one.tag not in _KNOWN]
+    critical = [one for one in found.properties if one.is_critical and one.tag not in _KNOWN]
+    unknown = [one for one in critical if one.tag not in _KNOWN_TO_SOME]
     if unknown:
-        return (_unknown_critical(name, found, unknown),)
+        return (_unknown_critical(name, found, unknown, authority),)
+    doubts = (_doubtful(name, found, critical),) if critical else ()
+    return (*_permitted(name, found, authority), *doubts)
+
+
+def _permitted(name: str, found: CAASet, authority: Authority) -> tuple[Finding, ...]:
     relevant = _relevant(name, found)
     if not relevant:
         return ()
-    if not authority.identities:
-        return (_no_identities(name, found, relevant),)
     objections = [_objection(one, authority) for one in relevant]
-    if not all(objections):
-        return ()
     told = [one for one in objections if one]
-    return (_forbidden(name, found, relevant, told, authority),)
+    if not authority.identities:
+        is_closed = len(told) == len(relevant) and all(one.is_for_all for one in told)
+        return (_closed(name, found, relevant, told) if is_closed else _no_identities(name, found, relevant),)
+    return (_forbidden(name, found, relevant, told, authority),) if len(told) == len(relevant) else ()
 
 
 def _relevant(name: str, found: CAASet) -> list[Property]:
@@ -125,19 +132,23 @@ def _relevant(name: str, found: CAASet) -> list[Property]:
 
 @dataclass(frozen=True)
 class _Objection:
-    """Why one record does not permit. ``is_ours``: it names our CA; ``is_open``: only the account is not known yet."""
+    """Why one record does not permit.
+
+    ``is_ours``: it names our CA; ``is_open``: only the account is not known yet; ``is_for_all``: it permits no CA.
+    """
 
     words: str
     is_ours: bool = False
     is_open: bool = False
+    is_for_all: bool = False
 
 
 def _objection(one: Property, authority: Authority) -> _Objection | None:
     said = read_issue(one.value)
     if said is None:
-        return _Objection(f"'{one}' is malformed and permits nobody")
+        return _Objection(f"'{one}' is malformed and permits nobody", is_for_all=True)
     if not said.issuer:
-        return _Objection(f"'{one}' permits nobody")
+        return _Objection(f"'{one}' permits nobody", is_for_all=True)
     if said.issuer not in {identity.lower().rstrip(".") for identity in authority.identities}:
         return _Objection(f"'{one}' permits {said.issuer}")
     accounts, methods = said.all("accounturi"), said.all("validationmethods")
@@ -190,15 +201,40 @@ def _behind_alias(found: CAASet) -> str:
     return f", or have {shown(found.alias)}, an alias that leads there, stand for itself with CAA records of its own"
 
 
-def _unknown_critical(name: str, found: CAASet, unknown: Sequence[Property]) -> Finding:
+def _unknown_critical(name: str, found: CAASet, unknown: Sequence[Property], authority: Authority) -> Finding:
     return Finding(
         check="caa-forbids",
-        severity=Severity.ERROR,
+        severity=Severity.ERROR if authority.identities else Severity.WARNING,  # as in _closed
         subject=shown(name),
         message=f"CAA at {shown(found.owner)} has a critical record of a kind that CAs do not know, so none may "
         "issue: " + "; ".join(f"'{one}'" for one in unknown),
         hint=f"remove it from {shown(found.owner)}, or set its flags to 0{_behind_alias(found)}",
         evidence=_evidence(found, unknown),
+    )
+
+
+def _doubtful(name: str, found: CAASet, critical: Sequence[Property]) -> Finding:
+    return Finding(
+        check="caa-forbids",
+        severity=Severity.WARNING,
+        subject=shown(name),
+        message=f"CAA at {shown(found.owner)} has a critical record of a kind that some CAs do not know, and they may "
+        "not issue: " + "; ".join(f"'{one}'" for one in critical),
+        hint=f"set its flags to 0 at {shown(found.owner)}",
+        evidence=_evidence(found, critical),
+    )
+
+
+def _closed(name: str, found: CAASet, relevant: Sequence[Property], objections: Sequence[_Objection]) -> Finding:
+    return Finding(
+        check="caa-forbids",
+        severity=Severity.WARNING,  # who publishes no name may be a private CA, which does not look at CAA either
+        subject=shown(name),
+        message=f"CAA at {shown(found.owner)} permits no CA at all: "
+        + "; ".join(objection.words for objection in objections),
+        hint=f"add beside it a record {found.owner} CAA 0 {relevant[0].tag} with the name that the CA's documentation "
+        f"gives{_behind_alias(found)}; a private CA that does not look at CAA issues all the same",
+        evidence=_evidence(found, relevant),
     )
 
 
