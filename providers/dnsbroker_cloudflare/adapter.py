@@ -6,13 +6,11 @@ adapter is made, so that a command which only lists adapters does not pay for an
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from dnsbroker.errors import ProviderError
 from dnsbroker.names import is_within, owner, shown
 from dnsbroker.records import Add, Change, Receipt, Record, RecordType, RRset, Swap
 from dnsbroker_cloudflare.settings import CloudflareSettings
@@ -63,11 +61,12 @@ class Cloudflare:
         from dnsbroker_cloudflare.write import Write
 
         deadline = Deadline.after(self._clock, self.request_timeout)
-        receipt = await self._trying(Write(self._service, owner(zone), changes, deadline).attempt)
-        written = changes if receipt.changed else ()
-        return replace(
-            receipt, warnings=self._new([*self._oddities(written), *await self._proxied(owner(zone), written)])
-        )
+        write = Write(self._service, owner(zone), changes, deadline)
+        # Before it, so that whoever is cancelled meanwhile has written nothing.
+        proxied = await self._proxied(owner(zone), changes)
+        receipt = await self._trying(write.attempt)
+        told = [*self._oddities(changes), *proxied] if receipt.changed else ()
+        return replace(receipt, warnings=self._new(told))
 
     async def read(self, zone: str, name: str, type: RecordType) -> RRset | None:
         """The RRset as the service lists it; its TTL is the shortest of its records'."""
@@ -113,19 +112,15 @@ class Cloudflare:
         return texts
 
     async def _proxied(self, zone: str, written: Sequence[Change]) -> list[str]:
-        """The hosts of new TLSA records that the service's edge stands in for. Nothing is raised: all is written."""
+        """What to say of hosts of new TLSA records that the service's edge stands in for. Nothing is raised for it."""
         subjects = [change if isinstance(change, Swap) else change.record for change in _making(written)]
         names = [owner(subject.name) for subject in subjects if subject.type == "TLSA"]
         hosts = dict.fromkeys(re.sub(r"^(_[^.]*\.)*", "", name) for name in names)
-        found = []
-        for host in hosts:
-            with contextlib.suppress(ProviderError):
-                if is_within(host, zone) and await self._service.is_proxied(zone, host):
-                    found.append(
-                        f"{shown(host)} is proxied, so clients see the certificate of Cloudflare's edge, not the one "
-                        "that its TLSA records name: make the host DNS only, or take the records away"
-                    )
-        return found
+        return [
+            f"{shown(host)} is proxied, so clients see the certificate of Cloudflare's edge, not the one "
+            "that its TLSA records name: make the host DNS only, or take the records away"
+            for host in await self._service.proxied(zone, [host for host in hosts if is_within(host, zone)])
+        ]
 
     def _new(self, texts: Sequence[str]) -> tuple[str, ...]:
         """Those of the warnings that were not given yet."""

@@ -1,7 +1,7 @@
 """The API's door: one exchange at a time, every failure a typed error, every list read to its last page.
 
 Rule: each reply is taken for what it is only once it was read whole; no secret is in any message. Nothing is retried
-here, and nothing is sent while the service wants to be left alone.
+here, and nothing is sent while the service wants to be left alone; a short rest is waited for.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from dnsbroker_cloudflare.settings import CloudflareSettings
 T = TypeVar("T")
 
 _REPLY_LIMIT = 32 * 1024 * 1024
+# So many seconds are waited for in the middle of a call, which need not begin again for them.
+_SHORT_REST = 10.0
 _SLOW = "try again; if it stays so, see the service's status page, and whether anything on the way swallows packets"
 _UNREACHED = "see that this host reaches the internet by HTTPS, if need be through a proxy (key proxy)"
 
@@ -102,6 +104,12 @@ class API:
         content = json.dumps(document).encode()
         return self._parsed(await self._exchange("POST", path, content, Errand.RECORDS, zone), parse, zone)
 
+    async def rest(self, errand: Errand) -> None:
+        """Wait until something may be sent, if that is soon; every question does so by itself, a change does not."""
+        left = self._pace(errand).left()
+        if 0 < left <= _SHORT_REST:
+            await self._surroundings.clock.sleep(left)
+
     async def aclose(self) -> None:
         """Give back the connections."""
         if self._session is not None:
@@ -123,6 +131,8 @@ class API:
         headers = {"accept": "application/json", **await self._credentials.headers(errand)}
         if content is not None:
             headers["content-type"] = "application/json"
+        if content is None:
+            await self.rest(errand)
         self._keep_still(errand, zone)
         if self._session is None:
             self._session = self._surroundings.connections.session(

@@ -9,6 +9,7 @@ retried here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ _RECORDS_PER_PAGE = 2000
 #: With more pages than this, a few questions by name are cheaper.
 _MOST_PAGES = 4
 _BELIEVED_SECONDS = 300.0
+_AT_ONCE = 4
 
 T = TypeVar("T")
 Zones = tuple[StoredZone, ...]
@@ -153,10 +155,23 @@ class Service:
         found = await self._records(zone, {"type": "TXT"}) or []
         return [record for record in found if record.comment and record.type == "TXT"]
 
-    async def is_proxied(self, zone: str, host: str) -> bool:
-        """Whether the service's edge answers in place of ``host`` (an owner name in ``zone``)."""
-        found = await self._records(zone, {"name.exact": host.rstrip(".")}) or []
-        return any(record.name == host and record.raw.get("proxied") for record in found)
+    async def proxied(self, zone: str, hosts: Sequence[str]) -> list[str]:
+        """Those of ``hosts`` (owner names in ``zone``) for which the service's edge answers, as far as it tells."""
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def is_proxied(host: str) -> bool:
+            async with slots:
+                with contextlib.suppress(ProviderError):
+                    found = await self._records(zone, {"name.exact": host.rstrip(".")}) or []
+                    return any(record.name == host and bool(record.raw.get("proxied")) for record in found)
+            return False
+
+        found = await asyncio.gather(*map(is_proxied, hosts))
+        return [host for host, is_so in zip(hosts, found, strict=True) if is_so]
+
+    async def rest(self) -> None:
+        """Wait until a change may be sent, if that is soon."""
+        await self._api.rest(Errand.RECORDS)
 
     async def change(self, zone: str, batch: Batch) -> None:
         """Have ``batch`` done, whole or not at all."""

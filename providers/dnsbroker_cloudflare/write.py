@@ -52,6 +52,7 @@ class Write:
         return await self._service.records(self._plan.zone, self._plan.places)
 
     async def _send(self, batch: Batch) -> None:
+        await self._service.rest()
         if self._deadline.has_passed():
             raise self._late()
         try:

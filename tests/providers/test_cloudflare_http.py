@@ -292,6 +292,19 @@ def test_a_used_up_allowance_is_not_overdrawn() -> None:
     assert server.posts == 1
 
 
+def test_an_allowance_of_one_request_at_a_time_is_enough() -> None:
+    """Every reply says that nothing is left for five seconds: each request waits for them, and none is repeated."""
+    clock = FakeClock()
+    one = ("Ratelimit", '"default";r=0;t=5')
+    done = told({"success": True, "errors": [], "messages": [], "result": {}}, 200, one)
+    before, after = listed(), listed(OURS)
+    slow = [Response(reply.status, (*reply.headers, one), reply.body) for reply in (before, after)]
+    server = Literal(done, slow[0], afterwards=slow[1])
+    applied(server, clock=clock)
+    assert clock.slept == [5.0, 5.0]
+    assert (server.posts, len(server.requests)) == (1, 3)
+
+
 @pytest.mark.parametrize("is_split", [False, True])
 def test_one_token_has_one_pace(is_split: bool) -> None:
     """What it used up on zones is missing for records; another token's allowance is its own."""
@@ -306,6 +319,12 @@ def test_one_token_has_one_pace(is_split: bool) -> None:
 
 
 # Secrets
+
+
+def test_a_secret_of_a_letter_does_not_disfigure_what_is_said() -> None:
+    """It is in any text, and keeps nobody out."""
+    error = failed(RecordRejected, Literal(refused(400, 1004, message="Invalid request")), api_token=secret("e"))
+    assert error.detail == "Invalid request (1004)"
 
 
 ECHO = f"the header 'Authorization: Bearer {TOKEN}' is wrong"

@@ -237,6 +237,13 @@ def test_tlsa_for_a_proxied_host_is_warned_of(service: Cloudflare, zone: Zone, p
     ] * proxied
 
 
+def test_what_is_proxied_is_asked_before_anything_is_written(service: Cloudflare, zone: Zone) -> None:
+    """Whoever is cancelled over it has written nothing; after the write only the proof is read."""
+    applied(service, *(Add(Record(f"_443._tcp.w{number}.example.com.", "TLSA", ONE), 300) for number in range(9)))
+    methods = [seen.method for seen in service.requests]
+    assert methods[methods.index("POST") :] == ["POST", "GET"]
+
+
 def test_a_swap_gives_what_stays_the_new_ttl(service: Cloudflare, zone: Zone) -> None:
     """By a patch of the TTL alone: record, id and comment stay."""
     (kept,) = service.plant(zone, NAME, "TLSA", ONE, ttl=3600, comment="theirs")
