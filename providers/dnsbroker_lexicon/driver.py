@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Options that a driver looks for, some of which it does not tell its command line.
 _ASKED = re.compile(r"""_get_provider_option\(\s*["']([\w-]+)["']""")
+#: Of each thread that works for us, the leash; a driver may send several requests for one thing it is asked.
+_HELD = threading.local()
 _VERBS = ("request", "get", "post", "put", "patch", "delete", "head", "options")
 
 
@@ -120,7 +122,8 @@ class Driver:
 def opened(service: str, zone: str, options: Mapping[str, object], *, seconds: float, leash: Leash) -> Driver:
     """The driver for ``service``, logged in with ``options`` for ``zone``.
 
-    No HTTP request of it takes longer than ``seconds``. Raises UnknownOption, Late, and whatever the driver raises.
+    No HTTP request of it takes longer than ``seconds``, and none is begun in this thread once ``leash`` is let go.
+    Raises UnknownOption, Late, and whatever the driver raises.
     """
     from lexicon.config import ConfigResolver
 
@@ -130,6 +133,7 @@ def opened(service: str, zone: str, options: Mapping[str, object], *, seconds: f
     # Some drivers look for the domain among their own options, where lexicon's command line has it too.
     settings: dict[str, Any] = {"provider_name": service, "domain": domain, service: {**options, "domain": domain}}
     leash.check()
+    _HELD.leash = leash
     provider = module.Provider(ConfigResolver().with_dict(settings))  # type: ignore[no-untyped-call]  # it has no types
     provider.authenticate()
     return Driver(provider, zone, settings, leash)
@@ -174,6 +178,8 @@ def _bounded(requests: Any, seconds: float) -> list[tuple[object, object]]:
     def late(call: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(call)
         def bounded(*arguments: Any, **named: Any) -> Any:
+            if leash := getattr(_HELD, "leash", None):
+                leash.check()
             named["timeout"] = named.get("timeout") or seconds
             return call(*arguments, **named)
 

@@ -344,6 +344,27 @@ def test_each_way_to_ask_has_a_time_out(way: str) -> None:
     asyncio.run(play_())
 
 
+def test_what_is_late_sends_no_further_request() -> None:
+    """Not even within one thing that a driver was asked for, which may take several; a change would come unseen."""
+    from dnsbroker_lexicon.calls import Late, Leash
+    from dnsbroker_lexicon.driver import opened
+
+    def work(url: str) -> None:
+        leash = Leash()
+        driver = opened("powerdns", ZONE, {"pdns_server": url, "auth_token": KEY}, seconds=5.0, leash=leash)
+        assert driver.standing((NAME, "TXT")).values == frozenset()
+        leash.let_go()
+        with pytest.raises(Late):
+            driver._provider.create_record("TXT", NAME, "late")
+
+    async def play_() -> None:
+        async with served() as server:
+            await asyncio.to_thread(work, server.url)
+            assert "patch" not in server.asked()
+
+    asyncio.run(play_())
+
+
 def test_the_driver_for_updates_cannot_list() -> None:
     """So docs/lexicon.md sends people to an adapter of ours; when this fails, the page is to say something else."""
     from dnsbroker_lexicon.driver import _copy
