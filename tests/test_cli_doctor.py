@@ -14,8 +14,7 @@ from dnsbroker.cli import main
 from dnsbroker.cli.doctor import summed_up
 from dnsbroker.doctor import Diagnosis, Examined
 from dnsbroker.findings import Evidence, Finding, Severity
-from dnsbroker.testing.nameserver import NameServers
-from practice import Practice
+from practice import practising
 
 EXAMINED = Examined(names=2, zones=1, providers=1, servers=3)
 STALE = Finding(
@@ -108,8 +107,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Call the program in a world whose names nobody may write; its status, stdout and stderr."""
-    with NameServers() as servers:
-        practice = Practice(servers, tmp_path / "state")
+    with practising(tmp_path / "state") as practice:
         port = practice.tree.servers.port
         file = tmp_path / "dnsbroker.toml"
         file.write_text(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dnsbroker import Broker, Config
 from dnsbroker.checks.caa import Authority
 from dnsbroker.checks.skew import Reading
 from dnsbroker.doctor.authorities import Office, compared
@@ -19,17 +16,13 @@ from dnsbroker.errors import AuthRejected, ConfigError
 from dnsbroker.findings import Finding, Severity
 from dnsbroker.names import is_within
 from dnsbroker.testing import FakeClock, MemoryProvider, MemoryService
-from dnsbroker.testing.nameserver import NameServers
-from practice import CHALLENGE, ZONE, Practice, grave, words
-
-LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
-CERTIFICATE = {"example.test": {"names": ["example.test", "*.example.test"]}}
+from practice import CERTIFICATE, CHALLENGE, ZONE, Practice, grave, leave, practising, words
 
 
 @pytest.fixture
 def practice(tmp_path: Path) -> Iterator[Practice]:
-    with NameServers() as servers:
-        yield Practice(servers, tmp_path / "state")
+    with practising(tmp_path / "state") as made:
+        yield made
 
 
 def test_a_sound_world_is_silent(practice: Practice) -> None:
@@ -215,20 +208,6 @@ def test_only_providers_that_matter_are_asked_for_a_name(practice: Practice) -> 
     assert practice.visit("example.test", config=config).examined.providers == 1
     assert practice.visit("nobody.test", config=config).examined.providers == 2
     assert practice.visit(config=config).examined.providers == 2
-
-
-def leave(practice: Practice, value: str) -> None:
-    """Have ``value`` written for a minute that is long past: in the service, and at the name servers."""
-    config: dict[str, Any] = practice.config()
-
-    async def story() -> None:
-        known = Config.from_dict(config["data"], adapters=config["adapters"])
-        async with Broker(known, clock=FakeClock(LONG_AGO)) as broker:
-            await broker.texts.present({CHALLENGE: [value]}, expires=60, wait=False)
-
-    asyncio.run(story())
-    for zone in practice.zones:
-        zone.add(f'{CHALLENGE} 5 TXT "{value}"')
 
 
 def test_fix_withdraws_what_is_left_and_nothing_else(practice: Practice) -> None:

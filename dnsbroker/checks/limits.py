@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from dnsbroker.checks.skew import Reading
 from dnsbroker.config import AcmeConfig
-from dnsbroker.errors import BrokerError, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, StoreError
 from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.journal import Attempt, Attempts, Backoff, Backoffs
 from dnsbroker.names import shown
@@ -121,7 +121,8 @@ def account(config: AcmeConfig, files: AccountFiles) -> tuple[Finding, ...]:
         gone = files.deactivated(config.directory)
         url = files.url(config.directory)
     except StoreError as error:
-        return (_finding(config, Severity.ERROR, error.message, error.hint, check="account-unreadable"),)
+        hint = error.hint or f"let this user read {error.path}, or put it back from a copy"
+        return (_finding(config, Severity.ERROR, error.message, hint, check="account-unreadable"),)
     return tuple(_account(config, gone, url))
 
 
@@ -144,6 +145,8 @@ def directory(config: AcmeConfig, found: Directory | BrokerError, *, has_account
 
     ``has_account``: an account is known already, so that none has to be made.
     """
+    if isinstance(found, ConfigError):
+        return (_finding(config, Severity.ERROR, found.message, found.hint, check="misconfigured"),)
     if isinstance(found, BrokerError):
         return (_finding(config, Severity.ERROR, found.message, found.hint, check="ca-unreachable"),)
     findings = []

@@ -1,0 +1,15 @@
+"""For each word of the doctor's a scene in which its fault exists, beside the same scene without it.
+
+Rule: a scene is the sound world of ``practice``, set up by its ``stage``; ``fault`` is all that is changed after that.
+Each word has a scene in which it is as grave as it can be.
+"""
+
+from scenes.ca_faults import CA
+from scenes.scene import Act, Scene
+from scenes.service_faults import SERVICES
+from scenes.signing_faults import SIGNED
+from scenes.zone_faults import ZONES
+
+__all__ = ["SCENES", "Act", "Scene"]
+
+SCENES = (*ZONES, *SIGNED, *SERVICES, *CA)
