@@ -14,6 +14,7 @@ from dnsbroker.advice import Advice
 from dnsbroker.clock import Clock
 from dnsbroker.config import Config, ProviderConfig
 from dnsbroker.deploying import Deploying
+from dnsbroker.errors import StoreError
 from dnsbroker.events import Emitter, Event
 from dnsbroker.guarding import Guard
 from dnsbroker.journal import (
@@ -49,6 +50,7 @@ class Run:
     """The parts of one run; an asynchronous context manager. Raises StoreError when opened.
 
     One that is only ``looking`` makes nothing below ``state_dir``, and what would write the journal raises StoreError.
+    A journal that it cannot read counts as empty, and ``unread`` is why.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Run:
     ) -> None:
         self.config = config
         self.is_looking = looking
+        self.unread: StoreError | None = None
         self.command = command
         self.history: History | None = None
         self.clock = clock
@@ -87,7 +90,7 @@ class Run:
             self.store.prepare()
             self.lock.__enter__()
         try:
-            self.journal = Journal(self.config.state_dir, create=not self.is_looking)
+            self.journal = self._journal()
         except BaseException:
             self.lock.__exit__(None, None, None)
             raise
@@ -107,6 +110,15 @@ class Run:
             self.finder, self.routing, self.writer, self.watcher, Answers(self.journal), self.clock, self.emit
         )
         return self
+
+    def _journal(self) -> Journal:
+        try:
+            return Journal(self.config.state_dir, create=not self.is_looking)
+        except StoreError as error:
+            if not self.is_looking:
+                raise
+            self.unread = error
+            return Journal(None, create=False)
 
     def _remember(self) -> None:
         """What the journal keeps beside leases."""
@@ -132,7 +144,8 @@ class Run:
     ) -> None:
         try:
             await self.writer.aclose(_PATIENCE_AT_END if kind is None else 0.0)
-            self._tell_left(is_cut_off=kind is not None)
+            if not self.is_looking:
+                self._tell_left(is_cut_off=kind is not None)
             await asyncio.gather(self.routing.aclose(), self.accounts.aclose(), return_exceptions=True)
         finally:
             if self.history is not None:

@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from dnsbroker import Broker, Config
+from dnsbroker.doctor.leftovers import unread
 from dnsbroker.errors import StoreError
-from dnsbroker.testing import MemoryProvider, MemoryService
+from dnsbroker.events import Emitter
+from dnsbroker.findings import Severity
+from dnsbroker.run import Run
+from dnsbroker.testing import FakeClock, MemoryProvider, MemoryService
 from dnsbroker.testing.nameserver import NameServers
 from dnsbroker.testing.tree import Tree
+from practice import Practice, leave, practising, words
 
 NAME = "_acme-challenge.example.test."
+LEFT, LAME = ("left-behind", NAME.rstrip(".")), ("lame-server", "example.test")
 
 
 @pytest.fixture
@@ -36,6 +42,12 @@ def config(service: MemoryService, tmp_path: Path) -> Iterator[Config]:
             },
             adapters={"memory": MemoryProvider},
         )
+
+
+@pytest.fixture
+def practice(tmp_path: Path) -> Iterator[Practice]:
+    with practising(tmp_path / "state") as made:
+        yield made
 
 
 def publish(config: Config, *, looking: bool) -> None:
@@ -93,3 +105,33 @@ def test_the_journal_of_others_stays_as_it_is(config: Config, service: MemorySer
 def contents(directory: Path) -> dict[Path, bytes]:
     """Every file below ``directory``."""
     return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_a_journal_that_cannot_be_read_is_a_finding(practice: Practice) -> None:
+    """The rest is looked at all the same; what stands at a challenge's name is not called somebody else's."""
+    leave(practice, "ours")
+    practice.zones[1].behaviour.rcode = "REFUSED"
+    assert words(practice.visit("example.test")) == [LEFT, LAME]
+    journal = practice.state_dir / "state.db"
+    whole = journal.read_bytes()
+    journal.write_bytes(b"no journal" * 100)
+    diagnosis = practice.visit("example.test")
+    assert words(diagnosis) == [("unexamined", "state_dir"), LAME]
+    assert str(journal) in diagnosis.findings[0].message and diagnosis.findings[0].hint
+    assert "foreign-values" not in {finding.check for finding in diagnosis.findings}
+    assert journal.read_bytes() == b"no journal" * 100
+    journal.write_bytes(whole)
+    assert words(practice.visit("example.test")) == [LEFT, LAME]
+
+
+def test_a_journal_that_is_for_others_alone_is_a_warning(tmp_path: Path) -> None:
+    """A monitoring system need not be able to read it; who runs dnsbroker can."""
+    path = str(tmp_path / "state.db")
+    for cause, severity in ((PermissionError(), Severity.WARNING), (OSError(), Severity.ERROR)):
+        error = StoreError("it is not to be read", path=path, hint="have a look")
+        error.__cause__ = cause
+        run = Run(Config.from_dict({"state_dir": str(tmp_path)}), FakeClock(), Emitter(FakeClock(), None), looking=True)
+        assert unread(run) == ()
+        run.unread = error
+        (found,) = unread(run)
+        assert (found.check, found.severity, found.evidence[0].record) == ("unexamined", severity, path)

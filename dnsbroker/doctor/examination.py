@@ -14,7 +14,7 @@ from dnsbroker.doctor import subjects
 from dnsbroker.doctor.alone import Alone, Job, patience
 from dnsbroker.doctor.authorities import Office, compared, visit
 from dnsbroker.doctor.diagnosis import Diagnosis, Examined, diagnosed
-from dnsbroker.doctor.leftovers import telling, withdrawing
+from dnsbroker.doctor.leftovers import telling, unread, withdrawing
 from dnsbroker.doctor.providers import concerned, examine_provider, without_echoes
 from dnsbroker.doctor.rounds import Round
 from dnsbroker.doctor.sites import Site, find_sites
@@ -53,7 +53,7 @@ async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> 
     longest = patience(_LONGEST, len(identifiers))
     looks = [_all(run, asking, longest), _all(run, Round(run, wanted, sites, offices).jobs(), longest)]
     of_providers, others = await together(looks)
-    found = [*mended, *of_providers, *others]
+    found = [*mended, *of_providers, *others, *unread(run)]
     found += [*chain.from_iterable(office.findings for office in offices.values()), *compared(offices.values())]
     found += without_echoes(chain.from_iterable(site.findings for site in sites.values()), [*mended, *of_providers])
     found += [] if names else subjects.broken(run.config)

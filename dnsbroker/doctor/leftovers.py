@@ -26,6 +26,18 @@ def telling(run: Run, examined: Collection[str]) -> Job:
     return Job("state_dir", "what earlier runs left", partial(_left, run, examined))
 
 
+def unread(run: Run) -> tuple[Finding, ...]:
+    """That the journal cannot be read: a fault wherever it is not only this user who may not."""
+    error = run.unread
+    if error is None:
+        return ()
+    is_forbidden = isinstance(error.__cause__, PermissionError)
+    told = f"the journal cannot be read, so what earlier runs left, and what limits them, is not known: {error.message}"
+    hint = "run the doctor as the user that runs dnsbroker" if is_forbidden else error.hint
+    severity = Severity.WARNING if is_forbidden else Severity.ERROR
+    return (Finding("unexamined", severity, "state_dir", told, hint, (Evidence(record=error.path),)),)
+
+
 async def _left(run: Run, examined: Collection[str]) -> tuple[Finding, ...]:
     found = [lease for lease in run.leases.sweepable(run.runs.is_alive) if lease.record.name not in examined]
     hint = "`dnsbroker doctor --fix` withdraws it, and so do `dnsbroker gc` and the next `dnsbroker renew`"

@@ -69,7 +69,8 @@ class Round:
         ask = partial(delegation, place, run.finder, run.exchange, ignore=run.config.propagation.ignore)
         yield Job(name, "the way to its record", ask)
         yield Job(name, "wildcards above it", partial(self._shadowing, place))
-        yield Job(name, "what stands there", partial(self._remains, place))
+        if run.unread is None:  # else nobody knows whose it is
+            yield Job(name, "what stands there", partial(self._remains, place))
 
     async def _servers(self, zone: Zone) -> tuple[Finding, ...]:
         """What is wrong with its servers, also held against the serial at the service that writes the zone."""

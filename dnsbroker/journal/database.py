@@ -22,14 +22,14 @@ _BUSY_SECONDS = 10.0
 class Journal:
     """An open ``state.db``. One connection, used by one thread (the event loop's).
 
-    Who only looks does not ``create`` the file: where there is none, an empty one in memory stands for it; and whatever
-    would write fails.
+    Who only looks does not ``create`` the file: where there is none, or no ``state_dir`` is given, an empty one in
+    memory stands for it; and whatever would write fails.
     """
 
-    def __init__(self, state_dir: Path, *, create: bool = True) -> None:
-        self.path = state_dir / "state.db"
+    def __init__(self, state_dir: Path | None, *, create: bool = True) -> None:
+        self.path = state_dir / "state.db" if state_dir else Path(":memory:")
         with self._explained():
-            is_there = create or self.path.exists()
+            is_there = state_dir is not None and (create or self.path.exists())
             if is_there:
                 self._create_private()
             file = self.path if is_there else ":memory:"

@@ -83,6 +83,15 @@ def _postponed(practice: Practice, attempts: Attempts, backoffs: Backoffs) -> No
     attempts.failed("example.test", BrokerError("the CA said no", hint="ask it why"))
 
 
+def _nothing(practice: Practice, attempts: Attempts, backoffs: Backoffs) -> None:
+    pass
+
+
+def torn(practice: Practice) -> None:
+    """The journal's file is none any more."""
+    (practice.state_dir / "state.db").write_bytes(b"no journal" * 100)
+
+
 def knowing_its_own(practice: Practice) -> None:
     """The CA makes accounts only for whom it knows."""
     practice.meta["externalAccountRequired"] = True
@@ -126,6 +135,7 @@ CA = (
     Scene("misconfigured", ERROR, wrong_certificate),
     Scene("misconfigured", ERROR, wrong_bundle),
     Scene("unexamined", ERROR, breaking),
+    Scene("unexamined", ERROR, torn, remembering(_nothing)),
     Scene("clock-skew", WARNING, off(minutes=2), off(seconds=30)),
     Scene("clock-skew", ERROR, off(hours=1), off(seconds=30)),
     Scene("ca-unreachable", ERROR, acme(directory="http://127.0.0.1:1/dir")),
