@@ -27,7 +27,7 @@ async def work(broker):
 
 context = click.Context(click.Command(sys.argv[2]), info_name=sys.argv[2], parent=click.Context(
     click.Command("dnsbroker"), info_name="dnsbroker"), obj=Options(config=sys.argv[1]))
-sys.exit(run(context, work))
+sys.exit(run(context, work, looking=sys.argv[5:] == ["looking"]))
 """
 
 
@@ -37,6 +37,7 @@ class Host:
     def __init__(self, directory: Path) -> None:
         self.metrics, self.mail = directory / "dnsbroker.prom", directory / "mail"
         self.path = directory / "dnsbroker.toml"
+        self.said = ""
         self.path.write_text(
             f'''state_dir = "{directory / "state"}"
 metrics = "{self.metrics}"
@@ -46,10 +47,12 @@ mood = 1
 '''
         )
 
-    def stop(self, number: int, end: str, command: str = "renew") -> int:
+    def stop(self, number: int, end: str, command: str = "renew", *more: str) -> int:
         """Have a run stopped; the status it ended with."""
-        arguments = [sys.executable, "-c", PROGRAM, str(self.path), command, str(number), end]
-        return subprocess.run(arguments, capture_output=True, timeout=60, check=False).returncode
+        arguments = [sys.executable, "-c", PROGRAM, str(self.path), command, str(number), end, *more]
+        ran = subprocess.run(arguments, capture_output=True, timeout=60, check=False, text=True)
+        self.said = ran.stderr
+        return ran.returncode
 
     def told(self) -> str:
         """The status of the last run, by the metrics."""
@@ -81,3 +84,11 @@ def test_a_command_that_is_no_run_writes_nothing(host: Host) -> None:
     """However it ends."""
     assert host.stop(15, "cancelled", "wait") == 143
     assert not host.metrics.exists()
+
+
+def test_who_only_looks_is_not_told_of_withdrawals(host: Host) -> None:
+    """It has written nothing; who may have is told what becomes of it."""
+    assert host.stop(2, "cancelled", "doctor", "looking") == 130
+    assert host.said == "stopping; nothing was written\n"
+    assert host.stop(2, "cancelled", "doctor") == 130
+    assert "withdrawing what was written" in host.said

@@ -86,10 +86,11 @@ class Output:
         else:
             say(text, sys.stderr)
 
-    def stopping(self) -> None:
-        """Say that a signal has come, and what another one would do."""
+    def stopping(self, *, looking: bool = False) -> None:
+        """Say that a signal has come, and what another one would do; who is only ``looking`` has written nothing."""
         if not (self._options.json or self._options.quiet):
-            self.story("stopping, and withdrawing what was written; once more leaves that to `dnsbroker gc`")
+            writing = "stopping, and withdrawing what was written; once more leaves that to `dnsbroker gc`"
+            self.story("stopping; nothing was written" if looking else writing)
 
     def end(self, result: Result) -> None:
         """The result, and nothing after it. Where it could not be written, its status says so."""

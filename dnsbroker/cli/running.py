@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import click
 
@@ -42,7 +43,8 @@ def run(context: click.Context, work: Work, *, ignore: Iterable[str] = (), looki
     try:
         config = Config.load(options.config or None)
         broker = Broker(config, on_event=output.event, ignore=ignore, command=command, looking=looking)
-        result = asyncio.run(_interruptible(_with_broker(broker, work, stopped, is_run=is_run), stopped, output))
+        told = partial(output.stopping, looking=looking)
+        result = asyncio.run(_interruptible(_with_broker(broker, work, stopped, is_run=is_run), stopped, told))
     except BrokerError as error:
         result = failed(error)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -121,14 +123,14 @@ def _with_leftovers(broker: Broker, result: Result) -> Result:
     return result
 
 
-async def _interruptible(work: Awaitable[Result], stopped: list[int], output: Output) -> Result:
-    """``work``, cancelled at SIGINT and SIGTERM; which one it was is put into ``stopped``."""
+async def _interruptible(work: Awaitable[Result], stopped: list[int], told: Callable[[], None]) -> Result:
+    """``work``, cancelled at SIGINT and SIGTERM; which one it was is put into ``stopped``, and ``told`` is called."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
 
     def stop(number: int) -> None:
         if not stopped:
-            output.stopping()
+            told()
             loop.call_later(_PATIENCE_AFTER_SIGNAL, task.cancel)
         stopped.append(number)
         task.cancel()
