@@ -57,6 +57,12 @@ def test_a_finding_stays_on_its_lines() -> None:
     assert lines(odd)[:-1] == ["error: provider corp: it said: error: all is lost", "    next: look there"]
 
 
+def test_evidence_that_says_nothing_takes_no_line() -> None:
+    """As of a lookup that no server in particular failed."""
+    bare = Finding("no-zone", Severity.ERROR, "example.test", "nobody answers", "let somebody", (Evidence(),))
+    assert lines(bare)[:-1] == ["error: example.test: nobody answers", "    next: let somebody"]
+
+
 def test_the_same_of_many_names_is_told_once() -> None:
     """The evidence and the next step too; what differs in anything stands by itself."""
     several = [replace(STALE, subject=name) for name in ("a.test", "b.test")]

@@ -86,8 +86,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
     if len(names) > _MOST_NAMES:
         names[_MOST_NAMES - 1 :] = [f"and {len(names) - _MOST_NAMES + 1} more"]
     yield _line(f"{'fixed' if finding.fixed else finding.severity}: {', '.join(names)}: {finding.message}")
-    for item in finding.evidence:
-        yield f"    {_line(_seen(item))}"
+    yield from (f"    {seen}" for item in finding.evidence if (seen := _line(_seen(item))))
     if finding.hint:
         yield f"    next: {_line(finding.hint)}"
 
