@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pages
 from dnsbroker.cli.doctor import summed_up
-from dnsbroker.doctor import Diagnosis, Examined
+from dnsbroker.doctor import Diagnosis, Examined, alone, examination, sites
 from dnsbroker.findings import PREFLIGHT, Severity
 from scenes import SCENES
 
@@ -134,3 +134,11 @@ def test_the_result_has_the_fields_told() -> None:
     assert all(f"`{field}`" in pages.section(PAGE, "## Exit status and `--json`") for field in told)
     commands = pages.section(pages.text("docs/commands.md"), "## doctor")
     assert all(f"`{field}`" in commands for part in told.values() for field in part)
+
+
+def test_how_long_it_takes_is_told() -> None:
+    """Places are found first, then all is looked at; a few seconds are for beginning and ending."""
+    told = " ".join(PAGE.split())
+    assert f"within {sites.LONGEST + examination.LONGEST + 5:g} seconds" in told
+    assert 2 * alone.MORE_FOR_EACH == 1 / 5 and "a fifth of a second later for each name" in told
+    assert 2 * examination.LONGEST_MENDING == 120 and "two minutes more" in told

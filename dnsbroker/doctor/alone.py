@@ -17,12 +17,12 @@ from dnsbroker.findings import Finding, Severity
 #: How many checks may be under way together; each may ask several servers at once.
 _AT_ONCE = 100
 #: What a name adds, in seconds: a service may take so long for each.
-_MORE_FOR_EACH = 0.1
+MORE_FOR_EACH = 0.1
 
 
 def patience(seconds: float, names: int) -> float:
     """How many seconds are enough for so many ``names``; where they are few, hardly more than ``seconds``."""
-    return seconds + _MORE_FOR_EACH * names
+    return seconds + MORE_FOR_EACH * names
 
 
 @dataclass(frozen=True)

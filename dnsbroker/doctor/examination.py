@@ -25,9 +25,9 @@ from dnsbroker.tasks import together
 
 #: Seconds after which the looking is over, however silent the world is, and a little more for each name; finding the
 #: places comes before it.
-_LONGEST = 20.0
-#: Seconds that mending may take: a service writes, and is asked whether it did.
-_LONGEST_MENDING = 60.0
+LONGEST = 20.0
+#: Seconds that each of two kinds of mending may take: a service writes, and is asked whether it did.
+LONGEST_MENDING = 60.0
 
 
 async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> Diagnosis:
@@ -46,11 +46,11 @@ async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> 
     mended: tuple[Finding, ...] = ()
     if fix:
         # One after the other: a service is not asked for two changes of a zone at once, and the second needs the first.
-        mended = await _all(run, _of_providers(run, providers, fix=True), _LONGEST_MENDING)
-        mended += await _all(run, [withdrawing(run, owners if names else None)], _LONGEST_MENDING)
+        mended = await _all(run, _of_providers(run, providers, fix=True), LONGEST_MENDING)
+        mended += await _all(run, [withdrawing(run, owners if names else None)], LONGEST_MENDING)
     asking = [] if fix else _of_providers(run, providers, fix=False)
     asking += [] if fix or names else [telling(run, owners)]
-    longest = patience(_LONGEST, len(identifiers))
+    longest = patience(LONGEST, len(identifiers))
     looks = [_all(run, asking, longest), _all(run, Round(run, wanted, sites, offices).jobs(), longest)]
     of_providers, others = await together(looks)
     found = [*mended, *of_providers, *others, *unread(run)]

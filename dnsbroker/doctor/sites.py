@@ -21,7 +21,7 @@ from dnsbroker.run import Run
 from dnsbroker.tasks import together
 
 #: Seconds within which it must be known where every record stands, and who writes there; a little more for each name.
-_LONGEST = 10.0
+LONGEST = 10.0
 #: How many providers' answers are waited for at once: a service asked for more answers none of them in time.
 _AT_ONCE = 8
 
@@ -51,7 +51,7 @@ class Site:
 async def find_sites(run: Run, names: Iterable[str]) -> dict[str, Site]:
     """The site for each of ``names``, identifiers; apex and wildcard share one. Raises nothing for a network."""
     challenges = {name: challenge_name(name) for name in names}
-    search = _Search(run, patience(_LONGEST, len(challenges)))
+    search = _Search(run, patience(LONGEST, len(challenges)))
     unlike = tuple(dict.fromkeys(challenges.values()))
     sites = dict(zip(unlike, await together(search.site(challenge) for challenge in unlike), strict=True))
     return {name: sites[challenge] for name, challenge in challenges.items()}
