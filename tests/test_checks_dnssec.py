@@ -44,7 +44,7 @@ class Scene:
         """What the check finds, by kind; ``changes`` are made to what was found out about the zone before."""
 
         async def story() -> tuple[Finding, ...]:
-            clock, exchange = SystemClock(), Exchange(0.5, 0.5)
+            clock, exchange = SystemClock(), Exchange(10.0, 10.0)
             finder = Finder(self.tree.config(), exchange, clock)
             zone: FoundZone = replace(await finder.zone_of(ORIGIN), **changes)  # type: ignore[arg-type]
             return await dnssec(zone, exchange, finder.resolvers(), clock)

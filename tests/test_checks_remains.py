@@ -76,7 +76,7 @@ def left(
     """What is found at ``name``, as another run sees it while none of the others lives."""
 
     async def play() -> tuple[Finding, ...]:
-        finder = Finder(tree.config(), Exchange(0.3, 0.3), FakeClock())
+        finder = Finder(tree.config(), Exchange(10.0, 10.0), FakeClock())
         place = await finder.find(name)
         return await remains(place, finder, leases, lambda run: False, patience=patience, cache_limit=cache_limit)
 
@@ -170,10 +170,10 @@ def test_servers_that_cannot_be_asked_are_left_to_other_checks(tree: Tree, zones
     """Nothing is raised."""
 
     async def play() -> tuple[Finding, ...]:
-        finder = Finder(tree.config(), Exchange(0.1, 0.1), FakeClock())
+        finder = Finder(tree.config(), Exchange(10.0, 10.0), FakeClock())
         place = await finder.find(NAME)
         for ip in ("127.0.0.12", "127.0.0.13"):
-            tree.server(ip).behaviour.silent = True
+            tree.server(ip).stop()
         with pytest.raises(LookupFailed):
             await finder.ask(NAME, "TXT")
         return await remains(place, finder, leases, lambda run: False)

@@ -18,15 +18,17 @@ from dnsbroker.lookup.place import Finder
 from dnsbroker.testing import FakeClock
 from watching import ORIGIN, Stage, stage
 
-#: Of patience with a silent server: enough for one that is only slow.
-SECONDS = 0.5
+#: Of patience with servers that answer, however slow the machine is.
+PATIENT = (10.0, 10.0)
+#: Of patience where one is silent, which costs that time.
+HASTY = (0.5, 0.5)
 
 
 @contextmanager
 def patient(*ips: str, also: Sequence[str] = ()) -> Iterator[Stage]:
     """A stage whose zone is found however slow its servers are."""
     with stage(*ips, also=also) as made:
-        made.finder = Finder(made.tree.config(), Exchange(2.0, 2.0), made.clock)
+        made.finder = Finder(made.tree.config(), Exchange(*PATIENT), made.clock)
         yield made
 
 
@@ -44,7 +46,7 @@ def found(
 
     async def story() -> tuple[Finding, ...]:
         zone = await scene.finder.zone_of(ORIGIN)
-        return await servers(zone, exchange or Exchange(SECONDS, SECONDS), clock or FakeClock(), **kw)
+        return await servers(zone, exchange or Exchange(*PATIENT), clock or FakeClock(), **kw)
 
     return list(asyncio.run(story()))
 
@@ -133,7 +135,7 @@ def test_n25_a_dead_server_is_as_grave_as_the_policy(two: Stage, require: str, s
     if stopped:
         two.server(2).stop()
     two.server(2).behaviour.silent = True
-    findings = found(two, require=require)
+    findings = found(two, require=require, exchange=Exchange(*HASTY))
     assert words(findings) == [("silent-server", severity)]
     assert "UDP: " in findings[0].evidence[0].record
     assert "TCP: " in findings[0].evidence[0].record
@@ -152,7 +154,7 @@ def test_where_nobody_answers_it_is_an_error(two: Stage) -> None:
 def test_n9_either_transport_may_be_closed(two: Stage, behaviour: str, check: str) -> None:
     """A CA needs both."""
     misbehave(two, behaviour)
-    findings = found(two)
+    findings = found(two, exchange=Exchange(*HASTY))
     assert words(findings) == [(check, "warning")]
     assert f"port {two.names.port} to ns2.example.test" in findings[0].hint
 
@@ -163,7 +165,7 @@ def test_an_ipv6_address_that_is_silent_is_told_apart() -> None:
         (sixth,) = scene.tree.zone(ORIGIN, "", "::1")
         assert found(scene) == []
         sixth.behaviour.silent = True
-        (finding,) = found(scene)
+        (finding,) = found(scene, exchange=Exchange(*HASTY))
         assert (finding.check, finding.severity) == ("silent-ipv6", Severity.WARNING)
         assert finding.evidence[0].server == f"ns2.example.test ([::1]:{scene.names.port})"
 
@@ -178,7 +180,7 @@ def test_n3_an_address_family_that_this_host_lacks_is_untested() -> None:
             return await super().ask(address, *question, **options)
 
     with patient("127.0.0.21", "127.0.0.22", also=["ns2 AAAA 2001:db8::1"]) as scene:
-        findings = found(scene, exchange=WithoutIPv6(SECONDS, SECONDS))
+        findings = found(scene, exchange=WithoutIPv6(*PATIENT))
         assert words(findings) == [("untested", "notice")]
 
 
