@@ -288,13 +288,42 @@ def test_forty_names_of_a_zone_ask_for_what_they_share_once(tree: Tree) -> None:
     assert len(asked) == len(set(asked)) == 42
 
 
-def test_a_name_whose_alias_nobody_answers_for_is_a_warning(tree: Tree) -> None:
+def test_a_name_whose_alias_leads_to_servers_that_fail_is_an_error(tree: Tree) -> None:
     """The CA gets no answer there either, and that is no permission."""
     have(tree, "shop CNAME cdn.other.test.")
-    tree.server("127.0.0.31").behaviour.rcode = "SERVFAIL"
+    tree.server("127.0.0.31").behaviour.failing = frozenset({"CAA"})
+    (finding,) = found(tree, "shop.example.test")
+    assert (finding.check, finding.severity) == ("caa-servfail", Severity.ERROR)
+    assert "SERVFAIL" in finding.message
+
+
+@pytest.mark.parametrize("rcode", ["REFUSED", None])
+def test_a_name_whose_alias_leads_to_servers_that_do_not_answer_us_is_a_warning(tree: Tree, rcode: str | None) -> None:
+    """They may answer the CA."""
+    have(tree, "shop CNAME cdn.other.test.")
+    if rcode is None:
+        tree.server("127.0.0.31").stop()
+    else:
+        tree.server("127.0.0.31").behaviour.rcode = rcode
     (finding,) = found(tree, "shop.example.test")
     assert (finding.check, finding.severity) == ("caa-servfail", Severity.WARNING)
-    assert "SERVFAIL" in finding.message
+
+
+def test_a_name_for_which_every_server_fails_is_an_error(tree: Tree) -> None:
+    """And while one answers, its word is taken."""
+    tree.server(IPS[0]).behaviour.failing = frozenset({"CAA"})
+    assert found(tree, "www.example.test") == []
+    tree.server(IPS[1]).behaviour.failing = frozenset({"CAA"})
+    (finding,) = found(tree, "www.example.test")
+    assert (finding.check, finding.severity) == ("caa-servfail", Severity.ERROR)
+
+
+def test_where_one_server_fails_and_one_is_silent_it_is_a_warning(tree: Tree) -> None:
+    """The silent one may have answered the CA."""
+    tree.server(IPS[0]).behaviour.failing = frozenset({"CAA"})
+    tree.server(IPS[1]).stop()
+    (finding,) = found(tree, "www.example.test")
+    assert (finding.check, finding.severity) == ("caa-servfail", Severity.WARNING)
 
 
 def test_aliases_in_a_circle_are_a_warning(tree: Tree) -> None:

@@ -6,6 +6,7 @@ about issuing restricts nothing; a lookup that fails is no permission.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from dnsbroker.tasks import together
 _KNOWN = frozenset({"issue", "issuewild", "iodef", "issuemail"})
 #: Tags of the CA/B Forum, for methods of validation that not every CA offers; Boulder for one does not know them.
 _KNOWN_TO_SOME = frozenset({"contactemail", "contactphone"})
+#: How a server fails, whoever asks: others (REFUSED, silence) may be meant for this host alone.
+_FAILURES = frozenset({"SERVFAIL", "NOTIMP", "FORMERR"})
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,16 @@ async def caa(name: str, sets: CAASets, authority: Authority) -> tuple[Finding, 
     return _judged(name, found, authority) if found else ()
 
 
-async def caa_servers(zone: Zone, exchange: Exchange, *, ignore: Collection[str] = ()) -> tuple[Finding, ...]:
+async def caa_servers(
+    zone: Zone, exchange: Exchange, *, ignore: Collection[str] = (), patience: float | None = None
+) -> tuple[Finding, ...]:
     """Which servers of ``zone`` fail when they are asked for CAA at its apex, though they answer for the zone.
 
     A CA that meets one of them is not permitted to issue (RFC 8659 section 3; a failure is no permission). Those in
-    ``ignore`` (owner names, IP addresses) are left out.
+    ``ignore`` (owner names, IP addresses) are left out, and those that take longer than ``patience`` seconds.
     """
     counted = [server for server in zone.servers if not is_ignored(server, ignore)]
-    told = await together(_trouble(zone, server, exchange) for server in counted)
+    told = await together(_trouble(zone, server, exchange, patience) for server in counted)
     answering = [words for words in told if words is not None]
     failing = [Evidence(server.label, f"CAA: {words}") for server, words in zip(counted, told, strict=True) if words]
     if not failing:
@@ -70,19 +75,30 @@ async def caa_servers(zone: Zone, exchange: Exchange, *, ignore: Collection[str]
     )
 
 
-async def _trouble(zone: Zone, server: NameServer, exchange: Exchange) -> str | None:
+async def _trouble(zone: Zone, server: NameServer, exchange: Exchange, patience: float | None) -> str | None:
     """What is wrong with the answer for CAA; empty where nothing is, None where the server answers for nothing."""
     try:
-        about_zone = await exchange.ask(server.address, zone.name, "SOA")
-    except Silent:
+        async with asyncio.timeout(patience):
+            words = await _failure(zone, server, exchange)
+            return words and (words if await _serves(zone, server, exchange) else None)
+    except TimeoutError:
         return None
-    if about_zone.rcode != "NOERROR" or not about_zone.authoritative:
-        return None
+
+
+async def _failure(zone: Zone, server: NameServer, exchange: Exchange) -> str:
     try:
         answer = await exchange.ask(server.address, zone.name, "CAA")
     except Silent as error:
         return error.reason
     return "" if answer.rcode == "NOERROR" else answer.rcode
+
+
+async def _serves(zone: Zone, server: NameServer, exchange: Exchange) -> bool:
+    try:
+        answer = await exchange.ask(server.address, zone.name, "SOA")
+    except Silent:
+        return False
+    return answer.rcode == "NOERROR" and answer.authoritative
 
 
 def _unanswered(name: str, error: CAAUnanswered) -> Finding:
@@ -93,7 +109,7 @@ def _unanswered(name: str, error: CAAUnanswered) -> Finding:
         return Finding(check="caa-unknown", severity=Severity.NOTICE, subject=shown(name), message=message)
     return Finding(
         check="caa-servfail",
-        severity=Severity.WARNING,
+        severity=Severity.ERROR if error.rcode in _FAILURES else Severity.WARNING,
         subject=shown(name),
         message=message,
         hint=f"a CA that cannot learn it must not issue: have the servers of {at} answer",

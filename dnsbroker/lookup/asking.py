@@ -151,10 +151,20 @@ def lameness(answer: Answer, zone: str, name: str) -> str:
 
 
 def nobody_answers(zone: str, name: str, error: NoAnswer) -> LookupFailed:
-    """The error for a zone none of whose servers gives a usable answer about ``name``."""
+    """The error for a zone none of whose servers gives a usable answer about ``name``.
+
+    Its ``rcode`` is what every address answered with; that an IPv6 address is silent may be this host's own affair.
+    """
+    words = {reason for at, reason in error.reasons.items() if _is_code(reason) or at.count(":") < 2}
     return LookupFailed(
         f"no server of {shown(zone)} answers for {shown(name)} ({str(error) or 'it names none'})",
         name=name,
         server=", ".join(error.reasons),
+        rcode=words.pop() if len(words) == 1 and all(map(_is_code, words)) else "",
         hint=f"mend the delegation of {shown(zone)}, or name the servers to ask in dns.servers",
     )
+
+
+def _is_code(reason: str) -> bool:
+    """Whether an answer came, with this code for a failure (as ``lameness`` tells it)."""
+    return reason.isupper()

@@ -76,12 +76,16 @@ class CAASet:
 
 
 class CAAUnanswered(Exception):
-    """Whether ``at`` has CAA records could not be learnt; ``reason`` says why."""
+    """Whether ``at`` has CAA records could not be learnt; ``reason`` says why.
 
-    def __init__(self, at: str, reason: str) -> None:
+    ``rcode`` is what every server answered with; empty where they did not all, or not the same.
+    """
+
+    def __init__(self, at: str, reason: str, rcode: str = "") -> None:
         super().__init__(f"{at}: {reason}")
         self.at = at
         self.reason = reason
+        self.rcode = rcode
 
 
 class CAASets:
@@ -125,7 +129,7 @@ class CAASets:
         try:
             return await self._finder.ask(current, "CAA")
         except LookupFailed as error:
-            raise CAAUnanswered(name, error.message) from error
+            raise CAAUnanswered(name, error.message, error.rcode) from error
 
 
 def _followed(name: str, current: str, target: str) -> str:
