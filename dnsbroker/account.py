@@ -7,12 +7,13 @@ nothing of what is learnt there is kept, and no key is made or settled for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dnsbroker import keys
-from dnsbroker.acme import AccountFacts, Binding, Client
+from dnsbroker.acme import AccountFacts, Binding, Client, Directory
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.config import AcmeConfig
 from dnsbroker.errors import AcmeError, ConfigError, Problem, StoreError
@@ -20,6 +21,8 @@ from dnsbroker.events import Emitter
 from dnsbroker.journal import FileLock
 from dnsbroker.store import AccountFiles, Store
 from dnsbroker.transport import Connections, Session
+
+T = TypeVar("T")
 
 KEY_TYPE = "ecdsa-p256"
 _REQUEST_SECONDS = 45.0
@@ -120,6 +123,7 @@ class Account:
         self._changing = FileLock(around.store.state_dir / "locks" / f"account-{config.name}")
         self._session: Session | None = None
         self._client: Client | None = None
+        self._directory: Directory | None = None
         self._opening = asyncio.Lock()
         self._unopened: _Unopened | None = None
 
@@ -161,23 +165,34 @@ class Account:
 
         However many ask, the CA is asked once: who waits while another tries has the same answer, a refusal too.
         """
+        return await self._asked_once(self._ready)
+
+    async def directory(self) -> Directory:
+        """What the CA tells everybody, for which no account is made. Raises as ``client``, and is asked as rarely."""
+        return await self._asked_once(self._read)
+
+    async def _asked_once(self, work: Callable[[], Awaitable[T]]) -> T:
         known = self._unopened
         async with self._opening:
-            if self._client is None:
-                latest = self._unopened
-                if latest is not None and (latest is not known or not latest.holds_until.has_passed()):
-                    raise latest.error
-                self.check()
-                self._client = await self._open()
-        return self._client
+            latest = self._unopened if self._client is None else None
+            if latest is not None and (latest is not known or not latest.holds_until.has_passed()):
+                raise latest.error
+            try:
+                return await work()
+            except AcmeError as error:
+                demanded = getattr(error, "retry_after", None) or 0.0
+                self._unopened = _Unopened(error, Deadline.after(self._around.clock, demanded))
+                raise
 
-    async def _open(self) -> Client:
-        try:
-            return await self._find() or await self._registered()
-        except AcmeError as error:
-            demanded = getattr(error, "retry_after", None) or 0.0
-            self._unopened = _Unopened(error, Deadline.after(self._around.clock, demanded))
-            raise
+    async def _read(self) -> Directory:
+        self._directory = self._directory or await self.visitor().directory()
+        return self._directory
+
+    async def _ready(self) -> Client:
+        if self._client is None:
+            self.check()
+            self._client = await self._find() or await self._registered()
+        return self._client
 
     async def renewed(self) -> Client:
         """The client, its account made again: for a CA that has forgotten it. Raises as ``client``."""
@@ -331,7 +346,14 @@ class Account:
         if self._session is None:
             self._session = self._connect()
         around = self._around
-        return Client(self.config.directory, key_pem, self._session, around.clock, parallel=around.parallel)
+        return Client(
+            self.config.directory,
+            key_pem,
+            self._session,
+            around.clock,
+            parallel=around.parallel,
+            directory=self._directory,
+        )
 
     def _connect(self) -> Session:
         config = self.config

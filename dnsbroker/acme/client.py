@@ -43,9 +43,10 @@ class _Seen:
 class Client:
     """An ACME client for the account whose private key is ``account_key_pem``.
 
-    ``parallel`` bounds the requests in flight; it may be shared with other clients. Safe for concurrent use in one
-    event loop. Raises PemInvalid where the key cannot be used. Every coroutine raises DirectoryUnreachable, Problem
-    (what the CA refuses, after repeating what is worth it) and AcmeError (no usable answer) beside what it names.
+    ``parallel`` bounds the requests in flight; it may be shared with other clients. ``directory`` is the CA's, where it
+    was read before. Safe for concurrent use in one event loop. Raises PemInvalid where the key cannot be used. Every
+    coroutine raises DirectoryUnreachable, Problem (what the CA refuses, after repeating what is worth it) and AcmeError
+    (no usable answer) beside what it names.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class Client:
         clock: Clock,
         *,
         parallel: asyncio.Semaphore | None = None,
+        directory: Directory | None = None,
     ) -> None:
         self._clock = clock
-        self._wire = Wire(directory_url, AccountKey(account_key_pem), session, clock, parallel or asyncio.Semaphore(8))
+        key = AccountKey(account_key_pem)
+        self._wire = Wire(directory_url, key, session, clock, parallel or asyncio.Semaphore(8), directory)
 
     @property
     def account_url(self) -> str:

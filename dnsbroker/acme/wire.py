@@ -33,12 +33,18 @@ _HEADERS = {"user-agent": f"dnsbroker/{__version__}", "accept-language": "en"}
 class Wire:
     """Requests to the CA whose directory is at ``directory_url``, at most as many at once as ``parallel`` lets through.
 
-    ``key`` signs; ``account_url`` is the ``kid`` of what is signed, empty until the account is known. Safe for
-    concurrent use.
+    ``key`` signs; ``account_url`` is the ``kid`` of what is signed, empty until the account is known. ``directory`` is
+    what was read before. Safe for concurrent use.
     """
 
     def __init__(
-        self, directory_url: str, key: AccountKey, session: Session, clock: Clock, parallel: asyncio.Semaphore
+        self,
+        directory_url: str,
+        key: AccountKey,
+        session: Session,
+        clock: Clock,
+        parallel: asyncio.Semaphore,
+        directory: Directory | None = None,
     ) -> None:
         self.account_url = ""
         self.host = urlsplit(directory_url).netloc.rpartition("@")[2] or directory_url
@@ -48,7 +54,7 @@ class Wire:
         self._clock = clock
         self._parallel = parallel
         self._nonces = Nonces()
-        self._directory: Directory | None = None
+        self._directory = directory
         self._reading = asyncio.Lock()
 
     async def directory(self) -> Directory:

@@ -15,8 +15,9 @@ from dnsbroker.certifying.key import KeyChoice
 from dnsbroker.certifying.obtaining import Obtaining, access_of
 from dnsbroker.certifying.outcome import Outcome, Status, Wishes, described, tell
 from dnsbroker.certifying.permission import Permission
+from dnsbroker.certifying.preflight import Preflight
 from dnsbroker.config import CertificateConfig
-from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Postponed, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Postponed, PreflightFailed, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answer, FileLock
 from dnsbroker.names import challenge_name
@@ -175,7 +176,7 @@ class Certifying:
                 emit("warning", message=f"{certificate.name} is not due and keeps its key", hint="add --force")
             return await self._keep(certificate, lineage, emit)
         if self._wishes.dry_run:
-            return await self._planned(certificate, lineage, reason)
+            return await self._planned(certificate, lineage, reason, emit)
         if self._wishes.rehearse:
             await self._obtaining.rehearse(certificate, emit)
             return Outcome(certificate.name, "rehearsed", "the CA's staging directory issued it", lineage)
@@ -186,12 +187,17 @@ class Certifying:
         fresh = await self._obtaining.obtain(certificate, lineage, emit, reason=reason, is_revoked=is_revoked)
         return Outcome(certificate.name, "issued", reason, fresh)
 
-    async def _planned(self, certificate: CertificateConfig, lineage: Lineage | None, reason: str) -> Outcome:
-        """What would be done; where it would be postponed, that is said too."""
+    async def _planned(
+        self, certificate: CertificateConfig, lineage: Lineage | None, reason: str, emit: Emitter
+    ) -> Outcome:
+        """What would be done; where it would be postponed, or no order be opened, that is said too."""
+        account = self._run.accounts.get(certificate.account)
         located = await self._run.publisher.locate(challenge_name(name) for name in certificate.names)
         try:
-            self._permission.check(certificate, self._run.accounts.get(certificate.account).config.directory)
-        except Postponed as error:
+            self._permission.check(certificate, account.config.directory)
+            if not self._is_pending(certificate.name):
+                await Preflight(self._run, certificate, located, account, emit).foresee()
+        except (Postponed, PreflightFailed) as error:
             reason = f"{reason}, but not now: {error.message}"
         return Outcome(certificate.name, "planned", reason, lineage, plan=tuple(located.values()))
 

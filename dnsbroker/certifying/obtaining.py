@@ -1,6 +1,7 @@
 """One certificate from the decision that it is due to its files in place: key, order, store, and the hooks around them.
 
-An order that a killed run left open is gone on with, its key included, where it still is what is wanted. A rehearsal
+What stands against an order is looked for before a key is made for it. One that a killed run left open is gone on with,
+its key included, where it still is what is wanted. A rehearsal
 takes the same way at the CA's staging directory, and keeps nothing.
 """
 
@@ -16,7 +17,7 @@ from dnsbroker.acme import Client, Order
 from dnsbroker.certifying.key import Chosen, KeyChoice
 from dnsbroker.certifying.outcome import Wishes, described
 from dnsbroker.certifying.permission import Permission, heeding
-from dnsbroker.certifying.preflight import preflight
+from dnsbroker.certifying.preflight import Preflight
 from dnsbroker.config import CertificateConfig
 from dnsbroker.config.toml import written_key
 from dnsbroker.errors import BrokerError, Problem
@@ -59,9 +60,13 @@ class Obtaining:
             account.check()
             self._run.store.check(access_of(certificate))
             pending = await self._resumable(certificate, lineage, account, emit)
+            # A name without a zone, or a provider without its secret, is found before a hook or the CA hears of us.
+            located = await self._located(certificate)
+            if pending is None:  # an order that is open may need no record any more
+                await Preflight(self._run, certificate, located, account, emit).check()
             chosen = _from(pending) if pending else None
             chosen = chosen or await self._keys.choose(certificate, lineage, emit, is_revoked=is_revoked)
-            fresh = await self._hooked(certificate, lineage, account, chosen, pending, emit)
+            fresh = await self._hooked(certificate, lineage, account, chosen, pending, located, emit)
         except BrokerError as error:
             self._permission.failed(certificate, account.config.directory, error)
             raise
@@ -85,12 +90,10 @@ class Obtaining:
         account: Account,
         chosen: Chosen,
         pending: Pending | None,
+        located: Mapping[str, Located],
         emit: Emitter,
     ) -> Lineage:
         """From the first hook to the stored certificate; noted as attempted, however it ends."""
-        # A name without a zone, or a provider without its secret, is found before a hook or the CA hears of us.
-        located = await self._located(certificate)
-        await preflight(self._run, certificate, located, account, emit)
         is_done = False
         try:
             await self._run.deploying.pre(certificate)
@@ -110,16 +113,16 @@ class Obtaining:
         account = self._run.accounts.get(certificate.account, rehearsing=True)
         account.check()
         located = await self._located(certificate)
-        key_pem = await asyncio.to_thread(keys.generate, certificate.key_type)
-        commission = Commission(
-            certificate.names,
-            keys.csr(key_pem, certificate.names),
-            located,
-            profile=due.wanted_profile(certificate),
-            profile_required=bool(certificate.profile),
-        )
         with heeding(self._run, account.config.directory, certificate.name):
-            await preflight(self._run, certificate, located, account, emit)
+            await Preflight(self._run, certificate, located, account, emit).check()
+            key_pem = await asyncio.to_thread(keys.generate, certificate.key_type)
+            commission = Commission(
+                certificate.names,
+                keys.csr(key_pem, certificate.names),
+                located,
+                profile=due.wanted_profile(certificate),
+                profile_required=bool(certificate.profile),
+            )
             await self._ordered(account, commission, emit)
 
     async def _located(self, certificate: CertificateConfig) -> Mapping[str, Located]:
