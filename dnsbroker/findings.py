@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dnsbroker.errors import AuthRejected, BrokerError, ConfigError, ProviderError, ZoneMissing
+
 #: The checks that an order waits for; an error that one of them finds stops it, unless the certificate allows it.
 PREFLIGHT = ("caa-forbids", "caa-servfail", "wildcard-shadowing")
 
@@ -48,3 +50,21 @@ class Finding:
     hint: str = ""
     evidence: tuple[Evidence, ...] = field(default=())
     fixed: bool = False
+
+
+def trouble(error: BrokerError, subject: str, server: str, *, zone_hint: str = "") -> Finding:
+    """The finding for what kept an adapter from looking at ``subject``, its provider or a zone, at ``server``.
+
+    ``zone_hint`` is for a zone that is not there, where the error has no hint. Provider and zone, which a message
+    begins with, are left to ``subject``.
+    """
+    check = "provider-fails"
+    if isinstance(error, AuthRejected):
+        check = "auth"
+    elif isinstance(error, ZoneMissing):
+        check = "zone-missing"
+    elif isinstance(error, ConfigError):
+        check = "misconfigured"
+    told = error.message.partition(": ")[2] if isinstance(error, ProviderError) else error.message
+    hint = error.hint or (zone_hint if isinstance(error, ZoneMissing) else "")
+    return Finding(check, Severity.ERROR, subject, told, hint, (Evidence(server),))

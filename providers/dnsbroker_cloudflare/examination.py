@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dnsbroker.clock import Clock
-from dnsbroker.errors import AuthRejected, BrokerError, ConfigError, ProviderError, ZoneMissing
-from dnsbroker.findings import Evidence, Finding, Severity
+from dnsbroker.errors import AuthRejected, BrokerError
+from dnsbroker.findings import Evidence, Finding, Severity, trouble
 from dnsbroker.names import owner, shown
 from dnsbroker_cloudflare.api import API
 from dnsbroker_cloudflare.credentials import Errand
@@ -71,7 +71,7 @@ class Examination:
                 return [self._finding("global-api-key", Severity.WARNING, _GLOBAL, _RECIPE, key)]
             return list(self._of_token(await self._token(errand), key))
         except BrokerError as error:
-            return [self._trouble(error, self._subject)]
+            return [trouble(error, self._subject, self._settings.base_url)]
 
     async def _token(self, errand: Errand) -> _Token:
         try:
@@ -103,7 +103,7 @@ class Examination:
                 await self._service.records(name, ((f"_acme-challenge.{name}", "TXT"),))
                 rights = await self._rights(zone)
             except BrokerError as error:
-                return [self._trouble(error, name)]
+                return [trouble(error, name, self._settings.base_url)]
         return [*self._of_described(zone), *self._of_rights(zone, rights)]
 
     @property
@@ -147,14 +147,6 @@ class Examination:
             told = f"this host's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the service's"
             hint = "keep the clock right: let chrony or systemd-timesyncd run, and see that it reaches its servers"
             yield self._finding("clock-skew", Severity.WARNING, told, hint, f"{-skew:+.0f} s")
-
-    def _trouble(self, error: BrokerError, subject: str) -> Finding:
-        """The finding for what kept us from looking."""
-        # The subject says whose trouble it is.
-        told = error.message.partition(": ")[2] if isinstance(error, ProviderError) else error.message
-        kinds = {AuthRejected: "auth", ZoneMissing: "zone-missing", ConfigError: "misconfigured"}
-        check = next((check for kind, check in kinds.items() if isinstance(error, kind)), "provider-fails")
-        return self._finding(check, Severity.ERROR, told, error.hint, subject=subject)
 
     def _finding(
         self, check: str, severity: Severity, message: str, hint: str, record: str = "", *, subject: str = ""

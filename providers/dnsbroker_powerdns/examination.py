@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
-from dnsbroker.errors import AuthRejected, BrokerError, ConfigError, ProviderError, ZoneMissing
-from dnsbroker.findings import Evidence, Finding, Severity
+from dnsbroker.errors import BrokerError
+from dnsbroker.findings import Evidence, Finding, Severity, trouble
 from dnsbroker.names import owner, shown
 from dnsbroker_powerdns.serial import Effect, Judgement, Serials, judge, with_api
 from dnsbroker_powerdns.service import Service
@@ -60,17 +60,7 @@ class Examination:
 
     def _trouble(self, error: BrokerError, subject: str) -> Finding:
         """The finding for what kept us from looking."""
-        message, evidence = error.message, (Evidence(self._url),)
-        if isinstance(error, ProviderError):
-            message = message.partition(": ")[2]  # the subject says whose trouble it is
-        if isinstance(error, AuthRejected):
-            return Finding("auth", Severity.ERROR, subject, message, error.hint, evidence)
-        if isinstance(error, ZoneMissing):
-            hint = error.hint or "write to the provider that has it, or make the zone there"
-            return Finding("zone-missing", Severity.ERROR, subject, message, hint, evidence)
-        if isinstance(error, ConfigError):
-            return Finding("misconfigured", Severity.ERROR, subject, message, error.hint, evidence)
-        return Finding("provider-fails", Severity.ERROR, subject, message, error.hint, evidence)
+        return trouble(error, subject, self._url, zone_hint="write to the provider that has it, or make the zone there")
 
     async def _of_zone(self, zone: str) -> tuple[Finding, ...]:
         found = []

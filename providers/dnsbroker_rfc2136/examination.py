@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import dns.name
 import dns.rcode
 import dns.update
 
-from dnsbroker.errors import AuthRejected, BrokerError, ConfigError, ProviderError, ProviderUnavailable, ZoneMissing
-from dnsbroker.findings import Evidence, Finding, Severity
+from dnsbroker.errors import AuthRejected, BrokerError, ProviderError, ProviderUnavailable, ZoneMissing
+from dnsbroker.findings import Evidence, Finding, Severity, trouble
 from dnsbroker.names import labels, owner
 from dnsbroker_rfc2136.plan import Place
 from dnsbroker_rfc2136.talk import Talk, each
@@ -48,7 +49,7 @@ class Examination:
             talk = await self._talk_to(names[0] if names else "")
             reply = await talk.greet(names[0] if names else ".")
         except BrokerError as error:
-            return (self._trouble(error, self._subject),)
+            return (trouble(error, self._subject, self._server),)
         if reply.tsig_error or reply.rcode == dns.rcode.NOTAUTH:
             return (self._of_key(talk, reply),)
         found = await each(self._of_zone, names)
@@ -95,7 +96,7 @@ class Examination:
                 apex = await talk.apex(zone)
                 found = await self._of_updates(talk, zone, apex.serial)
         except BrokerError as error:
-            return (self._trouble(error, zone),)
+            return (trouble(error, zone, self._server),)
         return () if found is None else (found,)
 
     async def _of_updates(self, talk: Talk, zone: str, serial: int) -> Finding | None:
@@ -115,8 +116,12 @@ class Examination:
     async def _refused(self, talk: Talk, zone: str, place: Place, reply: Reply) -> Finding:
         """Why the update is not taken; a policy may have other names than the one that was tried."""
         error = talk.blame.update(reply, [place])
+        if isinstance(error, ZoneMissing):
+            return replace(trouble(error, zone, self._server), check="not-primary")
+        if isinstance(error, ProviderUnavailable):
+            return trouble(error, zone, self._server)
         if not isinstance(error, AuthRejected):
-            return self._trouble(error, zone, elsewhere="not-primary")
+            return replace(trouble(error, zone, self._server), check="update-refused")
         is_narrow = (await talk.update(dns.update.UpdateMessage(zone))).rcode == dns.rcode.NOERROR
         return Finding(
             check="update-refused",
@@ -139,21 +144,6 @@ class Examination:
             "update-policy with keys instead of allow-update with addresses; Knot: a key in the acl",
             evidence=(Evidence(self._server, "NOERROR to an unsigned update that changes nothing", serial),),
         )
-
-    def _trouble(self, error: BrokerError, subject: str, *, elsewhere: str = "") -> Finding:
-        """The finding for what kept us from looking, or the server from taking an update."""
-        message, evidence = _without_place(error), (Evidence(self._server),)
-        if isinstance(error, AuthRejected):
-            return Finding("auth", Severity.ERROR, subject, message, error.hint, evidence)
-        if isinstance(error, ZoneMissing) and elsewhere:
-            return Finding("not-primary", Severity.ERROR, subject, message, error.hint, evidence)
-        if isinstance(error, ZoneMissing):
-            return Finding("zone-missing", Severity.ERROR, subject, message, error.hint, evidence)
-        if isinstance(error, ConfigError):
-            return Finding("misconfigured", Severity.ERROR, subject, message, error.hint, evidence)
-        if elsewhere and not isinstance(error, ProviderUnavailable):
-            return Finding("update-refused", Severity.ERROR, subject, message, error.hint, evidence)
-        return Finding("provider-fails", Severity.ERROR, subject, message, error.hint, evidence)
 
 
 def _place(zone: str) -> Place:
