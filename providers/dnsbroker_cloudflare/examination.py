@@ -88,7 +88,8 @@ class Examination:
             told = (
                 f"the token in {key} is {token.status}" if token.status != "active" else f"the token in {key} is over"
             )
-            yield self._finding("token-inactive", Severity.ERROR, told, renew, _term(token))
+            cure = f"enable it in the dashboard, or {renew}" if token.status == "disabled" else renew
+            yield self._finding("token-inactive", Severity.ERROR, told, cure, _term(token))
         elif token.begins and token.begins > now:
             told = f"the token in {key} is not to be used before {token.begins:%Y-%m-%d %H:%M} UTC"
             yield self._finding("token-inactive", Severity.ERROR, told, renew, _term(token))

@@ -94,6 +94,7 @@ def test_a_token_that_does_not_work_is_told(service: Cloudflare, status: str) ->
     finding = one(of_token(service, status=status), "token-inactive", Severity.ERROR)
     assert status in finding.message
     assert "api_token" in finding.hint
+    assert finding.hint.startswith("enable it in the dashboard, or make a new token") == (status == "disabled")
 
 
 def test_a_token_that_nobody_knows_is_told(service: Cloudflare) -> None:
