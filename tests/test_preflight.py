@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,6 +175,15 @@ def test_what_holds_for_apex_and_wildcard_is_said_once(bench: Bench) -> None:
     failed = bench.fails(names=["zone.test", "*.zone.test"])
     assert "zone.test, *.zone.test: CAA at zone.test" in failed.message
     assert failed.message.count("permits other.test") == 1
+
+
+def test_twelve_names_cost_few_questions(bench: Bench) -> None:
+    """Of each: where it is, where its challenge is, and its CAA; nothing twice."""
+    names = [f"h{number}.zone.test" for number in range(12)]
+    bench.add('@ CAA 0 issue "other.test"', *(f"h{number} A 192.0.2.1" for number in range(12)))
+    assert isinstance(bench.fails(names=names), PreflightFailed)
+    asked = Counter(question for question in bench.tree.servers.asked() if question.startswith("h"))
+    assert len(asked) == 24 and set(asked.values()) == {1}, asked
 
 
 def test_no_key_and_no_account_is_made_for_an_order_that_is_not_opened(bench: Bench) -> None:

@@ -9,6 +9,7 @@ name about to be written.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dnsbroker.clock import Clock
@@ -65,6 +66,21 @@ class Cuts:
                 hint="have the parent of one of these zones give addresses (glue) for its servers",
             ) from None
 
+    async def zone(self, name: str) -> Cut:
+        """The zone that holds ``name``; what a walk to a name below it has asked is not asked again.
+
+        Raises LookupFailed.
+        """
+        with suppress(Circular):
+            above = None if name in self._configured else await self._above(name)
+            if above is not None and above.answer.rcode != "NXDOMAIN":
+                cut = above.cut
+                step = await self.once.get(f"step {name}", lambda: self._below(cut, name))
+                if step.cut is cut:
+                    await self._turn_to_primary(cut)
+                return step.cut
+        return (await self.holding(name)).cut
+
     async def ask(self, cut: Cut, name: str, type: str, *, dnssec: bool = False) -> Answer:
         """The answer of one server of ``cut``; of another one only where that fails. Raises LookupFailed."""
         return await self._asking.ask(cut, name, type, dnssec=dnssec)
@@ -88,8 +104,11 @@ class Cuts:
         if above is None:
             raise self._nobody(name)
         cut = above.cut
-        await self.once.get(f"primary {cut.zone}", lambda: self._asking.turn_to_primary(cut))
+        await self._turn_to_primary(cut)
         return await self._below(cut, name)
+
+    async def _turn_to_primary(self, cut: Cut) -> None:
+        await self.once.get(f"primary {cut.zone}", lambda: self._asking.turn_to_primary(cut))
 
     async def _above(self, name: str) -> Step | None:
         """The step of the name above ``name``; None at the root, or where no zone that far down answers us."""

@@ -67,14 +67,14 @@ class Finder:
 
     async def zone_of(self, name: str) -> Zone:
         """The zone that holds owner name ``name``; aliases are not followed. Raises LookupFailed."""
-        return await self._complete((await self._cuts.holding(owner(name))).cut)
+        return await self._complete(await self._cuts.zone(owner(name)))
 
     async def ask(self, name: str, type: str, *, dnssec: bool = False) -> Answer:
         """What one server of the zone that holds owner name ``name`` answers; the primary's, where it is one of them.
 
         For every question before a write: a denial that many servers remember could outlive it. Raises LookupFailed.
         """
-        cut = (await self._cuts.holding(owner(name))).cut
+        cut = await self._cuts.zone(owner(name))
         return await self._cuts.ask(cut, owner(name), type, dnssec=dnssec)
 
     async def is_denied(self, name: str) -> bool:
