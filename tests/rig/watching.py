@@ -93,7 +93,7 @@ class Stage:
     def wait(
         self,
         *values: str,
-        seconds: float = 2.0,
+        seconds: float = 20.0,
         serial: int | None = 2,
         type: str = "TXT",
         name: str = NAME,
