@@ -9,7 +9,8 @@ that does not decide, nobody is guessed: the error names all. Adapters are made 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dnsbroker.adapter import Adapter, TellsServers
@@ -63,7 +64,8 @@ class Routing:
         self._adapters: dict[str, Adapter] = {}
         self._once = Once(clock, _BELIEVED)
         self._found = Once(clock, _FOUND)
-        self._warned: set[Target] = set()
+        self._troubles: dict[Target, BrokerError] = {}  # each is warned of once in a run
+        self._warns = True
 
     def adapter(self, provider: str) -> Adapter:
         """The adapter of the provider with that name. Raises ConfigError where it is configured no more."""
@@ -198,10 +200,20 @@ class Routing:
         except BrokerError as error:  # its secret cannot be read, its host is not found: another may do
             return error
 
+    @contextmanager
+    def unwarned(self) -> Iterator[Mapping[Target, BrokerError]]:
+        """Who cannot be asked about which zone meanwhile, and why, for whoever tells of it better than by warnings."""
+        before, self._troubles, self._warns = self._troubles, {}, False
+        try:
+            yield self._troubles
+        finally:
+            self._troubles, self._warns = before, True
+
     def _warn(self, target: Target, error: BrokerError) -> None:
         """Tell once in a run that a provider could not be asked about a zone."""
-        if target not in self._warned:
-            self._warned.add(target)
+        is_new = target not in self._troubles
+        self._troubles.setdefault(target, error)
+        if is_new and self._warns:
             self._emit("warning", message=error.message, hint=error.hint, provider=target.provider, zone=target.zone)
 
     def _nobody(self, place: Place, found: Mapping[str, str | ZoneMissing | None]) -> NoProvider:

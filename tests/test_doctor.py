@@ -119,6 +119,22 @@ def test_a_provider_that_fails_is_told_once(practice: Practice) -> None:
     assert [found.message for found in grave(diagnosis)] == ["the key was refused"]  # whose it was, the subject says
 
 
+def test_a_provider_that_cannot_be_asked_whose_a_zone_is_is_a_finding(practice: Practice) -> None:
+    """Where another one is right, too: once, and without a warning beside it; an error where all are looked at."""
+    practice.service.serve(ZONE, "ns1.example.test.")
+    providers = {
+        "memory": {"type": "memory", "service": practice.service},
+        "other": {"type": "other", "service": MemoryService("other.test.")},
+    }
+    config = practice.config(CERTIFICATE, {"other": Refusing}, providers=providers)
+    for names, severity in (((), Severity.ERROR), (["example.test"], Severity.WARNING)):
+        diagnosis = practice.visit(*names, config=config)
+        assert [(found.check, found.subject, found.severity) for found in grave(diagnosis)] == [
+            ("provider-fails", "provider other", severity)
+        ]
+        assert [event for event in practice.told if event["event"] == "warning"] == []
+
+
 class Examining(Refusing):
     """A service that says itself what is wrong, and was asked."""
 

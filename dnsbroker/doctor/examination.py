@@ -15,11 +15,12 @@ from dnsbroker.doctor.alone import Alone, Job, patience
 from dnsbroker.doctor.authorities import Office, compared, visit
 from dnsbroker.doctor.diagnosis import Diagnosis, Examined, diagnosed
 from dnsbroker.doctor.leftovers import telling, unread, withdrawing
-from dnsbroker.doctor.providers import concerned, examine_provider, without_echoes
+from dnsbroker.doctor.providers import concerned, examine_provider, in_doubt, without_echoes
 from dnsbroker.doctor.rounds import Round
 from dnsbroker.doctor.sites import Site, find_sites
-from dnsbroker.errors import StoreError
+from dnsbroker.errors import BrokerError, StoreError
 from dnsbroker.findings import Evidence, Finding
+from dnsbroker.routing import Target
 from dnsbroker.run import Run
 from dnsbroker.tasks import together
 
@@ -38,6 +39,14 @@ async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> 
     """
     if fix and run.is_looking:
         raise StoreError("who only looks mends nothing", path=str(run.config.state_dir), hint="leave `looking` away")
+    with run.routing.unwarned() as troubles:
+        diagnosis = await _examined(run, names, troubles, fix=fix)
+    run.changed = run.changed or diagnosis.fixed > 0
+    _tell(run, diagnosis.findings)
+    return diagnosis
+
+
+async def _examined(run: Run, names: Sequence[str], troubles: Mapping[Target, BrokerError], *, fix: bool) -> Diagnosis:
     wanted = subjects.chosen(run.config, names)
     identifiers = tuple(dict.fromkeys(name for subject in wanted for name in subject.names))
     sites, offices = await asyncio.gather(find_sites(run, identifiers), _offices(run, wanted))
@@ -55,12 +64,10 @@ async def examine(run: Run, names: Sequence[str] = (), *, fix: bool = False) -> 
     of_providers, others = await together(looks)
     found = [*mended, *of_providers, *others, *unread(run)]
     found += [*chain.from_iterable(office.findings for office in offices.values()), *compared(offices.values())]
-    found += without_echoes(chain.from_iterable(site.findings for site in sites.values()), [*mended, *of_providers])
+    echoes = [*chain.from_iterable(site.findings for site in sites.values()), *in_doubt(troubles)]
+    found += without_echoes(echoes, [*mended, *of_providers])
     found += [] if names else subjects.broken(run.config)
-    diagnosis = diagnosed(found, _counted(sites, providers))
-    run.changed = run.changed or diagnosis.fixed > 0
-    _tell(run, diagnosis.findings)
-    return diagnosis
+    return diagnosed(found, _counted(sites, providers))
 
 
 async def _offices(run: Run, wanted: Sequence[subjects.Subject]) -> dict[str, Office]:

@@ -6,7 +6,8 @@ again for every zone that could not be asked for because of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from dnsbroker.adapter import Examines
@@ -14,6 +15,7 @@ from dnsbroker.doctor.alone import Job
 from dnsbroker.doctor.sites import Site, failing
 from dnsbroker.errors import BrokerError
 from dnsbroker.findings import Finding, Severity
+from dnsbroker.routing import Target
 from dnsbroker.run import Run
 
 
@@ -47,6 +49,13 @@ async def _examined(run: Run, provider: str, zones: Sequence[str], *, fix: bool)
     except BrokerError as error:
         return (failing(provider, error),)
     return ()
+
+
+def in_doubt(troubles: Mapping[Target, BrokerError]) -> Iterator[Finding]:
+    """A finding for each provider that could not be asked whose a zone is, where another one was found to be right."""
+    for provider in dict.fromkeys(target.provider for target in troubles):
+        error = next(error for target, error in troubles.items() if target.provider == provider)
+        yield replace(failing(provider, error), severity=Severity.WARNING)
 
 
 def without_echoes(found: Iterable[Finding], of_providers: Collection[Finding]) -> tuple[Finding, ...]:
