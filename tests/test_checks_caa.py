@@ -203,6 +203,29 @@ def test_the_nearest_set_counts_alone(tree: Tree) -> None:
     assert checks(tree, "example.test") == ["caa-forbids"]
 
 
+def test_what_a_wildcard_makes_is_gone_once_a_challenge_stands_below(tree: Tree) -> None:
+    """The name is there then, and empty, so that the CA climbs on to the apex."""
+    have(tree, '* CAA 0 issue "elsewhere.test"')
+    assert checks(tree, "new.example.test") == checks(tree, "deep.new.example.test") == []
+    have(tree, '@ CAA 0 issue ";"')
+    (finding,) = found(tree, "new.example.test")
+    assert "CAA at example.test does not permit" in finding.message
+
+
+def test_what_stands_beside_a_wildcard_counts(tree: Tree) -> None:
+    """The same set under the name itself is no wildcard's, and one below a name that exists makes nothing."""
+    have(tree, '* CAA 0 issue "elsewhere.test"', 'new CAA 0 issue "elsewhere.test"', "old A 127.0.0.100")
+    assert checks(tree, "new.example.test") == ["caa-forbids"]
+    assert checks(tree, "old.example.test") == []
+
+
+def test_no_random_name_is_asked_about_above_an_apex(tree: Tree) -> None:
+    """Whoever serves the parent is not to wonder; an apex is no wildcard's."""
+    have(tree, '@ CAA 0 issue "elsewhere.test"')
+    assert checks(tree, "example.test") == ["caa-forbids"]
+    assert [name for name in tree.servers.asked() if len(name.partition(".")[0]) == 14] == []
+
+
 def test_the_climb_leaves_the_zone(tree: Tree) -> None:
     """Up to the top-level domain."""
     have(tree, '@ CAA 0 issue "elsewhere.test"', zone="test.")

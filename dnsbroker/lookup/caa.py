@@ -98,7 +98,8 @@ class CAASets:
     async def governing(self, name: str) -> CAASet | None:
         """The set for ``name``, with or without ``*.``: its own or the nearest above it; None where there is none.
 
-        Aliases are followed as a resolver does, without climbing from where they lead (RFC 8659 section 3).
+        Aliases are followed as a resolver does, without climbing from where they lead (RFC 8659 section 3). It is what
+        the CA finds while a challenge stands below the name: what only a wildcard makes of it is gone by then.
         Raises CAAUnanswered.
         """
         for candidate in ancestors(owner(name.removeprefix("*."))):
@@ -115,6 +116,8 @@ class CAASets:
         while True:
             answer = await self._ask(name, current)
             found = _properties(answer, current)
+            if current == name and (found or answer.alias(name)) and await self._is_passing(name, answer):
+                return None
             if found:
                 return CAASet(current, found, str(answer.address), name if current != name else "")
             target = answer.alias(current)
@@ -124,6 +127,16 @@ class CAASets:
             if current in seen or len(seen) > _MOST_ALIASES:
                 raise CAAUnanswered(name, f"its aliases turn in a circle at {shown(current)}, or are too many")
             seen.add(current)
+
+    async def _is_passing(self, name: str, answer: Answer) -> bool:
+        """Whether ``name`` has what it has by a wildcard, as long as there is no challenge below it.
+
+        Once there is, ``name`` exists, if empty, and the CA no longer meets the wildcard (RFC 4592 section 2.2.2).
+        """
+        try:
+            return not answer.dname_above(name) and await self._finder.is_made(name)
+        except LookupFailed:
+            return False
 
     async def _ask(self, name: str, current: str) -> Answer:
         try:

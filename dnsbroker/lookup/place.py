@@ -92,6 +92,17 @@ class Finder:
         name = f"{secrets.token_hex(7)}.{above}"
         return not await self._cuts.once.get(f"below {above}", lambda: self.is_denied(name))
 
+    async def is_made(self, name: str) -> bool:
+        """Whether nothing but a wildcard makes owner name ``name``; one server is asked. Raises LookupFailed.
+
+        A wildcard makes no name below one that exists: of ``name``, and of a wildcard below it. So a name below both of
+        them that is not denied shows that neither exists.
+        """
+        if (await self._cuts.zone(owner(name))).zone == owner(name):
+            return False
+        above = ".".join(labels(name)[1:]) + "."
+        return await self.makes_names(above) and await self.makes_names(f"*.{name}")
+
     async def addresses(self, host: str) -> tuple[str, ...]:
         """The IP addresses of ``host``, a name or itself an address; for services' hosts, never for names to write.
 
