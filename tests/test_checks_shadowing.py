@@ -61,6 +61,22 @@ def test_n28_a_host_that_lives_only_by_a_wildcard(two: Stage) -> None:
     )
 
 
+def test_the_target_of_an_alias_would_lose_what_it_has_by_a_wildcard(two: Stage) -> None:
+    """A warning: most such names are there for challenges alone, and nobody misses anything."""
+    lines = "host A 192.0.2.1", "_acme-challenge.host CNAME target", WILDCARD
+    (finding,) = found(two, NAME, *lines)
+    assert (finding.check, finding.severity, finding.subject) == ("wildcard-shadowing", Severity.WARNING, NAME)
+    assert finding.message.startswith("target.example.test, where its record is to stand")
+    assert 'add "target.example.test. A 192.0.2.7" to example.test' in finding.hint
+    assert found(two, NAME, "target A 192.0.2.9") == []
+
+
+@pytest.mark.parametrize("target", ["@", "_target", "ns1"])
+def test_a_target_that_no_wildcard_makes_a_host_loses_nothing(two: Stage, target: str) -> None:
+    """An apex and a server are there by themselves; a name with an underscore is no host's."""
+    assert found(two, NAME, "host A 192.0.2.1", f"_acme-challenge.host CNAME {target}", WILDCARD) == []
+
+
 def test_what_the_hint_says_ends_it(two: Stage) -> None:
     """The same values, explicitly: from outside they differ in nothing but what stands below them."""
     assert found(two, NAME, WILDCARD)

@@ -27,7 +27,8 @@ async def shadowing(place: Place, finder: Finder, *, extra: Collection[str] = ()
 
     That a name cannot be looked at is a finding.
     """
-    found = await together([_under(place, finder), *(_under_extra(name, finder) for name in extra)])
+    looks = [_under(place, finder), _at_target(place, finder), *(_under_extra(name, finder) for name in extra)]
+    found = await together(looks)
     return tuple(finding for finding in found if finding is not None)
 
 
@@ -47,6 +48,31 @@ async def _under(place: Place, finder: Finder) -> Finding | None:
     return _shadowed(place, wildcard, records) if records else None
 
 
+async def _at_target(place: Place, finder: Finder) -> Finding | None:
+    """What the name where an alias leads would lose itself.
+
+    A name that is there for challenges alone loses nothing that anybody misses, and which one is, cannot be seen.
+    """
+    name = place.owner
+    if not place.hops or name.startswith("_"):
+        return None
+    try:
+        records = await _records(name, finder) if await finder.is_made(name) else []
+    except BrokerError:
+        return None  # as told for the names above it
+    if not records:
+        return None
+    lines = ", ".join(f'"{record.host} {record.type} {record.value}"' for record in records)
+    return Finding(
+        "wildcard-shadowing",
+        Severity.WARNING,
+        place.challenge,
+        f"{shown(name)}, where its record is to stand, has other records only by a wildcard, and would lose them",
+        f"where it is used for more than challenges, first add {lines} to {shown(place.zone.name)}",
+        tuple(Evidence(one.server, f"{one.host} {one.type} {one.value}") for one in records),
+    )
+
+
 async def _made(place: Place, finder: Finder) -> tuple[str, list[str]]:
     """The wildcard that makes names between the place's owner and its zone's apex, and these names; from the top.
 
@@ -54,20 +80,11 @@ async def _made(place: Place, finder: Finder) -> tuple[str, list[str]]:
     """
     wildcard, hosts = "", list[str]()
     for name in between(place.owner, place.zone.name):
-        if not wildcard and await _is_made(name, finder):
+        if not wildcard and await finder.is_made(name):
             wildcard = "*." + _above(name)
         if wildcard and not name.startswith("_"):
             hosts.append(name)
     return wildcard, hosts
-
-
-async def _is_made(name: str, finder: Finder) -> bool:
-    """Whether nothing but a wildcard makes ``name``.
-
-    A wildcard makes no name below one that exists: of ``name``, and of a wildcard below it. So a name below both of
-    them that is not denied shows that neither exists.
-    """
-    return await finder.makes_names(_above(name)) and await finder.makes_names(f"*.{name}")
 
 
 def _above(name: str) -> str:
