@@ -60,11 +60,13 @@ class Obtaining:
             account.check()
             self._run.store.check(access_of(certificate))
             pending = await self._resumable(certificate, lineage, account, emit)
+            chosen = _from(pending) if pending else None
+            if chosen is None and (self._wishes.key or self._wishes.csr):  # looked at before anybody is asked
+                chosen = await self._keys.choose(certificate, lineage, emit, is_revoked=is_revoked)
             # A name without a zone, or a provider without its secret, is found before a hook or the CA hears of us.
             located = await self._located(certificate)
             if pending is None:  # an order that is open may need no record any more
                 await Preflight(self._run, certificate, located, account, emit).check()
-            chosen = _from(pending) if pending else None
             chosen = chosen or await self._keys.choose(certificate, lineage, emit, is_revoked=is_revoked)
             fresh = await self._hooked(certificate, lineage, account, chosen, pending, located, emit)
         except BrokerError as error:
