@@ -11,7 +11,7 @@ import pages
 from dnsbroker.cli.doctor import summed_up
 from dnsbroker.doctor import Diagnosis, Examined, alone, examination, sites
 from dnsbroker.findings import PREFLIGHT, Severity
-from scenes import SCENES
+from doctor_scenes import SCENES
 
 PAGE = pages.text("docs/doctor.md")
 #: Who makes findings has to import them.

@@ -10,8 +10,8 @@ import pytest
 
 import pages
 from dnsbroker.doctor import Diagnosis
+from doctor_scenes import SCENES, Act, Scene
 from practice import CERTIFICATE, Practice, practising, words
-from scenes import SCENES, Act, Scene
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from dnsbroker.lookup.address import Address
 from dnsbroker.lookup.answer import Answer
 from dnsbroker.lookup.exchange import Exchange, Untestable
 from dnsbroker.testing import MemoryService
+from doctor_scenes.scene import ERROR, NOTICE, WARNING, Act, Scene
 from practice import CERTIFICATE, CHALLENGE, RECORDS, SERVERS, ZONE, Practice, leave
-from scenes.scene import ERROR, NOTICE, WARNING, Act, Scene
 
 _SECOND = SERVERS[1]
 

@@ -12,8 +12,8 @@ from dnsbroker.findings import Finding
 from dnsbroker.journal import Attempts, Backoffs, Journal
 from dnsbroker.store import AccountFiles, Store
 from dnsbroker.testing import FakeClock, MemoryProvider
+from doctor_scenes.scene import ERROR, NOTICE, WARNING, Act, Scene
 from practice import CERTIFICATE, Practice
-from scenes.scene import ERROR, NOTICE, WARNING, Act, Scene
 
 
 def acme(**changed: object) -> Act:

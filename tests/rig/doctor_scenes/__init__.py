@@ -4,11 +4,11 @@ Rule: a scene is the sound world of ``practice``, set up by its ``stage``; ``fau
 Each word has a scene in which it is as grave as it can be.
 """
 
-from scenes.ca_faults import CA
-from scenes.scene import Act, Scene
-from scenes.service_faults import SERVICES
-from scenes.signing_faults import SIGNED
-from scenes.zone_faults import ZONES
+from doctor_scenes.ca_faults import CA
+from doctor_scenes.scene import Act, Scene
+from doctor_scenes.service_faults import SERVICES
+from doctor_scenes.signing_faults import SIGNED
+from doctor_scenes.zone_faults import ZONES
 
 __all__ = ["SCENES", "Act", "Scene"]
 

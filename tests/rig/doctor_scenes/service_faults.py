@@ -15,9 +15,9 @@ from dnsbroker.testing import MemoryProvider, MemoryService
 from dnsbroker_cloudflare import Cloudflare as CloudflareAdapter
 from dnsbroker_powerdns import PowerDNS
 from dnsbroker_rfc2136 import RFC2136
+from doctor_scenes.scene import ERROR, NOTICE, WARNING, Act, Scene
 from literal_powerdns import Literal, rrset, told
 from practice import ZONE, Practice, running
-from scenes.scene import ERROR, NOTICE, WARNING, Act, Scene
 from scripted_updates import SECRET, Message, Scripted
 
 _NAME = ZONE.rstrip(".")

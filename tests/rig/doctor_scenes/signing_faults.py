@@ -14,8 +14,8 @@ import dns.rdatatype
 
 from dnsbroker.testing.behaviour import Behaviour
 from dnsbroker.testing.nameserver import Zone
+from doctor_scenes.scene import ERROR, NOTICE, WARNING, Act, Scene
 from practice import RECORDS, ZONE, Practice
-from scenes.scene import ERROR, NOTICE, WARNING, Act, Scene
 from signing import DAY, NOW, ZoneKey, records
 
 _HOUR = timedelta(hours=1)
