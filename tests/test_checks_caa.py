@@ -46,7 +46,7 @@ def found(tree: Tree, *names: str, authority: Authority = OURS) -> list[Finding]
     """What the check finds for ``names``, asked for at once, as a run does."""
 
     async def story() -> list[Finding]:
-        clock, exchange = SystemClock(), Exchange(0.5, 0.5)
+        clock, exchange = SystemClock(), Exchange(10.0, 10.0)
         sets = CAASets(Finder(tree.config(), exchange, clock), clock)
         told = await asyncio.gather(*(caa(name, sets, authority) for name in names))
         return [finding for findings in told for finding in findings]
@@ -58,7 +58,7 @@ def at_servers(tree: Tree) -> list[Finding]:
     """What the check of the zone's servers finds."""
 
     async def story() -> list[Finding]:
-        exchange = Exchange(0.5, 0.5)
+        exchange = Exchange(10.0, 10.0)
         zone = await Finder(tree.config(), exchange, SystemClock()).zone_of("example.test.")
         return list(await caa_servers(zone, exchange))
 
