@@ -10,7 +10,7 @@ import pytest
 from dnsbroker.checks.caa import Authority, caa, caa_servers
 from dnsbroker.clock import SystemClock
 from dnsbroker.findings import Finding, Severity
-from dnsbroker.lookup.caa import CAASets, read_issue
+from dnsbroker.lookup.caa import CAASets
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.testing.nameserver import NameServers
@@ -389,13 +389,3 @@ def test_servers_that_answer_for_caa_or_for_nothing_are_passed_in_silence(tree: 
     assert at_servers(tree) == []
     tree.server(IPS[1]).stop()
     assert at_servers(tree) == []
-
-
-def test_an_issue_value_is_read_by_its_grammar() -> None:
-    """Parameters in their order; what does not fit says nothing."""
-    read = read_issue(" ca.test ; a = 1 ;b=/x:y?z ")
-    assert read is not None
-    assert (read.issuer, read.parameters) == ("ca.test", (("a", "1"), ("b", "/x:y?z")))
-    assert [read_issue(value) for value in ("-ca.test", "ca..test", "ca.test; =1", "ca.test; a=\u00e4", "a b")] == [
-        None
-    ] * 5
