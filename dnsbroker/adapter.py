@@ -28,8 +28,8 @@ What every adapter promises, and ``dnsbroker.testing.AdapterContract`` checks:
 * It is safe under concurrent calls for different zones, and of ``read`` for one. Changes of one zone the broker makes
   one after another, across processes.
 
-What an adapter can tell beyond this it offers by the methods of TellsServers, TellsSerial, KeepsNotes and Examines,
-each on its own; one without them is none the worse for issuing.
+What an adapter can tell beyond this it offers by the methods of TellsServers, TellsSerial, TellsNotified, KeepsNotes
+and Examines, each on its own; one without them is none the worse for issuing.
 
 Adapters register under the entry-point group ``dnsbroker.providers``; the broker's own have no privilege there.
 """
@@ -135,6 +135,15 @@ class TellsSerial(Protocol):
         None where nobody has to: its servers have the zone by other means, or its serial moves with every second.
         Raises ProviderError.
         """
+        ...
+
+
+@runtime_checkable
+class TellsNotified(Protocol):
+    """An adapter whose service sends NOTIFY some time after a change, so that secondaries are not blamed for it."""
+
+    async def is_notified(self, zone: str) -> bool:
+        """Whether the service has sent NOTIFY of the serial that ``zone`` has now. Raises ProviderError."""
         ...
 
 

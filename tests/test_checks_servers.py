@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dnsbroker.checks.serials import newest_of
+from dnsbroker.checks.serials import Announced, newest_of
 from dnsbroker.checks.servers import servers
 from dnsbroker.findings import Evidence, Finding, Severity
 from dnsbroker.lookup.exchange import Address, Answer, Exchange, Untestable
@@ -49,6 +49,15 @@ def found(
         return await servers(zone, exchange or Exchange(*PATIENT), clock or FakeClock(), **kw)
 
     return list(asyncio.run(story()))
+
+
+def answering(value: bool) -> Announced:
+    """A service that says so."""
+
+    async def announced() -> bool:
+        return value
+
+    return announced
 
 
 def words(findings: list[Finding]) -> list[tuple[str, str]]:
@@ -195,8 +204,7 @@ class TestSerials:
         assert (finding.check, finding.severity) == ("stale-server", Severity.ERROR)
         assert finding.evidence == (Evidence(label(two, 2), serial=1), Evidence(label(two, 1), serial=9))
         assert finding.hint.startswith(
-            f"ns2.example.test refreshes every 3600 s and did not follow a NOTIFY: let it accept NOTIFY from "
-            f"{label(two, 1)}"
+            f"ns2.example.test refreshes every 3600 s: have {label(two, 1)} send it NOTIFY, let it accept that"
         )
         assert "propagation.timeout to 65m" in finding.hint
         assert clock.slept == [0.5, 1.5, 3.0, 5.0]
@@ -242,6 +250,27 @@ class TestSerials:
         assert found(two, written=1) == []
         assert [finding.check for finding in found(two, written=2)] == ["stale-server", "stale-server"]
         assert "2" in found(two, written=2)[0].message
+
+    def test_before_the_service_sent_its_notify_nobody_is_blamed(self, two: Stage) -> None:
+        """A warning: PowerDNS takes up to a minute for what others changed. Once it has, it is an error."""
+        two.publish("value", at=[1], serial=9)
+        (finding,) = found(two, written=9, announced=answering(False))
+        assert (finding.check, finding.severity) == ("stale-server", Severity.WARNING)
+        assert "which has not sent NOTIFY yet" in finding.message
+        (finding,) = found(two, written=9, announced=answering(True))
+        assert finding.severity is Severity.ERROR
+
+    def test_a_primary_that_is_behind_its_service_needs_no_notify(self, two: Stage) -> None:
+        """Only secondaries wait for one."""
+        found_at = {one.evidence[0].server: one.severity for one in found(two, written=2, announced=answering(False))}
+        assert found_at == {label(two, 1): Severity.ERROR, label(two, 2): Severity.WARNING}
+
+    def test_who_follows_without_a_notify_shows_that_the_others_could(self) -> None:
+        """Then one was sent by somebody, or all look often enough."""
+        with patient("127.0.0.21", "127.0.0.22", "127.0.0.23") as three:
+            three.publish("value", at=[1, 3], serial=9)
+            (finding,) = found(three, written=9, announced=answering(False))
+            assert finding.severity is Severity.ERROR
 
     def test_one_that_is_silent_has_no_serial(self, two: Stage) -> None:
         """It is silent, and not behind as well."""

@@ -6,7 +6,7 @@ zone that changes all the time none has the newest at every moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from dnsbroker.clock import Clock
 from dnsbroker.findings import Evidence, Finding, Severity
@@ -17,6 +17,8 @@ from dnsbroker.propagation.report import primary_of, time_to_refresh
 from dnsbroker.records import rfc1982_newer
 from dnsbroker.tasks import together
 
+#: Whether the service has told the secondaries of the serial that it has.
+Announced = Callable[[], Awaitable[bool]]
 #: Seconds between the looks at a server that is behind.
 PAUSES = (0.5, 1.5, 3.0, 5.0)
 
@@ -28,8 +30,12 @@ async def lagging(
     serving: Mapping[NameServer, int],
     written: int | None,
     pauses: Sequence[float],
+    announced: Announced | None = None,
 ) -> tuple[Finding, ...]:
-    """The servers that do not follow; ``serving`` are the serials at a first look, ``written`` the service's own."""
+    """The servers that do not follow; ``serving`` are the serials at a first look, ``written`` the service's own.
+
+    ``announced`` tells whether the service has sent a NOTIFY of it yet; asked only where no secondary has followed.
+    """
     given = [*serving.values(), *([] if written is None else [written])]
     if not serving or len(set(given)) == 1:
         return ()
@@ -43,10 +49,14 @@ async def lagging(
             break
         await clock.sleep(pause)
         current |= await _seen(zone, exchange, behind)
+    behind = [server for server, serial in current.items() if rfc1982_newer(newest, serial)]
+    secondaries = [server for server in current if not _is_primary(zone, server)]
+    is_early = bool(behind) and set(secondaries) <= set(behind) and announced is not None and not await announced()
     return tuple(
-        _stale(zone, server, serial, newest, serving)
-        for server, serial in current.items()
-        if rfc1982_newer(newest, serial)
+        _early(zone, server, current[server], newest)
+        if is_early and not _is_primary(zone, server)
+        else _stale(zone, server, current[server], newest, serving)
+        for server in behind
     )
 
 
@@ -84,16 +94,31 @@ def _stale(zone: Zone, server: NameServer, serial: int, newest: int, first: Mapp
     )
 
 
+def _early(zone: Zone, server: NameServer, serial: int, newest: int) -> Finding:
+    return Finding(
+        "stale-server",
+        Severity.WARNING,
+        zone.name,
+        f"{server.label} is behind: at serial {serial}, and the service, which has not sent NOTIFY yet, at {newest}",
+        f"look again in a minute; if it is so then, have the service send NOTIFY to {shown(server.name)}",
+        (Evidence(server.label, serial=serial), Evidence("the service", serial=newest)),
+    )
+
+
+def _is_primary(zone: Zone, server: NameServer) -> bool:
+    return zone.soa.primary in (server.name, *server.also)
+
+
 def _cure(zone: Zone, server: NameServer, newest: int, *, is_served: bool) -> str:
     name = shown(server.name)
-    if zone.soa.primary in (server.name, *server.also):
+    if _is_primary(zone, server):
         if is_served:
             return f"raise the serial of {shown(zone.name)} on {name}, the primary, above {newest}: none takes an older"
         return f"look in the log of {name}, the zone's primary, for why it does not serve what the service has"
     return (
-        f"{name} refreshes every {zone.soa.refresh} s and did not follow a NOTIFY: let it accept NOTIFY from "
-        f"{primary_of(zone)} and look in its log for why its transfers fail; until then set propagation.timeout to "
-        f"{time_to_refresh(zone)}, or leave it out with --ignore {name}"
+        f"{name} refreshes every {zone.soa.refresh} s: have {primary_of(zone)} send it NOTIFY, let it accept that, and "
+        f"look in its log for why its transfers fail; until then set propagation.timeout to {time_to_refresh(zone)}, "
+        f"or leave it out with --ignore {name}"
     )
 
 

@@ -51,18 +51,20 @@ async def servers(
     ignore: Collection[str] = (),
     require: Require = "all-reachable",
     written: int | None = None,
+    announced: serials.Announced | None = None,
     pauses: Sequence[float] = serials.PAUSES,
 ) -> tuple[Finding, ...]:
     """What is wrong with the servers of ``zone``.
 
     ``ignore`` and ``require`` as in ``[propagation]``: the former are named, not judged; the latter says whether one
-    that does not answer fails a wait. ``written`` is the serial that the service itself has, where it tells one.
+    that does not answer fails a wait. ``written`` is the serial that the service itself has, where it tells one,
+    and ``announced`` whether it has sent a NOTIFY of it.
     """
     counted = [server for server in zone.servers if not is_ignored(server, ignore)]
     looks = await together(_look(exchange, zone, server) for server in counted)
     serving = {look.server: look.serial for look in looks if look.serial is not None}
     is_fatal = require == "all" or not serving
-    lagging = await serials.lagging(zone, exchange, clock, serving, written, pauses)
+    lagging = await serials.lagging(zone, exchange, clock, serving, written, pauses, announced)
     return (
         *_about_the_set(zone),
         *(_ignored(zone, server) for server in zone.servers if server not in counted),

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from dnsbroker.adapter import TellsSerial
+from dnsbroker.adapter import TellsNotified, TellsSerial
 from dnsbroker.checks.caa import caa, caa_servers
 from dnsbroker.checks.delegation import delegation
 from dnsbroker.checks.dnssec import dnssec
@@ -75,19 +75,35 @@ class Round:
     async def _servers(self, zone: Zone) -> tuple[Finding, ...]:
         """What is wrong with its servers, also held against the serial at the service that writes the zone."""
         run, policy = self._run, self._run.config.propagation
-        written = await self._written(zone)
         return await servers(
-            zone, run.exchange, run.clock, ignore=policy.ignore, require=policy.require, written=written
+            zone,
+            run.exchange,
+            run.clock,
+            ignore=policy.ignore,
+            require=policy.require,
+            written=await self._written(zone),
+            announced=partial(self._is_announced, zone),
         )
 
     async def _written(self, zone: Zone) -> int | None:
+        """The serial that the service has, where it tells one."""
+        with suppress(BrokerError):  # which the provider's own examination tells
+            adapter = self._writing(zone)
+            return await adapter.serial(zone.name) if isinstance(adapter, TellsSerial) else None
+        return None
+
+    async def _is_announced(self, zone: Zone) -> bool:
+        """Whether the service has sent its NOTIFY, as far as it tells."""
+        with suppress(BrokerError):
+            adapter = self._writing(zone)
+            return await adapter.is_notified(zone.name) if isinstance(adapter, TellsNotified) else True
+        return True
+
+    def _writing(self, zone: Zone) -> object:
+        """The adapter of the provider that writes ``zone``, if any. Raises BrokerError."""
         targets = (site.target for site in self._sites.values())
         provider = next((target.provider for target in targets if target and target.zone == zone.name), "")
-        if provider:
-            with suppress(BrokerError):  # which the provider's own examination tells
-                adapter = self._run.routing.adapter(provider)
-                return await adapter.serial(zone.name) if isinstance(adapter, TellsSerial) else None
-        return None
+        return self._run.routing.adapter(provider) if provider else None
 
     async def _dnssec(self, zone: Zone) -> tuple[Finding, ...]:
         run = self._run

@@ -91,6 +91,12 @@ class PowerDNS:
         edit = await self._trying(lambda: self._service.default_soa_edit(state))
         return None if state.is_native or state.serials(edit).shown_by == "EPOCH" else state.served
 
+    async def is_notified(self, zone: str) -> bool:
+        """Whether its own NOTIFY went out, which is within a minute of a change; a zone of another kind has none."""
+        zone = owner(zone)
+        state = await self._trying(lambda: self._service.state(zone, (zone,)))
+        return not state.is_notified or state.notified == state.stored
+
     async def examine(self, zones: Sequence[str], *, fix: bool) -> tuple[Finding, ...]:
         """What is wrong with the server, the key or ``zones``; ``fix`` sets SOA-EDIT-API and rectifies where needed."""
         from dnsbroker_powerdns.examination import Examination
