@@ -132,8 +132,10 @@ def running(server: LoopbackServer) -> Iterator[LoopbackServer]:
     thread = Thread()
     try:
         thread.run(server.__aenter__())
-        yield server
-        thread.run(server.__aexit__(None, None, None))
+        try:
+            yield server
+        finally:
+            thread.run(server.__aexit__(None, None, None))
     finally:
         thread.close()
 
