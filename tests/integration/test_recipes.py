@@ -112,7 +112,9 @@ def test_a_renewal_is_served_and_one_that_failed_halfway_is_served_later(
         host.mend()
         repaired = host.run("renew").succeeded()
         assert (serial(repaired), repaired.named("order")) == (third, [])
-    assert watch.seen == [first, second, third]
+    # While nginx reloads, an old worker may still take a connection after a new one has: that is its graceful way.
+    assert list(dict.fromkeys(watch.seen)) == [first, second, third]
+    assert watch.seen[-1] == third
     assert host.units.reloads == [daemon.unit] * 4  # the first time it did not run yet
 
 
