@@ -113,8 +113,9 @@ def test_a_renewal_is_served_and_one_that_failed_halfway_is_served_later(
         repaired = host.run("renew").succeeded()
         assert (serial(repaired), repaired.named("order")) == (third, [])
     # While nginx reloads, an old worker may still take a connection after a new one has: that is its graceful way.
-    assert list(dict.fromkeys(watch.seen)) == [first, second, third]
-    assert watch.seen[-1] == third
+    handshakes = [seen for seen in watch.seen if seen or not kind.restarts]
+    assert list(dict.fromkeys(handshakes)) == [first, second, third]
+    assert handshakes[-1] == third
     assert host.units.reloads == [daemon.unit] * 4  # the first time it did not run yet
 
 

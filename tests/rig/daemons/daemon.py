@@ -36,6 +36,8 @@ class Daemon(Server):
     file_name: ClassVar[str] = "daemon.conf"
     #: Whether it takes a new certificate without a reload, within seconds.
     notices: ClassVar[bool] = False
+    #: Whether its reload starts it anew, so that it takes no connection for a moment.
+    restarts: ClassVar[bool] = False
 
     def __init__(self, directory: Path, state: Path) -> None:
         super().__init__(self.unit, directory, address=ADDRESS, port=self.tls_port)

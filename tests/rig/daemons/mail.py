@@ -119,7 +119,7 @@ class Exim(Daemon):
     """
 
     header, language, unit, user, tls_port, client = "Exim", "exim", "exim4", "Debian-exim", 25, _SMTP
-    notices = True
+    notices = restarts = True
 
     def configuration(self) -> str:
         """Its files, and no look-ups; ``exim_path`` is what it starts anew when it is reloaded."""
