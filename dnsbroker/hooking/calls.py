@@ -82,12 +82,14 @@ class Deploy:
     """``lineage``, a directory of the client's, holds a new certificate: copies, hooks, reloads, looks.
 
     ``is_new`` is false where the client only says that it is still there: then what failed before is made up for.
-    ``is_heeded``: a failure ends the client's whole run, other certificates included; so it is told, and no failure.
+    ``is_heeded`` is false where a failure would end the client's whole run, other certificates included: then it is
+    told, remembered for the end of the session, and no failure for the client.
     """
 
+    session: str
     lineage: Path
     is_new: bool = True
-    is_heeded: bool = False
+    is_heeded: bool = True
 
 
 @dataclass(frozen=True)
