@@ -20,12 +20,12 @@ from dnsbroker.clock import Clock, SystemClock
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.config.certificates import ad_hoc
 from dnsbroker.errors import BrokerError, ConfigError, StoreError
-from dnsbroker.events import Emitter, Event, Listener
+from dnsbroker.events import Listener
 from dnsbroker.keys import read_request
 from dnsbroker.knowing import Health, after_run, survey_health
 from dnsbroker.names import meant, shown
 from dnsbroker.revoking import Revocation, Revoked, bar, check_replaced, delete, find_target, prune_deleted, revoke
-from dnsbroker.run import Run
+from dnsbroker.run import recorded
 from dnsbroker.store import Lineage
 from dnsbroker.surveying import Survey, survey
 from dnsbroker.sweeping import Searched, search, sweep, sweep_out
@@ -64,15 +64,7 @@ class Broker:
         looking: bool = False,
     ) -> None:
         self._config = config.ignoring(ignore)
-        clock = clock or SystemClock()
-        self._listener = on_event
-        self._emit = Emitter(clock, self._heard)
-        self._run = Run(self._config, clock, self._emit, command, looking=looking)
-
-    def _heard(self, event: Event) -> None:
-        self._run.note(event)
-        if self._listener is not None:
-            self._listener(event)
+        self._run = recorded(self._config, clock or SystemClock(), on_event, command, looking=looking)
 
     @property
     def changed(self) -> bool:
@@ -293,7 +285,7 @@ class Broker:
         try:
             yield
         except StoreError as error:
-            self._emit("warning", message=error.message, hint=error.hint)
+            self._run.emit("warning", message=error.message, hint=error.hint)
 
     async def status(self, name: str) -> Health:
         """How the certificate ``name`` is, from what is stored alone: ``needs_person``, and what was found."""

@@ -15,7 +15,7 @@ from dnsbroker.clock import Clock
 from dnsbroker.config import Config, ProviderConfig
 from dnsbroker.deploying import Deploying
 from dnsbroker.errors import StoreError
-from dnsbroker.events import Emitter, Event
+from dnsbroker.events import Emitter, Event, Listener
 from dnsbroker.guarding import Guard
 from dnsbroker.journal import (
     Answers,
@@ -177,3 +177,17 @@ class Run:
         if lease.run == self.lock.id:
             return lease.expires is None or is_underway
         return is_cut_off and is_underway and lease.withdrawer == self.lock.id
+
+
+def recorded(
+    config: Config, clock: Clock, listener: Listener | None, command: str = "", *, looking: bool = False
+) -> Run:
+    """A Run whose events go to its history, under the name ``command``, and then to ``listener``."""
+
+    def heard(event: Event) -> None:
+        run.note(event)
+        if listener is not None:
+            listener(event)
+
+    run = Run(config, clock, Emitter(clock, heard), command, looking=looking)
+    return run

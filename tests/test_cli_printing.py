@@ -23,7 +23,7 @@ SECONDS = 30
 
 FAULTY = """
 import click
-from dnsbroker.cli.options import common
+from dnsbroker.cli.grammar import common
 
 @click.command()
 @common

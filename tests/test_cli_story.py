@@ -124,3 +124,16 @@ def test_quiet_tells_no_story(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(Options(quiet=True), "issue")
     output.event({"event": "warning", "message": "odd"})
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("trouble", ["warning", "left", "deploy_failed"])
+def test_a_terse_story_is_of_trouble_alone(trouble: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who calls us as its hook takes every line for an error; with -v it gets what others get."""
+    told = {event["event"]: event for event, _, _ in STORY}
+    for options in (Options(terse=True), Options(terse=True, verbose=1)):
+        output = Output(options, "hook certbot auth")
+        for name in (trouble, "propagated"):
+            output.event(told[name])
+    trouble_alone, *rest = capsys.readouterr().err.splitlines()
+    assert rest.count(trouble_alone) == 1
+    assert [line for line in rest if line.startswith("every server has")] == [rest[-1]]

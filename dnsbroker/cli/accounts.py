@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnsbroker.cli.completion import account_names
-from dnsbroker.cli.options import Group, common, example
+from dnsbroker.cli.grammar import Group, common, example
 
 if TYPE_CHECKING:
     from dnsbroker.account import Account

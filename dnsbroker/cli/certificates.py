@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnsbroker.cli.completion import certificate_names
-from dnsbroker.cli.options import Options, common, example
+from dnsbroker.cli.grammar import common, example
+from dnsbroker.cli.options import Options
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:

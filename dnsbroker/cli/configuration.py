@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from dnsbroker.cli.completion import SHELLS, adapter_types
-from dnsbroker.cli.options import Group, Options, common
-from dnsbroker.cli.options import example as in_help
+from dnsbroker.cli.grammar import Group, common
+from dnsbroker.cli.grammar import example as in_help
+from dnsbroker.cli.options import Options
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:

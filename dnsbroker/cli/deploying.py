@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dnsbroker.cli.completion import certificate_names
-from dnsbroker.cli.options import common, example
+from dnsbroker.cli.grammar import common, example
 
 if TYPE_CHECKING:
     from dnsbroker.broker import Broker

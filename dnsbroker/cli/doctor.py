@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dnsbroker.cli.completion import certificate_names
-from dnsbroker.cli.options import Options, common, example
+from dnsbroker.cli.grammar import common, example
+from dnsbroker.cli.options import Options
 
 if TYPE_CHECKING:
     from dnsbroker.broker import Broker

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dnsbroker.cli.options import Options, common, example
+from dnsbroker.cli.grammar import common, example
+from dnsbroker.cli.options import Options
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:

@@ -25,6 +25,9 @@ from dnsbroker.names import shown
 if TYPE_CHECKING:
     from dnsbroker.cli.progress import Progress
 
+#: What is told also where all else is only told with -v.
+_TROUBLE = frozenset({"warning", "left", "deploy_failed"})
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -76,6 +79,8 @@ class Output:
             self._print_json(event)
         elif not self._options.quiet and not (self._progress and self._progress.takes(event)):
             level, text = line_for(event)
+            if self._options.terse and event["event"] not in _TROUBLE:
+                level += 1
             if text and level <= self._options.verbose:
                 self.story(text)
 

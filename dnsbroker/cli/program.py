@@ -10,7 +10,8 @@ import click
 
 from dnsbroker import __version__
 from dnsbroker.cli import streams
-from dnsbroker.cli.options import Group, Options, common, nearest
+from dnsbroker.cli.grammar import Group, common, nearest
+from dnsbroker.cli.options import Options
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

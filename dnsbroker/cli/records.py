@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnsbroker.cli.options import Group, common, example
+from dnsbroker.cli.grammar import Group, common, example
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""One command's run: the configuration read, a Broker opened, signals turned into a clean end, errors into a status.
+"""One command's run: what it works with opened, signals turned into a clean end, errors into a status.
 
 The first Ctrl-C or SIGTERM cancels the work, which cleans DNS on its way out; a second one, or five seconds, leaves
 that to ``dnsbroker gc``. What a monitor reads is written all the same; people are told by the next run.
@@ -14,37 +14,80 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-import click
-
-from dnsbroker.broker import Broker
 from dnsbroker.cli import exit_status
 from dnsbroker.cli.options import Options
 from dnsbroker.cli.output import Failure, Output, Result, failed
-from dnsbroker.config import Config
 from dnsbroker.errors import BrokerError
+from dnsbroker.events import Listener
 
-Work = Callable[[Broker], Awaitable[Result]]
+if TYPE_CHECKING:
+    import click
+
+    from dnsbroker.broker import Broker
+
+T = TypeVar("T")
 
 _PATIENCE_AFTER_SIGNAL = 5.0
 #: The commands after which metrics are written and people alerted: those that bring certificates forward or clean up.
 _RUNS = frozenset({"issue", "renew", "deploy", "revoke", "delete", "gc"})
 
 
-def run(context: click.Context, work: Work, *, ignore: Iterable[str] = (), looking: bool = False) -> int:
+def run(
+    context: click.Context,
+    work: Callable[[Broker], Awaitable[Result]],
+    *,
+    ignore: Iterable[str] = (),
+    looking: bool = False,
+) -> int:
     """Do ``work`` with a Broker, perhaps one that only looks; prints everything, and returns the exit status."""
     options = context.ensure_object(Options)
-    _hush(options)
     command = context.command_path.removeprefix("dnsbroker ")
     is_run = command in _RUNS and not context.params.get("dry_run")
+
+    def opened(listener: Listener) -> Broker:
+        from dnsbroker.broker import Broker
+        from dnsbroker.config import Config
+
+        config = Config.load(options.config or None)
+        return Broker(config, on_event=listener, ignore=ignore, command=command, looking=looking)
+
+    async def worked(broker: Broker) -> Result:
+        return _with_leftovers(broker, await _worked(broker, work))
+
+    return conduct(options, command, opened, worked, conclude=_conclude if is_run else None, looking=looking)
+
+
+async def _conclude(broker: Broker, result: Result) -> None:
+    told = [*result.lines, *(failure.error.message for failure in result.failures)]
+    await broker.conclude(result.status, told)
+
+
+def conduct(
+    options: Options,
+    command: str,
+    opened: Callable[[Listener], AbstractAsyncContextManager[T]],
+    work: Callable[[T], Awaitable[Result]],
+    *,
+    conclude: Callable[[T, Result], Awaitable[None]] | None = None,
+    looking: bool = False,
+) -> int:
+    """Do ``work`` with what ``opened`` gives; prints everything as ``command``'s, and returns the exit status.
+
+    ``opened`` is called with the listener that tells each event. ``conclude`` is called with what came of it, stopped
+    or not, while it is still open. What is only ``looking`` has written nothing when a signal comes. BrokerError,
+    wherever it is raised, is a result.
+    """
+    _hush(options)
     output = Output(options, command)
     stopped: list[int] = []
+    told = partial(output.stopping, looking=looking)
     try:
-        config = Config.load(options.config or None)
-        broker = Broker(config, on_event=output.event, ignore=ignore, command=command, looking=looking)
-        told = partial(output.stopping, looking=looking)
-        result = asyncio.run(_interruptible(_with_broker(broker, work, stopped, is_run=is_run), stopped, told))
+        done = _with_opened(opened(output.event), work, conclude, stopped)
+        result = asyncio.run(_interruptible(done, stopped, told))
     except BrokerError as error:
         result = failed(error)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -89,24 +132,28 @@ def _hush(options: Options) -> None:
         root.addHandler(logging.StreamHandler() if options.verbose > 1 else logging.NullHandler())
 
 
-async def _with_broker(broker: Broker, work: Work, stopped: Sequence[int], *, is_run: bool) -> Result:
-    async with broker:
+async def _with_opened(
+    opened: AbstractAsyncContextManager[T],
+    work: Callable[[T], Awaitable[Result]],
+    conclude: Callable[[T, Result], Awaitable[None]] | None,
+    stopped: Sequence[int],
+) -> Result:
+    async with opened as it:
         try:
-            result = _with_leftovers(broker, await _worked(broker, work))
+            result = await _worked(it, work)
             _heed(stopped, result)
-            if is_run:
-                told = [*result.lines, *(failure.error.message for failure in result.failures)]
-                await broker.conclude(result.status, told)
+            if conclude:
+                await conclude(it, result)
         except asyncio.CancelledError:
-            if is_run:
-                await broker.conclude(_of_signal(stopped))
+            if conclude:
+                await conclude(it, Result(status=_of_signal(stopped)))
             raise
         return result
 
 
-async def _worked(broker: Broker, work: Work) -> Result:
+async def _worked(it: T, work: Callable[[T], Awaitable[Result]]) -> Result:
     try:
-        return await work(broker)
+        return await work(it)
     except BrokerError as error:
         return failed(error)
 
