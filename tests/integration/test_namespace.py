@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dnsbroker.environment import variables
+from lab.processes import look_until
 from lab.topology import RESOLVER
 
 RIG = Path(__file__).parents[1] / "rig"
@@ -34,8 +36,8 @@ def test_the_namespace_is_a_world_of_its_own() -> None:
     assert inside.stdout.split() == ["1", "1", "nameserver", RESOLVER]
 
 
-@pytest.mark.parametrize(("signal", "status"), [("TERM", 143), ("HUP", 143), ("KILL", -9)])
-def test_whatever_ends_the_namespace_ends_everything_in_it(signal: str, status: int) -> None:
+@pytest.mark.parametrize(("name", "status"), [("TERM", 143), ("HUP", 143), ("KILL", -9)])
+def test_whatever_ends_the_namespace_ends_everything_in_it(name: str, status: int) -> None:
     """A signal to the wrapper ends the command and what it started."""
     script = "exec 2>/dev/null; sleep 300 & echo started; wait"
     # Under nohup SIGHUP is ignored from the start, and no shell can trap such a signal.
@@ -44,9 +46,35 @@ def test_whatever_ends_the_namespace_ends_everything_in_it(signal: str, status: 
     assert pipe.stdout is not None
     with pipe.stdout as output:
         assert output.readline() == b"started\n"
-        subprocess.run(["kill", f"-{signal}", str(pipe.pid)], check=True)
+        subprocess.run(["kill", f"-{name}", str(pipe.pid)], check=True)
         assert pipe.wait(10) == status
         assert output.read() == b""  # nobody holds the pipe any longer
+
+
+def test_a_signal_that_comes_too_late_does_no_harm() -> None:
+    """Twin: process 1 has gone, and nothing can be started beside it any more; the command's status is passed on."""
+    pipe = subprocess.Popen(
+        [NAMESPACE, "sh", "-c", "echo started; read line; exit 6"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with pipe:
+        try:
+            assert pipe.stdin is not None and pipe.stdout is not None
+            assert pipe.stdout.readline() == b"started\n"
+            first = Path(f"/proc/{pipe.pid}/task/{pipe.pid}/children").read_text().split()[0]
+            pipe.send_signal(signal.SIGSTOP)
+            pipe.stdin.write(b"on\n")
+            pipe.stdin.flush()
+            look_until(lambda: has_ended(first), "the end of process 1", 10)
+            pipe.send_signal(signal.SIGTERM)
+            pipe.send_signal(signal.SIGCONT)
+            assert pipe.wait(10) == 6
+        finally:
+            pipe.kill()
+
+
+def has_ended(pid: str) -> bool:
+    """Whether that process is one that only its parent still has to take note of."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_an_interrupt_reaches_the_command() -> None:
