@@ -23,7 +23,7 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-PRODUCT = sorted((*(ROOT / "dnsbroker").rglob("*.py"), *(ROOT / "providers").rglob("*.py")))
+PRODUCT = sorted(path for part in ("dnsbroker", "providers", "packaging") for path in (ROOT / part).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
