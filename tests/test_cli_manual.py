@@ -61,7 +61,7 @@ def test_the_examples_can_be_copied() -> None:
 
 def test_there_is_a_page_for_every_command_and_each_is_reached() -> None:
     """From the first one, which names what is below it, and so on."""
-    named = {f"{page}.1" for text in PAGES.values() for page in re.findall(r"\\fB([\w\\-]+)\\fR\(1\)", text)}
+    named = {f"{page}.1" for text in PAGES.values() for page in re.findall(r"\\fB([\w\\.-]+)\\fR\(1\)", text)}
     assert {name.replace("\\-", "-") for name in named} == set(PAGES)
     assert {"dnsbroker.1", "dnsbroker-issue.1", "dnsbroker-txt-present.1"} <= set(PAGES)
 

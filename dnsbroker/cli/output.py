@@ -138,12 +138,14 @@ class Output:
         return {**told, "error": described[0], "errors": described} if described else told
 
 
-def usage_failed(options: Options, command: str, message: str) -> None:
-    """Say that the command line itself is wrong."""
+def usage_failed(options: Options, command: str, message: str, *, hint: str = "") -> int:
+    """Say that the command line itself is wrong; returns the exit status."""
     text = message[:1].lower() + message[1:].rstrip(".").replace(". (Did ", " (did ")
-    error = BrokerError(text, hint=f"`{' '.join(('dnsbroker', command)).strip()} --help` shows how it is called")
+    shown_how = f"`{' '.join(('dnsbroker', command)).strip()} --help` shows how it is called"
+    error = BrokerError(text, hint=hint or shown_how)
     error.kind = "usage"
     ended_early(options, command, Result(status=exit_status.USAGE, failures=[Failure(error)]))
+    return exit_status.USAGE
 
 
 def ended_early(options: Options, command: str, result: Result) -> None:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "txt": ("dnsbroker.cli.records:txt", "Publish or withdraw TXT values."),
     "wait": ("dnsbroker.cli.records:wait", "Watch the authoritative servers until all have a value."),
     "gc": ("dnsbroker.cli.records:gc", "Withdraw what dead or expired runs left in DNS."),
+    "hook": ("dnsbroker.cli.hook.command:hook", "Do what another ACME client asks its hook for."),
     "config": ("dnsbroker.cli.configuration:config", "Check the configuration, and print what goes with it."),
     "providers": ("dnsbroker.cli.configuration:providers", "Show the configured providers and the adapters installed."),
 }
@@ -88,7 +89,9 @@ def run(arguments: Sequence[str] | None) -> int:
         streams.abandon(sys.stdout)
         return stop.code if isinstance(stop.code, int) else 1
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets words
-        return _defect(error, options, given)
+        from dnsbroker.cli.defects import admit
+
+        return admit(error, options, _called(given))
 
 
 def _usage(error: click.ClickException, options: Options, given: Sequence[str]) -> int:
@@ -113,27 +116,6 @@ def _interrupted(options: Options, given: Sequence[str]) -> int:
 
     ended_early(options, _called(given), Result(status=130))
     return 130
-
-
-def _defect(error: Exception, options: Options, given: Sequence[str]) -> int:
-    """Something that is no error of ours: ``error`` in one line, with -vv its whole story."""
-    from dnsbroker.cli.output import ended_early, failed
-    from dnsbroker.errors import BrokerError
-
-    if options.verbose > 1:
-        import traceback
-
-        streams.say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
-        hint = "please report the lines above; they hold no secret unless a message of another program does"
-    else:
-        hint = "this is a defect: run the same with -vv, and report what it prints"
-    told = BrokerError(f"internal error: {type(error).__name__}: {error}".rstrip(": "), hint=hint)
-    told.kind = "internal"
-    result = failed(told)
-    ended_early(options, _called(given), result)
-    if isinstance(error, OSError):
-        streams.abandon(sys.stdout)  # it may be what failed, and would again at the end
-    return result.status
 
 
 def _called(given: Sequence[str]) -> str:
