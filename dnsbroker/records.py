@@ -9,11 +9,12 @@ them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dnsbroker.errors import NameInvalid
+from dnsbroker.errors import ConfigError, NameInvalid
+from dnsbroker.names import owner
 
 RecordType = Literal["TXT", "TLSA"]
 
@@ -179,6 +180,20 @@ def _octet(escaped: bytes) -> bytes:
         return escaped
     number = int(escaped)
     return bytes([number]) if number < 256 else escaped
+
+
+def checked_texts(values: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    """``values`` by canonical owner name. Raises NameInvalid, ConfigError where a value is empty or no text."""
+    found: dict[str, frozenset[str]] = {}
+    for name, texts in values.items():
+        for text in texts:
+            if not text or any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise ConfigError(
+                    f"the value for {name!r} is {'no text in UTF-8' if text else 'empty'}",
+                    hint="a challenge value is made of letters, digits, - and _",
+                )
+        found[owner(name)] = found.get(owner(name), frozenset()) | frozenset(texts)
+    return found
 
 
 def checked_tlsa(value: str) -> str:

@@ -7,14 +7,14 @@ and no lease holds the value. What services keep no notes of, and what a person 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dnsbroker.adapter import KeepsNotes
 from dnsbroker.clock import Deadline
 from dnsbroker.errors import BrokerError, RateLimited
-from dnsbroker.journal import Lease
+from dnsbroker.journal import Lease, Sessions
 from dnsbroker.records import Record
 from dnsbroker.routing import Target
 from dnsbroker.run import Run
@@ -23,15 +23,18 @@ from dnsbroker.writer.notes import delete_after
 _ZONES_AT_ONCE = 8
 
 
-async def sweep(run: Run) -> dict[Lease, BrokerError]:
+async def sweep(run: Run, targets: Collection[Target] | None = None) -> dict[Lease, BrokerError]:
     """Withdraw all that nobody alive answers for; returns what could not be, with the reason. Raises StoreError.
 
-    A value whose write got no receipt may yet appear: its lease stays open, and is looked at again by a later sweep.
-    Old history is forgotten on the way.
+    Where ``targets`` are given, only there. A value whose write got no receipt may yet appear: its lease stays open,
+    and is looked at again by a later sweep. Old history is forgotten on the way, and what hooks were asked for in vain.
     """
     run.runs.forget_dead()
     run.leases.prune()
+    Sessions(run.journal, run.clock).prune()
     found = run.leases.sweepable(run.runs.is_alive)
+    if targets is not None:
+        found = tuple(lease for lease in found if Target(lease.provider, lease.zone) in targets)
     if not found:
         return {}
     run.emit("swept", names=sorted({lease.record.name for lease in found}))

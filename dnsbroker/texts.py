@@ -5,20 +5,26 @@ The two halves of a hook are different processes, so what is presented here outl
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from dnsbroker.clock import Deadline
-from dnsbroker.errors import ConfigError, Held, NotPropagated
+from dnsbroker.errors import Held, NotPropagated, ProviderError
 from dnsbroker.journal import Lease
 from dnsbroker.names import owner
 from dnsbroker.propagation import Expectation, Outcome
 from dnsbroker.publishing import Located
-from dnsbroker.records import Record, RecordType, checked_tlsa
+from dnsbroker.records import Record, RecordType, checked_texts, checked_tlsa
 from dnsbroker.run import Run
 from dnsbroker.tasks import uninterrupted
 
 Values = Mapping[str, Sequence[str]]
+
+T = TypeVar("T")
+
+_FIRST_REST = 1.0
+_LONGEST_REST = 15.0
 
 
 class Texts:
@@ -28,20 +34,26 @@ class Texts:
         self._run = run
         self._publisher = run.publisher
 
-    async def present(self, values: Values, *, expires: float, wait: bool = True) -> bool:
+    async def present(
+        self, values: Values, *, expires: float, wait: bool = True, deadline: Deadline | None = None
+    ) -> bool:
         """Publish ``values``, by owner name, for at most ``expires`` seconds; whether DNS is different now.
 
         With ``wait``, returns when every server has them and the CA can hold no older answer. They stay until
         ``cleanup`` or until they expire, also where they are late (NotPropagated, Held); they are taken back where they
-        could not be written, and where this is cancelled. Raises as ``Broker.published``.
+        could not be written, and where this is cancelled. Who has a ``deadline`` has patience until then with what
+        fails and may work later, too. Raises as ``Broker.published``.
         """
-        wanted = _canonical(values)
-        located = await self._publisher.locate(wanted)
+        wanted = checked_texts(values)
+        patience = deadline or Deadline.after(self._run.clock, 0)
+        deadline = deadline or Deadline.after(self._run.clock, self._run.config.propagation.timeout)
+        located = await self._patiently(lambda: self._publisher.locate(wanted), patience)
         until = self._run.clock.now().timestamp() + expires
-        deadline = Deadline.after(self._run.clock, self._run.config.propagation.timeout)
         with self._publisher.announced(located.values()) as announcement:
             try:
-                leases = await self._publisher.write(wanted, located, announcement, expires=until)
+                leases = await self._patiently(
+                    lambda: self._publisher.write(wanted, located, announcement, expires=until), patience
+                )
                 changed = any(not lease.foreign for group in leases.values() for lease in group)
                 self._run.changed = self._run.changed or changed
                 if wait:
@@ -54,12 +66,26 @@ class Texts:
                 raise
         return changed
 
+    async def _patiently(self, work: Callable[[], Awaitable[T]], deadline: Deadline) -> T:
+        """What ``work`` returns, done again until ``deadline`` while a service fails that may do better later."""
+        rest = _FIRST_REST
+        while True:
+            try:
+                return await work()
+            except ProviderError as error:
+                seconds = max(rest, getattr(error, "retry_after", 0.0))
+                if not error.transient or seconds > deadline.left():
+                    raise
+                self._run.emit("waiting", seconds=round(seconds, 1), reason=error.message)
+                await self._run.clock.sleep(seconds)
+                rest = min(2 * rest, _LONGEST_REST)
+
     async def cleanup(self, values: Values) -> bool:
         """Withdraw ``values``, presented here or, where the journal has no word of them, wherever; whether any stood.
 
         Raises NotWithdrawn by way of the broker, LookupFailed, ProviderError.
         """
-        wanted = _canonical(values)
+        wanted = checked_texts(values)
         located = await self._publisher.locate(wanted)
         leases: list[Lease] = []
         for name, texts in wanted.items():
@@ -90,7 +116,7 @@ class Texts:
     @asynccontextmanager
     async def standing(self, values: Values) -> AsyncIterator[None]:
         """``values`` published and everywhere inside the block; withdrawn at its end, however it ends."""
-        wanted = _canonical(values)
+        wanted = checked_texts(values)
         located = await self._publisher.locate(wanted)
         deadline = Deadline.after(self._run.clock, self._run.config.propagation.timeout)
         with self._publisher.announced(located.values()) as announcement:
@@ -119,17 +145,3 @@ class Texts:
         seconds = self._run.config.propagation.timeout if timeout is None else timeout
         deadline = Deadline.after(self._run.clock, seconds)
         return await self._run.watcher.wait(Expectation(place, type, texts, None), deadline)
-
-
-def _canonical(values: Values) -> dict[str, frozenset[str]]:
-    """``values`` by canonical owner name. Raises NameInvalid, ConfigError where a value is empty or no text."""
-    found: dict[str, frozenset[str]] = {}
-    for name, texts in values.items():
-        for text in texts:
-            if not text or any("\ud800" <= letter <= "\udfff" for letter in text):
-                raise ConfigError(
-                    f"the value for {name!r} is {'no text in UTF-8' if text else 'empty'}",
-                    hint="a challenge value is made of letters, digits, - and _",
-                )
-        found[owner(name)] = found.get(owner(name), frozenset()) | frozenset(texts)
-    return found

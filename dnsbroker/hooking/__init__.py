@@ -25,7 +25,7 @@ class Answer:
     Attributes:
         line: what the client gets on its standard output; ASCII, no line end; mostly empty.
         told: for people, each a line: what went wrong and is no failure for the client.
-        failures: what is one.
+        failures: what is one, the first being the cause.
         changed: whether anything on disk or in DNS is different now.
     """
 
@@ -38,17 +38,38 @@ class Answer:
 def at_once(call: Call, config: Config, clock: Clock) -> Answer | None:
     """The answer to ``call``, where the journal alone has it; None where it takes the network, or files.
 
-    Raises StoreError, and what ``perform`` raises before it contacts anybody.
+    Raises StoreError; Postponed where the call is refused for the failures before it; ConfigError, NameInvalid.
     """
-    raise NotImplementedError
+    if not config.state_dir.is_dir():
+        return None  # whoever goes on from here will make it
+
+    from dnsbroker.hooking.remembering import answer
+    from dnsbroker.journal.database import Journal
+    from dnsbroker.journal.runs import Runs
+
+    journal = Journal(config.state_dir)
+    try:
+        return answer(call, journal, clock, Runs(config.state_dir).is_alive)
+    finally:
+        journal.close()
 
 
 async def perform(call: Call, run: Run, *, wait: bool = True) -> Answer:
     """Do what ``call`` asks for; without ``wait``, values are only written, and the client looks itself.
 
-    Raises BrokerError where the call has failed as a whole.
+    Errors are in the answer; raised are StoreError, and what ``at_once`` raises.
     """
-    raise NotImplementedError
+    from dnsbroker.hooking.calls import Admit, Deploy
+
+    if isinstance(call, Deploy | Admit):
+        from dnsbroker.hooking import deployment
+
+        return await (deployment.deploy(call, run) if isinstance(call, Deploy) else deployment.admit(call, run))
+
+    from dnsbroker.hooking import publication, remembering
+
+    known = remembering.answer(call, run.journal, run.clock, run.runs.is_alive)
+    return await publication.perform(call, run, wait=wait) if known is None else known
 
 
 __all__ = ["Answer", "at_once", "perform"]

@@ -15,6 +15,7 @@ from dnsbroker.journal.barred import Barred
 from dnsbroker.journal.database import Journal
 from dnsbroker.journal.deployments import Deployments, Step
 from dnsbroker.journal.history import Entry, History
+from dnsbroker.journal.hooked import Failed, Sessions
 from dnsbroker.journal.leases import Lease, Leases, State
 from dnsbroker.journal.observations import Observations, Observed
 from dnsbroker.journal.renewal_answers import Answer, RenewalAnswers
@@ -31,6 +32,7 @@ __all__ = [
     "Barred",
     "Deployments",
     "Entry",
+    "Failed",
     "FileLock",
     "History",
     "Journal",
@@ -41,6 +43,7 @@ __all__ = [
     "RenewalAnswers",
     "Run",
     "Runs",
+    "Sessions",
     "State",
     "Step",
     "Told",

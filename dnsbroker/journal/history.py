@@ -7,18 +7,21 @@ an event that cannot be written waits for the next time. An unknown kind of even
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from dnsbroker.errors import NameInvalid, StoreError
 from dnsbroker.journal.database import Journal
 from dnsbroker.journal.moments import at
 from dnsbroker.names import challenge_name
+
+if TYPE_CHECKING:
+    import asyncio
 
 _ASKED = ("account", "held", "order", "resumed", "asked", "validated", "place")
 _ANSWERED = ("failed", "issued", "key", "not_replacing", "revoked", "guarded", "deleted", "rehearsed")
@@ -73,6 +76,8 @@ class History:
             self._flushed = moment
             self._flush_if_possible()
         elif self._timer is None:
+            import asyncio
+
             with suppress(RuntimeError):  # without an event loop nothing waits for long: the end comes soon
                 self._timer = asyncio.get_running_loop().call_later(_PERIOD, self._flush_if_possible)
 

@@ -105,5 +105,28 @@ CREATE TABLE alert (
 );
 """
 
+_HOOKS = """
+CREATE TABLE hooked (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    token TEXT NOT NULL,
+    run TEXT NOT NULL,
+    is_parked INTEGER NOT NULL,
+    is_everywhere INTEGER NOT NULL DEFAULT 0,
+    expires REAL NOT NULL,
+    UNIQUE (session, name, value)
+);
+CREATE TABLE hooked_failure (
+    session TEXT NOT NULL,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    message TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    certificate TEXT NOT NULL
+);
+"""
+
 #: What brings a file of layout 0, an empty one, to layout 1, that to layout 2, and so on.
-STEPS = (_LEASES, _LIVES)
+STEPS = (_LEASES, _LIVES, _HOOKS)

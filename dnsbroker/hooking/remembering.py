@@ -1,0 +1,88 @@
+"""What the journal alone can answer: values to be written later, clients that stumble, sessions with nothing to do.
+
+Rule: nothing here waits, and nothing is asked of anybody else. A session that has failed is refused until its time has
+come, as a client that takes no notice of our failures would run into the CA's limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from dnsbroker.clock import Clock
+from dnsbroker.errors import BrokerError, Postponed
+from dnsbroker.hooking import Answer
+from dnsbroker.hooking.calls import Call, Cleanup, Ended, Present, Refused, Started, Stumbled
+from dnsbroker.journal.attempts import Attempts
+from dnsbroker.journal.database import Journal
+from dnsbroker.journal.hooked import Sessions
+from dnsbroker.journal.leases import Leases
+from dnsbroker.names import shown
+from dnsbroker.records import checked_texts
+
+#: How long the records of a client that has stumbled are kept, in seconds: it may go on.
+GRACE = timedelta(minutes=5).total_seconds()
+# The client's own timer comes twice a day or so; more than that would be missed by pausing longer.
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+def answer(call: Call, journal: Journal, clock: Clock, is_alive: Callable[[str], bool]) -> Answer | None:
+    """The answer to ``call``; None where the journal does not have it. Raises as ``dnsbroker.hooking.at_once``."""
+    sessions = Sessions(journal, clock)
+    match call:
+        case Present():
+            _check_time(call, Attempts(journal, clock), clock)
+            return _park(call, sessions) if call.following else None
+        case Cleanup():
+            return Answer() if sessions.unpark(checked_texts(call.values)) else None
+        case Started() | Ended():
+            is_idle = not (sessions.values(call.session) or sessions.failures(call.session))
+            return Answer() if is_idle and not Leases(journal, "", clock).sweepable(is_alive) else None
+        case Stumbled():
+            sessions.hasten(call.session, GRACE)
+            return Answer()
+        case Refused():
+            return _refused(call, sessions)
+    return None
+
+
+def subject(session: str) -> str:
+    """Under what the failures of ``session`` are counted; no certificate has a name with a blank."""
+    return f"hook {session}"
+
+
+def number(ident: int) -> str:
+    """The line by which a client may know a value again."""
+    return f"dnsbroker {ident}"
+
+
+def _park(call: Present, sessions: Sessions) -> Answer:
+    return Answer(number(sessions.ask(call.session, checked_texts(call.values), call.tokens)))
+
+
+def _check_time(call: Present, attempts: Attempts, clock: Clock) -> None:
+    """Raise Postponed where the session's failures are too fresh."""
+    attempt = attempts.of(subject(call.session)) if call.is_spaced else None
+    if attempt is None:
+        return
+    until = min(attempt.next_try, attempt.last + _LONGEST_PAUSE)
+    if clock.now() < until:
+        times = "once" if attempt.failures == 1 else f"{attempt.failures} times in a row"
+        raise Postponed(
+            f"{call.session}: failed {times}, and nothing is published before {until:%Y-%m-%d %H:%M:%S} UTC;"
+            f" last: {attempt.message}",
+            name=call.session,
+            until=until,
+            hint=attempt.hint or "`dnsbroker doctor` looks for the cause",
+        )
+
+
+def _refused(call: Refused, sessions: Sessions) -> Answer:
+    """Which challenge it was is told by its token alone: the client may name another one's name."""
+    told = dict(line.split("\t", 1) for line in call.response.splitlines() if "\t" in line)
+    token, detail = (told.get(key, "").strip().strip('"') for key in ('["token"]', '["error","detail"]'))
+    known = sessions.name_of(call.session, token)
+    about = shown(known.removeprefix("_acme-challenge.")) if known else f"{call.name} or of a name beside it"
+    error = BrokerError(f"the CA refused the challenge of {about}" + (f": {detail}" if detail else ""))
+    sessions.failed(call.session, error)
+    return Answer(told=[error.message])
