@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from dnsbroker import keys
-from dnsbroker.acme import AccountFacts, Binding, Client, Directory
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.config import AcmeConfig
 from dnsbroker.errors import AcmeError, ConfigError, Problem, StoreError
@@ -21,6 +20,9 @@ from dnsbroker.events import Emitter
 from dnsbroker.journal import FileLock
 from dnsbroker.store import AccountFiles, Store
 from dnsbroker.transport import Connections, Session
+
+if TYPE_CHECKING:
+    from dnsbroker.acme import AccountFacts, Binding, Client, Directory
 
 T = TypeVar("T")
 
@@ -311,6 +313,8 @@ class Account:
         """The external account binding that is configured, its key read now. Raises ConfigError."""
         if self.config.eab_hmac_key is None or self._bound is not None:
             return self._bound
+        from dnsbroker.acme import Binding
+
         secret = self.config.eab_hmac_key.reveal()
         try:
             self._bound = Binding(self.config.eab_kid, secret, self.config.eab_algorithm)
@@ -343,6 +347,8 @@ class Account:
             self._files.unstage()
 
     def _made(self, key_pem: str) -> Client:
+        from dnsbroker.acme import Client
+
         if self._session is None:
             self._session = self._connect()
         around = self._around

@@ -5,7 +5,6 @@ Moments that outlive the process are aware UTC datetimes; durations and deadline
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +40,14 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait; below zero is zero."""
+        import asyncio  # much of what asks for the time never waits
+
         await asyncio.sleep(max(0.0, seconds))  # noqa: TID251 - this is the module that waits
+
+
+def pause(seconds: float) -> None:
+    """Wait and hold up everything: for the blink of an eye that somebody else's two renames may take."""
+    time.sleep(seconds)  # noqa: TID251 - this is the module that waits
 
 
 @dataclass(frozen=True)

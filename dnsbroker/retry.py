@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, TypeVar
 
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.errors import BrokerError, RateLimited
+
+if TYPE_CHECKING:
+    import tenacity
 
 T = TypeVar("T")
 
@@ -29,6 +30,15 @@ async def retrying(
     Waits grow from ``first_wait`` seconds with full jitter; where the error carries ``retry_after``, that long instead.
     A wait that would pass ``deadline`` is not begun: the error is raised at once. ``call`` must be safe to repeat.
     """
+    try:
+        return await call()
+    except BrokerError as error:
+        if not error.transient:
+            raise
+        failed: list[BrokerError] = [error]
+
+    import tenacity  # which most runs do without
+
     growing = tenacity.wait_random_exponential(multiplier=first_wait, max=longest_wait)
 
     def wait(state: tenacity.RetryCallState) -> float:
@@ -39,6 +49,8 @@ async def retrying(
         return state.attempt_number >= attempts or state.upcoming_sleep > deadline.left()
 
     async def called() -> T:
+        if failed:
+            raise failed.pop()  # the first attempt's, which has been made
         return await call()  # tenacity awaits only what it recognises as a coroutine function
 
     retry = tenacity.AsyncRetrying(

@@ -1,22 +1,23 @@
 """One run's parts: made here and handed down, so that nothing has to reach for them.
 
 Opening makes ``state_dir``, takes the run's lock and opens the journal; closing gives it all back, whatever happened.
+What not every run needs is imported and made when it is first asked for: a hook that only publishes speaks neither to
+a CA nor HTTP, and makes no key.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import cached_property
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from dnsbroker.account import Accounts
 from dnsbroker.adapter import Adapter, Surroundings
-from dnsbroker.advice import Advice
 from dnsbroker.clock import Clock
 from dnsbroker.config import Config, ProviderConfig
-from dnsbroker.deploying import Deploying
 from dnsbroker.errors import StoreError
 from dnsbroker.events import Emitter, Event, Listener
-from dnsbroker.guarding import Guard
 from dnsbroker.journal import (
     Answers,
     Attempts,
@@ -33,15 +34,21 @@ from dnsbroker.journal import (
     State,
 )
 from dnsbroker.journal import Run as RunLock
-from dnsbroker.lookup.caa import CAASets
+from dnsbroker.lineages import Lineages
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
-from dnsbroker.propagation import Watcher
 from dnsbroker.publishing import Publisher
 from dnsbroker.routing import Routing
-from dnsbroker.store import Store
 from dnsbroker.transport import Connections
 from dnsbroker.writer import Writer
+
+if TYPE_CHECKING:
+    from dnsbroker.account import Accounts
+    from dnsbroker.advice import Advice
+    from dnsbroker.deploying import Deploying
+    from dnsbroker.guarding import Guard
+    from dnsbroker.lookup.caa import CAASets
+    from dnsbroker.propagation import Watcher
 
 _PATIENCE_AT_END = 5.0
 
@@ -65,15 +72,59 @@ class Run:
         self.emit = emit
         #: Whether anything on disk or in DNS is different now, by what this run did.
         self.changed = False
-        self.store = Store(config.state_dir)
+        self.store = Lineages(config.state_dir, config.certificates)
         self.connections = Connections(config.environment)
         self.exchange = Exchange()
         self.finder = Finder(config.dns, self.exchange, clock)
         self.routing = Routing(config.providers, self._adapter, emit, clock, self.finder.service_addresses)
-        self.accounts = Accounts(config.known_accounts, config.parallel, self.store, self.connections, clock, emit)
-        self.caa_sets = CAASets(self.finder, clock)
-        self.guard = Guard(self.finder, self.exchange)
-        self.watcher = Watcher(self.exchange, self.finder.resolvers, clock, emit, config.propagation)
+        self._closing: list[Callable[[], Awaitable[None]]] = [self.routing.aclose]
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """The accounts at CAs."""
+        from dnsbroker.account import Accounts
+
+        config = self.config
+        made = Accounts(config.known_accounts, config.parallel, self.store, self.connections, self.clock, self.emit)
+        self._closing.append(made.aclose)
+        return made
+
+    @cached_property
+    def caa_sets(self) -> CAASets:
+        """The CAA records of names."""
+        from dnsbroker.lookup.caa import CAASets
+
+        return CAASets(self.finder, self.clock)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What TLSA records say of keys."""
+        from dnsbroker.guarding import Guard
+
+        return Guard(self.finder, self.exchange)
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        """Whoever waits until every server has a record."""
+        from dnsbroker.propagation import Watcher
+
+        return Watcher(self.exchange, self.finder.resolvers, self.clock, self.emit, self.config.propagation)
+
+    @cached_property
+    def advice(self) -> Advice:
+        """When the CA would have certificates renewed."""
+        from dnsbroker.advice import Advice
+
+        return Advice(self.renewal_answers, self.connections, self.clock)
+
+    @cached_property
+    def deploying(self) -> Deploying:
+        """Whoever brings certificates to their users."""
+        from dnsbroker.deploying import Deploying
+
+        return Deploying(
+            self.store, self.deployments, self.config.environment, self.clock, self.emit, self.finder.service_addresses
+        )
 
     def _adapter(self, provider: ProviderConfig) -> Adapter:
         surroundings = Surroundings(
@@ -128,11 +179,7 @@ class Run:
         self.observations = Observations(self.journal, self.clock)
         self.history = History(self.journal, self.lock.id, self.command)
         self.renewal_answers = RenewalAnswers(self.journal)
-        self.advice = Advice(self.renewal_answers, self.connections, self.clock)
         self.deployments = Deployments(self.journal, self.clock)
-        self.deploying = Deploying(
-            self.store, self.deployments, self.config.environment, self.clock, self.emit, self.finder.service_addresses
-        )
 
     def note(self, event: Event) -> None:
         """Keep ``event`` for ``dnsbroker log``, once the journal is open."""
@@ -146,7 +193,7 @@ class Run:
             await self.writer.aclose(_PATIENCE_AT_END if kind is None else 0.0)
             if not self.is_looking:
                 self._tell_left(is_cut_off=kind is not None)
-            await asyncio.gather(self.routing.aclose(), self.accounts.aclose(), return_exceptions=True)
+            await asyncio.gather(*(close() for close in self._closing), return_exceptions=True)
         finally:
             if self.history is not None:
                 self.history.close()

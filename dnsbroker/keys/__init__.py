@@ -1,14 +1,21 @@
 """Keys, requests and certificates as PEM text: the one door to ``cryptography``.
 
 A private key goes in and out as unencrypted PKCS#8, a chain leaf first. Nothing here touches the store or the network;
-only what is called ``read_key`` and ``read_request`` opens a file. No error holds key material.
+only what is called ``read_key`` and ``read_request`` opens a file. No error holds key material. Each name is imported
+when it is first used: most runs of a hook need none.
 """
 
-from dnsbroker.keys.certificates import Leaf, describe, matches, read_chain, renewal_id, top_issuer
-from dnsbroker.keys.private import KEY_TYPES, generate, key_type_of, pkcs8, read_key, spki_sha256_of
-from dnsbroker.keys.public import public_key_in, public_key_of, public_key_requested
-from dnsbroker.keys.requests import Request, csr, read_request, request_matches
-from dnsbroker.keys.revocation import crl_urls, revoked_at
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dnsbroker.keys.certificates import Leaf, describe, matches, read_chain, renewal_id, top_issuer
+    from dnsbroker.keys.private import KEY_TYPES, generate, key_type_of, pkcs8, read_key, spki_sha256_of
+    from dnsbroker.keys.public import public_key_in, public_key_of, public_key_requested
+    from dnsbroker.keys.requests import Request, csr, read_request, request_matches
+    from dnsbroker.keys.revocation import crl_urls, revoked_at
 
 __all__ = [
     "KEY_TYPES",
@@ -33,3 +40,36 @@ __all__ = [
     "spki_sha256_of",
     "top_issuer",
 ]
+
+_HOMES = {
+    "crl_urls": "revocation",
+    "csr": "requests",
+    "describe": "certificates",
+    "generate": "private",
+    "key_type_of": "private",
+    "KEY_TYPES": "private",
+    "Leaf": "certificates",
+    "matches": "certificates",
+    "pkcs8": "private",
+    "public_key_in": "public",
+    "public_key_of": "public",
+    "public_key_requested": "public",
+    "read_chain": "certificates",
+    "read_key": "private",
+    "read_request": "requests",
+    "renewal_id": "certificates",
+    "Request": "requests",
+    "request_matches": "requests",
+    "revoked_at": "revocation",
+    "spki_sha256_of": "private",
+    "top_issuer": "certificates",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of ours from its home on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dnsbroker.keys' has no attribute {name!r}")
+    found = getattr(import_module(f"dnsbroker.keys.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -11,15 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from dnsbroker.clock import Clock
 from dnsbroker.lookup.exchange import Exchange, Silent, Untestable
-from dnsbroker.lookup.signatures import Signatures
 from dnsbroker.lookup.zone import NameServer, Zone
 from dnsbroker.names import between
 from dnsbroker.propagation.verdict import ABSENT, Finding, ServerVerdict, Sight, Verdict, Want, confirmed, judge
 from dnsbroker.records import rfc1982_newer
 from dnsbroker.tasks import together
+
+if TYPE_CHECKING:
+    from dnsbroker.lookup.signatures import Signatures
 
 #: However late a server is, the certificate is to follow within two seconds: one interval, a round more, the CA.
 _LONGEST_INTERVAL = 1.0
@@ -92,7 +95,7 @@ class Poller:
         self._clock = clock
         self._first_interval = interval
         self._jitter = jitter
-        self._signatures = Signatures(zone, exchange)
+        self._signatures = _signatures(zone, exchange)
         self._addresses = [_Address(server) for server in zone.servers]
         self._wants: dict[Want, int] = {}
         self._agreed: dict[Want, float] = {}
@@ -267,10 +270,10 @@ class Poller:
     async def _sight(self, address: _Address, want: Want) -> Sight:
         signatures, name, type = self._signatures, want.name, want.type
         try:
-            answer = await self._exchange.ask(address.server.address, name, type, dnssec=signatures.are_due)
+            answer = await self._exchange.ask(address.server.address, name, type, dnssec=bool(signatures))
             values = answer.values(name, type)
             is_whole = want.values <= values
-            fault = await signatures.fault(answer, name, type, self._clock.now()) if is_whole else ""
+            fault = await signatures.fault(answer, name, type, self._clock.now()) if signatures and is_whole else ""
             denied = await self._denied(address, name) if is_whole else ""
         except Silent as error:
             return _silence(error)
@@ -297,6 +300,16 @@ class Poller:
                     return above
                 address.admitted.add(above)
         return ""
+
+
+def _signatures(zone: Zone, exchange: Exchange) -> Signatures | None:
+    """What proves the answers of ``zone``; None where nobody could, which most zones need not import anything for."""
+    if not zone.ds:
+        return None
+    from dnsbroker.lookup.signatures import Signatures
+
+    checked = Signatures(zone, exchange)
+    return checked if checked.are_due else None
 
 
 def _silence(error: Silent) -> Sight:

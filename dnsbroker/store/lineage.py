@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dnsbroker import keys
 from dnsbroker.errors import PemInvalid, StoreError
-from dnsbroker.keys import Leaf
 from dnsbroker.store.archive import CURRENT, FILES, REQUEST, SECRET_FILES
 from dnsbroker.store.disk import explained
+
+if TYPE_CHECKING:
+    from dnsbroker.keys import Leaf
 
 _BROKEN = "restore its archive from a copy, or get a new one with `dnsbroker issue {name} --force`"
 
@@ -78,6 +81,16 @@ class Lineage:
         path = self.archive / REQUEST
         with explained(path):
             return path.read_bytes() if path.exists() else None
+
+    def file(self, name: str) -> bytes:
+        """The content of one of FILES. Raises StoreError."""
+        path = self.archive / name
+        with explained(path):
+            return path.read_bytes()
+
+    def former(self, name: str) -> Iterator[bytes]:
+        """The content of one of FILES in each certificate of the lineage that is kept. Raises OSError."""
+        yield from (path.read_bytes() for path in sorted(self.archive.parent.glob(f"*/{name}")))
 
     @property
     def private_key(self) -> str:

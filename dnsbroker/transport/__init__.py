@@ -2,51 +2,27 @@
 
 A request to a loopback, private or link-local address never goes through a proxy of the environment: its API key would
 go with it. Redirects are never followed. A body is capped, and a whole exchange, however it drips, has one time-out.
-What httpx raises leaves here as HTTPFailed.
+What httpx raises leaves here as HTTPFailed; it is imported with the first request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import re
 import socket
 import ssl
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-# httpx imports its own command line where it can, and rich and click with it: a sixth of a short run, for nothing. A
-# module that is None cannot be imported (importlib), and httpx goes on without; afterwards all is as it was.
-_COMMAND_LINE = "httpx._main"
-_is_ours = sys.modules.setdefault(_COMMAND_LINE, None) is None  # type: ignore[arg-type]
-import httpx  # noqa: E402 - see above
+from dnsbroker.transport.failure import HTTPFailed, without_password
+from dnsbroker.urls import is_near
 
-if _is_ours:
-    del sys.modules[_COMMAND_LINE]
+if TYPE_CHECKING:
+    import httpx
 
-from dnsbroker.urls import is_near  # noqa: E402 - after what must come first
+__all__ = ["BODY_LIMIT", "Connections", "HTTPFailed", "Reply", "Session"]
 
 BODY_LIMIT = 8 * 1024 * 1024
-
-
-class HTTPFailed(Exception):
-    """No usable reply. ``reached`` is true where the server may have read and acted on the request.
-
-    ``is_late`` says that there was nothing but silence in the time it may take, ``untrusted`` that the server's
-    certificate did not verify; ``proxy`` is the one that the request went through, without its password, or empty.
-    """
-
-    def __init__(
-        self, reason: str, *, reached: bool, is_late: bool = False, untrusted: bool = False, proxy: str = ""
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.reached = reached
-        self.is_late = is_late
-        self.untrusted = untrusted
-        self.proxy = proxy
 
 
 @dataclass(frozen=True)
@@ -119,6 +95,8 @@ class Session:
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
     ) -> Reply:
         """The server's reply, whatever its status. Raises HTTPFailed."""
+        from dnsbroker.transport import client
+
         proxy = ""
         try:
             async with asyncio.timeout(self._timeout):
@@ -127,10 +105,10 @@ class Session:
                     return await self._reply(response)
         except TimeoutError:
             reason = f"no complete reply within {self._timeout:g} s"
-            raise HTTPFailed(reason, reached=True, is_late=True, proxy=_without_password(proxy)) from None
-        except _FAILURES as error:
+            raise HTTPFailed(reason, reached=True, is_late=True, proxy=without_password(proxy)) from None
+        except client.FAILURES as error:
             # What httpx says of a bad header shows its value, which may be a key: nothing of it is passed on.
-            raise _translated(error, _without_password(proxy)) from None
+            raise client.translated(error, without_password(proxy)) from None
 
     async def _reply(self, response: httpx.Response) -> Reply:
         body = bytearray()
@@ -146,16 +124,10 @@ class Session:
         )
 
     def _client(self, proxy: str) -> httpx.AsyncClient:
+        from dnsbroker.transport import client
+
         if proxy not in self._clients:
-            self._clients[proxy] = httpx.AsyncClient(
-                verify=self._context,
-                proxy=_checked_proxy(proxy),
-                # Shorter for the connection alone, so that one that never stood is told from a reply that never came.
-                timeout=httpx.Timeout(self._timeout, connect=self._timeout / 2),
-                headers=self._headers,
-                follow_redirects=False,
-                trust_env=False,
-            )
+            self._clients[proxy] = client.connecting(self._context, proxy, self._timeout, self._headers)
         return self._clients[proxy]
 
     async def aclose(self) -> None:
@@ -175,11 +147,13 @@ class _Route:
         """The proxy's URL, or the empty string for a direct connection."""
         if self._explicit or not self._environment:
             return self._explicit
-        target = httpx.URL(url)
-        proxy = self._environment.get(target.scheme) or self._environment.get("all", "")
-        if not proxy or _is_exempt(target.host, self._environment.get("no", "")):
+        from dnsbroker.transport import client
+
+        scheme, host = client.destination(url)
+        proxy = self._environment.get(scheme) or self._environment.get("all", "")
+        if not proxy or _is_exempt(host, self._environment.get("no", "")):
             return ""
-        return "" if await _leads_near(target.host) else proxy
+        return "" if await _leads_near(host) else proxy
 
 
 def _environment_proxies(environment: Mapping[str, str]) -> dict[str, str]:
@@ -209,66 +183,3 @@ async def _leads_near(host: str) -> bool:
     except (OSError, UnicodeError):
         return False  # only the proxy can resolve it, so it is not ours
     return any(is_near(str(entry[4][0])) for entry in found)
-
-
-def _checked_proxy(proxy: str) -> httpx.Proxy | None:
-    """The proxy as httpx takes it; None for an empty URL. Raises HTTPFailed where it is of a kind we cannot use."""
-    if not proxy:
-        return None
-    with contextlib.suppress(httpx.InvalidURL):
-        if httpx.URL(proxy).scheme in ("http", "https"):
-            return httpx.Proxy(proxy)
-    shown = _without_password(proxy)
-    raise HTTPFailed(f"the proxy {shown} cannot be used: its URL is not of http or https", reached=False, proxy=shown)
-
-
-def _without_password(proxy: str) -> str:
-    """The proxy's URL without user and password."""
-    return re.sub(r"//.*@", "//", proxy)
-
-
-# httpx lets these through as they are: names and ports that no socket takes, headers that are no ASCII.
-_STRAY = (httpx.InvalidURL, UnicodeError, ExceptionGroup)
-_UNSENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    *_STRAY,
-)
-_FAILURES = (httpx.HTTPError, *_STRAY)
-
-
-def _translated(error: Exception, proxy: str) -> HTTPFailed:
-    """Our error for one of httpx's."""
-    causes = tuple(_causes(error))
-    return HTTPFailed(
-        _words(error, causes[-1]),
-        reached=not isinstance(error, _UNSENT),
-        is_late=isinstance(error, httpx.TimeoutException),
-        untrusted=any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes),
-        proxy=proxy,
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """``error`` and what led to it, the first cause last."""
-    while error is not None:
-        yield error
-        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
-
-
-def _words(error: Exception, cause: BaseException) -> str:
-    """Why there is no reply, in the words of the first cause, where httpx only says that it failed."""
-    if isinstance(error, httpx.LocalProtocolError | UnicodeError):
-        return "the URL, a header or its value holds characters that cannot be sent"
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {cause.verify_message.rstrip('.')}"
-    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno:
-        is_lookup = isinstance(cause, socket.gaierror)
-        return (str(cause.strerror) if is_lookup else os.strerror(cause.errno)).lower()
-    if isinstance(error, httpx.ConnectTimeout):
-        return "no connection in time"
-    return (str(cause) or type(cause).__name__).rstrip(".").lower()
