@@ -49,7 +49,7 @@ def test_a_signal_and_a_kill_in_the_middle_of_a_hook_are_made_up_for(
     with Underway(configuration, "issue") as run:
         look_until(lambda: pid.exists() and bool(pid.read_text()), "the hook", 20.0, 0.01)
         status, seconds = run.stop(signal.SIGTERM)
-    assert (status, seconds < 5) == (143, True)
+    assert (status, seconds < 60) == (143, True)
     assert not is_alive(pid.read_text().strip())
     assert told() == ["pre", f"post +{NAME} -"]
 

@@ -50,7 +50,7 @@ def test_a_record_of_a_mail_host_holds_the_key_though_the_primary_hangs(lab: Lab
     lab.freeze("powerdns")
     begun = time.monotonic()
     found = blocked("https://absent.example.test")
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 30
     assert [(each.endpoint, each.by_key, each.unknown) for each in found] == [("smtp://mx.example.test", (HELD,), "")]
     assert not [query for query in lab.unbound.queries() if "example" in query.name]
 
@@ -60,4 +60,4 @@ def test_nothing_published_in_signed_zones_lets_the_new_key_through(lab: Lab) ->
     lab.powerdns.replace("example.test", "www.example.test.", ["192.0.2.1"], record_type="A")
     begun = time.monotonic()
     assert blocked("https://www.example.test", "smtp://www.bind.test") == ()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 14

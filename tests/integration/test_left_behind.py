@@ -209,7 +209,7 @@ def test_a_signal_to_gc_leaves_the_rest_for_the_next(lab: Lab, configure: Callab
         gc.await_event("swept")
         status, seconds = gc.stop(signal.SIGINT)
     lab.thaw("powerdns")
-    assert status == 130 and seconds < 6.5
+    assert status == 130 and seconds < 18
     assert len(open_leases(tmp_path / "state")) == 1
     with Underway(configuration, "gc") as gc:
         assert gc.end() == 0, gc.events
