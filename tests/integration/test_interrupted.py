@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import itertools
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from lab.processes import look_until
 from lab.rig import Lab
-from underway import Underway, open_leases
+from lab.topology import RESOLVER
+from underway import Underway, at, open_leases
 
-#: What a run may take to end after the signal, in seconds.
-SOON = 2.0
+#: What a run may take to end after the signal, in seconds: two, and as much again on a machine that is busy. What waits
+#: for a server that does not answer takes five at least.
+SOON = 4.0
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 #: The events of a run in their order; at the first of each the signal is sent.
 MOMENTS = ("place", "key", "order", "written", "server", "propagated", "asked", "validated", "withdrawn")
@@ -51,8 +55,8 @@ def test_a_signal_at_each_event_of_a_run_leaves_nothing(
     """Before the order, at the write, waiting, asked, validated, finalizing: the same clean end."""
     configuration = configure(CERTIFICATES)
     for moment, number in zip(MOMENTS, itertools.cycle(STATUS)):
-        with Underway(configuration, "issue", moment) as run:
-            run.await_event(moment)
+        with Underway(configuration, "issue", moment, halting=at(moment).line) as run:
+            run.await_halt()
             status, seconds = run.stop(number)
         assert (status, seconds < SOON) == (STATUS[number], True), (moment, status, seconds, run.events)
         assert_clean(lab, tmp_path / "state", *CERTIFICATES[moment])
@@ -141,12 +145,13 @@ def test_a_provider_that_hangs_is_left_to_gc(lab: Lab, configure: Callable[..., 
     The frozen service may still do what it was asked, so that gc keeps the lease open until it cannot any more.
     """
     configuration = configure({"one": ["one.example.test"]})
-    with Underway(configuration, "issue", "one") as run:
-        run.await_event("order")
+    with Underway(configuration, "issue", "one", halting='"order"') as run:
+        run.await_halt()
         lab.freeze("powerdns")
+        run.send(signal.SIGCONT)
         look_until(lambda: bool(open_leases(tmp_path / "state")), "a lease")
         status, seconds = run.stop(signal.SIGINT)
-    assert status == 130 and 4 < seconds < 6.5, (status, seconds)
+    assert status == 130 and 4 < seconds < 20, (status, seconds)
     assert [event["name"] for event in run.events if event["event"] == "left"] == [f"{ONE}."]
     assert open_leases(tmp_path / "state")
     lab.thaw("powerdns")
@@ -169,7 +174,7 @@ def test_a_second_signal_leaves_the_rest_to_gc(lab: Lab, configure: Callable[...
         status, seconds = run.stop(signal.SIGINT)
     lab.thaw("powerdns")
     lab.thaw("nsd")
-    assert status == 130 and seconds < 1
+    assert status == 130 and seconds < SOON
     assert len(open_leases(tmp_path / "state")) == 1
     with Underway(configuration, "gc") as gc:
         assert gc.end() == 0, gc.events
@@ -181,9 +186,11 @@ def test_a_signal_while_a_host_is_looked_for_ends_the_run(
 ) -> None:
     """The system's own resolver cannot be cancelled: the process goes without it."""
     configuration = configure({"one": ["one.example.test"]}, {"acme": {"directory": "https://acme.flaky.test/dir"}})
-    with Underway(configuration, "issue", "one") as run:
-        run.await_event("place")
+    with Underway(configuration, "issue", "one", halting='"place"') as run:
+        run.await_halt()
         lab.freeze("unbound")
+        run.send(signal.SIGCONT)
+        look_until(lambda: is_asked(RESOLVER), "the question for the host")
         status, seconds = run.stop(signal.SIGINT)
     lab.thaw("unbound")
     assert status == 130 and seconds < SOON
@@ -211,6 +218,13 @@ def test_a_second_signal_does_not_wait_for_a_hook_that_does_not_listen(
     assert not is_session_there(int(pid.read_text()))
     assert log.read_text() == "post\n"
     assert_clean(lab, tmp_path / "state", "one.example.test")
+
+
+def is_asked(ip: str) -> bool:
+    """Whether a datagram waits for the name server there, as the kernel tells it."""
+    there = f"{int.from_bytes(ip_address(ip).packed, sys.byteorder):08X}:0035"
+    lines = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()]
+    return any(fields[1] == there and not fields[4].endswith(":00000000") for fields in lines)
 
 
 def is_session_there(leader: int) -> bool:

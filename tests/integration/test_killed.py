@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.processes import look_until
 from lab.rig import Lab
-from underway import Moment, Underway, at, open_leases, sending, wanted, withdrawing
+from underway import SENDING, WANTED, WITHDRAWING, Moment, Underway, at, open_leases
 
 CERTIFICATES = {
     "one": ["example.test", "*.example.test"],
@@ -22,8 +22,8 @@ NAMES = ("_acme-challenge.example.test", "_acme-challenge.bind.test")
 
 #: Twelve moments, in the order of a run.
 MOMENTS = (
-    *(at("key"), at("place"), at("order"), wanted, sending, at("written"), at("server")),
-    *(at("propagated"), at("asked"), at("validated"), withdrawing, at("withdrawn")),
+    *(at("key"), at("place"), at("order"), WANTED, SENDING, at("written"), at("server")),
+    *(at("propagated"), at("asked"), at("validated"), WITHDRAWING, at("withdrawn")),
 )
 
 
@@ -33,9 +33,9 @@ def killed_at(lab: Lab, directory: Path, moment: Moment, name: str) -> Path:
     configuration = directory / "dnsbroker.toml"
     configuration.touch(mode=0o600)
     configuration.write_text(lab.config(directory / "state", certificates={"one": [name, f"*.{name}"]}))
-    with Underway(configuration, "issue") as run:
-        moment(run, directory / "state")
-        assert run.stop(signal.SIGKILL)[0] == 128 + signal.SIGKILL
+    with Underway(configuration, "issue", halting=moment.line) as run:
+        moment.await_in(run, directory / "state")
+        assert run.stop(signal.SIGKILL)[0] == 128 + signal.SIGKILL or not moment.line
     return configuration
 
 
@@ -57,8 +57,8 @@ def test_gc_cleans_up_after_a_run_killed_at_any_moment(lab: Lab, tmp_path: Path)
     killed = {}
     for number, moment in enumerate(MOMENTS):
         name = f"k{number}.{('example.test', 'bind.test')[number % 2]}"
-        killed[name] = killed_at(lab, tmp_path / moment.__name__, moment, name)
-        age(tmp_path / moment.__name__ / "state")
+        killed[name] = killed_at(lab, tmp_path / moment.name, moment, name)
+        age(tmp_path / moment.name / "state")
     assert any(lab.leftovers(f"_acme-challenge.{name}") for name in killed), "nothing was left, and nothing is shown"
     with contextlib.ExitStack() as stack:
         sweepers = [stack.enter_context(Underway(configuration, "gc")) for configuration in killed.values()]
@@ -73,8 +73,8 @@ def test_gc_cleans_up_after_a_run_killed_at_any_moment(lab: Lab, tmp_path: Path)
 def test_the_next_run_sweeps_by_itself(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
     """Nobody has to know of gc: ``issue`` cleans up after the dead, and gets its own certificate."""
     configuration, state = configure(CERTIFICATES), tmp_path / "state"
-    with Underway(configuration, "issue", "one") as run:
-        run.await_event("propagated")
+    with Underway(configuration, "issue", "one", halting='"propagated"') as run:
+        run.await_halt()
         run.stop(signal.SIGKILL)
     ((_, left), *_) = open_leases(state)
     assert left in lab.values("powerdns", NAMES[0])
@@ -88,14 +88,13 @@ def test_the_next_run_sweeps_by_itself(lab: Lab, configure: Callable[..., Path],
 def test_a_living_run_is_left_alone(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
     """The negative twin: what a run that lives has in DNS is not swept, neither by gc nor by another run."""
     configuration = configure(CERTIFICATES)
-    lab.freeze("nsd")
-    with Underway(configuration, "issue", "one") as run:
-        run.await_event("written")
+    with Underway(configuration, "issue", "one", halting='"written"') as run:
+        run.await_halt()
         standing = lab.values("powerdns", NAMES[0])
         for command in (("gc",), ("issue", "two")):
             with Underway(configuration, *command) as other:
                 assert other.end() == 0, (other.events, other.error)
                 assert not other.has("swept")
         assert lab.values("powerdns", NAMES[0]) == standing != frozenset()
-        lab.thaw("nsd")
+        run.send(signal.SIGCONT)
         assert run.end() == 0, (run.events, run.error)

@@ -25,8 +25,8 @@ def test_runs_are_known_afterwards(lab: Lab, configure: Callable[..., Path]) -> 
     """What a killed run left is told, and who took it away; the next run's story is whole, its certificate well."""
     configuration = configure(CERTIFICATES)
     program = Program(configuration)
-    with Underway(configuration, "issue", "one") as run:
-        run.await_event("written")
+    with Underway(configuration, "issue", "one", halting='"written"') as run:
+        run.await_halt()
         run.stop(signal.SIGKILL)
     (left,) = {item["name"] for item in program("--json", "status").succeeded().result["left"]}
     assert left == OWNER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -99,13 +100,13 @@ def test_one_value_of_several_processes_comes_and_goes_once(
 def test_one_certificate_is_left_to_the_process_that_has_it(lab: Lab, configure: Callable[..., Path]) -> None:
     """Two at once: one obtains it, the other says who has it, and ends well; a second order is never opened."""
     configuration = configure({"one": ["pair.example.test"]}, LOW)
-    lab.freeze("nsd")
-    with at_once(configuration, [("renew",)]) as (first,):
+    with Underway(configuration, "renew", halting='"order"') as first:
         pid = first.pid
-        first.await_event("order")
+        first.await_halt()
         with at_once(configuration, [("renew",), ("renew", "one")]) as others:
             pass
-        lab.thaw("nsd")
+        first.send(signal.SIGCONT)
+        assert first.end() == 0, first.events
     for other in others:
         (told,) = other.await_event("result")["certificates"]
         assert (told["status"], told["reason"]) == ("busy", f"another dnsbroker (pid {pid}) has it: left to it")

@@ -18,12 +18,12 @@ from household import Household, credulous
 from lab.pebble import Pebble
 from lab.processes import look_until
 from lab.rig import Lab
-from underway import Underway, at, open_leases, sending, withdrawing
+from underway import SENDING, WITHDRAWING, Underway, at, open_leases
 
-#: Ten moments of a run, in their order. The last ones come so quickly that a run may be over before its end.
+#: Ten moments of a run, in their order. A run that withdraws may be over before it is seen.
 MOMENTS = (
-    *(at("order"), sending, at("written"), at("server", seen=lambda event: event["verdict"] == "green")),
-    *(at("propagated"), at("asked"), at("asked"), at("validated"), withdrawing, at("withdrawn")),
+    *(at("order"), SENDING, at("written"), at("server", '"verdict": "green"')),
+    *(at("propagated"), at("asked"), at("asked"), at("validated"), WITHDRAWING, at("withdrawn")),
 )
 LOW = {"providers": {"powerdns": {"ttl": "1s"}, "bind": {"ttl": "1s"}}}
 
@@ -77,8 +77,9 @@ def killed(lab: Lab, directory: Path, number: int) -> Broken:
         with Underway(written(lab, directory, [f"before{number}.flaky.test"]), "issue") as run:
             assert run.end() == 0, run.events
     configuration = written(lab, directory, names)
-    with Underway(configuration, "renew") as run:
-        MOMENTS[number](run, directory / "state")
+    moment = MOMENTS[number]
+    with Underway(configuration, "renew", halting=moment.line) as run:
+        moment.await_in(run, directory / "state")
         run.stop(signal.SIGKILL)
     return Broken(configuration, names, *left_open(directory / "state"), [event["event"] for event in run.events])
 
@@ -135,8 +136,8 @@ def test_a_value_withdrawn_before_the_order_is_gone_on_with_is_waited_for_again(
     The CA's resolver asks that secondary too, and would fail an order that need not have failed.
     """
     configuration = configure({"one": ["again.bind.test"]}, LOW)
-    with Underway(configuration, "issue") as run:
-        run.await_event("propagated")
+    with Underway(configuration, "issue", halting='"propagated"') as run:
+        run.await_halt()
         run.stop(signal.SIGKILL)
     with Underway(configuration, "gc") as gc:
         assert gc.end() == 0, gc.events
@@ -152,7 +153,8 @@ def test_a_value_withdrawn_before_the_order_is_gone_on_with_is_waited_for_again(
 def test_what_was_asked_for_by_name_is_gone_on_with_too(lab: Lab, configure: Callable[..., Path]) -> None:
     """It is remembered from before its order; one that failed is not."""
     configuration = configure({}, LOW)
-    with Underway(configuration, "issue", "-d", "asked.example.test") as run:
+    with Underway(configuration, "issue", "-d", "asked.example.test", halting='"order"') as run:
+        run.await_halt()
         url = run.await_event("order")["url"]
         run.stop(signal.SIGKILL)
     with Underway(configuration, "issue", "-d", "no.such.zone.invalid") as run:

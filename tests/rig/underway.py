@@ -6,12 +6,15 @@ Rule: a process of its own, told apart by nothing but its pid; what it left is r
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -20,18 +23,21 @@ from lab.processes import look_until
 from program import DNSBROKER
 
 Event = dict[str, Any]
-#: Waits until a run has come so far; ``moment(run, state_dir)``.
-Moment = Callable[["Underway", Path], None]
+HALTING = Path(__file__).with_name("halting.py")
 
 
 class Underway:
-    """``dnsbroker --json`` with these arguments, started at once; a context manager that leaves no process behind."""
+    """``dnsbroker --json`` with these arguments, started at once; a context manager that leaves no process behind.
 
-    def __init__(self, configuration: Path, *arguments: str | Path) -> None:
+    With ``halting`` it stands still from the first line of its output that holds this text, until it gets a signal.
+    """
+
+    def __init__(self, configuration: Path, *arguments: str | Path, halting: str = "") -> None:
         self.events: list[Event] = []
         self.error = ""
+        program = [sys.executable, HALTING, halting] if halting else [DNSBROKER]
         self._process = subprocess.Popen(
-            [DNSBROKER, "--json", "--config", configuration, *arguments],
+            [*program, "--json", "--config", configuration, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -63,6 +69,12 @@ class Underway:
         assert found, (name, self._process.returncode, self.events, self.error)
         return found[0]
 
+    def await_halt(self, seconds: float = 20.0) -> None:
+        """Wait until it stands still; LabError after ``seconds``."""
+        look = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
+        look_until(lambda: os.waitid(os.P_PID, self.pid, look) is not None, "the halt", seconds, 0.002)
+        assert self._process.poll() is None, (self._process.returncode, self.events, self.error)
+
     def _named(self, name: str, seen: Callable[[Event], bool] = bool) -> list[Event]:
         return [event for event in list(self.events) if event["event"] == name and seen(event)]
 
@@ -76,8 +88,9 @@ class Underway:
         return bool(self._named(name))
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal, which it takes before anything else if it stands still."""
         self._process.send_signal(number)
+        self._process.send_signal(signal.SIGCONT)
 
     def end(self, seconds: float = 60.0) -> int:
         """Wait for its end; the exit status as a shell tells it."""
@@ -122,30 +135,35 @@ def open_leases(state: Path) -> list[tuple[str, str]]:
         database.close()
 
 
-def wanted(run: Underway, state: Path) -> None:
-    """The moment when the first value is in the journal, and maybe on its way."""
-    _await_lease(run, state, "wanted", "sending", "present")
+@dataclass(frozen=True)
+class Moment:
+    """When a run has come so far: it halts with the ``line``, or has a lease in one of ``leases``, the later ones too.
+
+    A lease is looked at from outside, and may be seen late: such a moment is over at the latest when the run is.
+    """
+
+    name: str
+    line: str = ""
+    leases: tuple[str, ...] = ()
+
+    def await_in(self, run: Underway, state: Path) -> None:
+        """Wait until the run, which was started with ``halting=moment.line``, has come so far."""
+        if self.line:
+            run.await_halt()
+            return
+
+        def has_come() -> bool:
+            return run.has("result") or any(found in self.leases for found, _ in open_leases(state))
+
+        look_until(has_come, f"a lease {self.leases[0]}", 20, 0.001)
 
 
-def sending(run: Underway, state: Path) -> None:
-    """The moment when the first write is under way."""
-    _await_lease(run, state, "sending")
+def at(event: str, words: str = "") -> Moment:
+    """The moment of the first event of that name; or else, for one that is told often, with those ``words``."""
+    return Moment(event, words or f'"event": "{event}"')
 
 
-def withdrawing(run: Underway, state: Path) -> None:
-    """The moment when the first withdrawal is under way."""
-    _await_lease(run, state, "unwanted")
-
-
-def _await_lease(run: Underway, state: Path, *states: str) -> None:
-    look_until(lambda: any(found in states for found, _ in open_leases(state)), f"a lease {states[0]}", 20, 0.001)
-
-
-def at(event: str, seen: Callable[[Event], bool] = bool) -> Moment:
-    """The moment of the first event of that name for which ``seen`` is true."""
-
-    def moment(run: Underway, state: Path) -> None:
-        run.await_event(event, seen=seen)
-
-    moment.__name__ = event
-    return moment
+#: When the first value is in the journal, and maybe on its way; when its write is under way; when its withdrawal is.
+WANTED = Moment("wanted", leases=("wanted", "sending", "present"))
+SENDING = Moment("sending", leases=("sending", "present"))
+WITHDRAWING = Moment("withdrawing", leases=("unwanted",))
