@@ -122,7 +122,7 @@ class Broker:
         Raises ConfigError, before anything is contacted, where one that is named is not there or is wrong.
         """
         present = set(self._run.store.names()) if not names and not (wishes and wishes.force) else set()
-        chosen = [item for item in self._chosen(names) if item.name not in present]
+        chosen = [item for item in self._chosen(names) if item.name not in present and (names or not item.lineage)]
         outcomes = await self._bring(chosen, wishes, is_named=bool(names), is_mending=False)
         return (*outcomes, *self._broken(names))
 

@@ -16,6 +16,7 @@ from dnsbroker.certifying.outcome import Outcome
 from dnsbroker.certifying.permission import heeding
 from dnsbroker.errors import BrokerError, ConfigError, PemInvalid, Problem, StoreError
 from dnsbroker.journal import Answer, FileLock
+from dnsbroker.lineages import client_of
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
 
@@ -72,6 +73,7 @@ def find_target(run: Run, name: str, revocation: Revocation) -> Target:
     """The certificate that is meant. Raises ConfigError where there is none, StoreError."""
     if revocation.reason not in REASONS:
         raise ConfigError(f"no reason {revocation.reason!r} is known", hint=f"reasons are {', '.join(REASONS)}")
+    _check_ours(run, name, "revoke")
     if revocation.cert is not None:
         return _from_file(run, name, revocation.cert)
     lineage = run.store.load(name)
@@ -89,6 +91,18 @@ def find_target(run: Run, name: str, revocation: Revocation) -> Target:
             hint=f"there are {', '.join(run.store.names()) or 'none'}; --cert FILE revokes one that is elsewhere",
         )
     return Target(name, lineage.fullchain, lineage.leaf, lineage)
+
+
+def _check_ours(run: Run, name: str, what: str) -> None:
+    """Raise ConfigError for a certificate that another client keeps."""
+    configured = run.config.certificates.get(name)
+    if configured is not None and configured.lineage is not None:
+        client = client_of(configured.lineage)
+        raise ConfigError(
+            f"certificate {name!r} is not dnsbroker's to {what}: {client} keeps it in {configured.lineage}",
+            path=str(run.config.path or ""),
+            hint=f"let {client} {what} it; dnsbroker has nothing of it but its copies",
+        )
 
 
 def _from_file(run: Run, name: str, path: Path) -> Target:
@@ -179,6 +193,7 @@ def _note(run: Run, target: Target) -> None:
 
 def delete(run: Run, name: str) -> Path:
     """Put certificate ``name`` aside; where its files are then. Raises ConfigError, StoreError."""
+    _check_ours(run, name, "delete")
     configured = run.config.certificates.get(name)
     if (configured is not None and not configured.remembered) or name in run.config.broken:
         raise ConfigError(

@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from dnsbroker import due
+from dnsbroker.certifying.elsewhere import look_after, refusal
 from dnsbroker.certifying.key import KeyChoice
 from dnsbroker.certifying.obtaining import Obtaining, access_of
 from dnsbroker.certifying.outcome import Outcome, Status, Wishes, described, tell
 from dnsbroker.certifying.permission import Permission
 from dnsbroker.certifying.preflight import Preflight
 from dnsbroker.config import CertificateConfig
+from dnsbroker.deploying.unordered import planned
 from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Postponed, PreflightFailed, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answer, FileLock
@@ -50,8 +52,12 @@ class Certifying:
     def check(self, certificates: Sequence[CertificateConfig]) -> None:
         """Raise ConfigError where some of ``certificates`` are to be ordered, and none of them may be; contacts nobody.
 
-        Where one account may order and another may not, the certificates of the other fail, each for itself.
+        Where one account may order and another may not, the certificates of the other fail, each for itself. One that
+        another client obtains is an error where a person wants it ordered.
         """
+        foreign = next((item for item in certificates if item.lineage is not None), None)
+        if foreign is not None and self._is_named and self._is_order_wanted:
+            raise refusal(self._run, foreign)
         wanted = [item for item in certificates if self._is_to_be_ordered(item)]
         if self._wishes.dry_run or not wanted:
             return
@@ -61,6 +67,13 @@ class Certifying:
             for item, error in refused:
                 self._permission.mistaken(item, error)
             raise refused[0][1]
+
+    @property
+    def _is_order_wanted(self) -> bool:
+        """Whether more is asked for than that all be as it is to be."""
+        wishes = self._wishes
+        is_wished = wishes.force or wishes.new_key or wishes.rehearse or wishes.key or wishes.csr
+        return bool(is_wished) or not self._is_mending
 
     def _refusal(self, account: str) -> ConfigError | None:
         """Why nothing may be ordered from ``account``."""
@@ -81,6 +94,8 @@ class Certifying:
             return False  # told when its turn comes, as its own failure
 
     def _is_to_be_ordered(self, certificate: CertificateConfig) -> bool:
+        if certificate.lineage is not None:
+            return False
         try:
             lineage = self._run.store.load(certificate.name)
             known = None if lineage is None else self._run.advice.known(lineage)
@@ -125,12 +140,19 @@ class Certifying:
         return final
 
     async def _deploy(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
+        lineage = self._deployable(certificate)
+        await self._run.deploying.spread(certificate, lineage, emit, again=True)
+        return Outcome(certificate.name, "deployed", "deployed again", lineage)
+
+    def _deployable(self, certificate: CertificateConfig) -> Lineage:
+        """What is live. Raises BrokerError where nothing is, or nothing whole of another client's."""
+        if certificate.lineage is not None:
+            return planned(self._run.store, self._run.deployments, certificate)
         lineage = self._run.store.load(certificate.name)
         if lineage is None:
             hint = f"`dnsbroker issue {certificate.name}` obtains it"
             raise BrokerError(f"there is no certificate {certificate.name!r} to deploy", hint=hint)
-        await self._run.deploying.spread(certificate, lineage, emit, again=True)
-        return Outcome(certificate.name, "deployed", "deployed again", lineage)
+        return lineage
 
     async def _one(self, certificate: CertificateConfig, work: _Work) -> Outcome:
         emit = self._run.emit.bound(certificate=certificate.name)
@@ -166,6 +188,10 @@ class Certifying:
             lock.release()
 
     async def _decide(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
+        if certificate.lineage is not None:
+            if self._wishes.dry_run or self._wishes.rehearse:
+                return Outcome(certificate.name, "kept", "another client's", self._run.store.load(certificate.name))
+            return await look_after(self._run, certificate, emit)
         lineage = self._load(certificate.name)
         account = self._run.accounts.get(certificate.account)
         answer = await self._asked(lineage, certificate, emit)

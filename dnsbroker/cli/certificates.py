@@ -141,9 +141,9 @@ def _listed(config: Config) -> Result:
     from dnsbroker.cli import exit_status
     from dnsbroker.cli.output import Failure, Result
     from dnsbroker.errors import BrokerError
-    from dnsbroker.store import Store
+    from dnsbroker.lineages import Lineages
 
-    store = Store(config.state_dir)
+    store = Lineages(config.state_dir, config.certificates)
     there: list[Certificate] = []
     damaged: list[Failure] = []
     for name in store.names():

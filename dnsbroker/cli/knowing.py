@@ -107,9 +107,9 @@ def _look(context: click.Context, command: str, work: Callable[[Config, Journal]
 def _collection(config: Config, journal: Journal) -> Collection:
     from dnsbroker.clock import SystemClock
     from dnsbroker.knowing import Collection
-    from dnsbroker.store import Store
+    from dnsbroker.lineages import Lineages
 
-    return Collection(config, Store(config.state_dir), journal, SystemClock())
+    return Collection(config, Lineages(config.state_dir, config.certificates), journal, SystemClock())
 
 
 def _meant(collection: Collection, names: Sequence[str]) -> list[str]:

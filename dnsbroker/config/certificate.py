@@ -74,7 +74,8 @@ class CopyConfig:
 class CertificateConfig:
     """``[certificates.NAME]``: one certificate. ``names`` are identifiers; ``key_rotation`` in seconds if a duration.
 
-    ``remembered`` is true for one that stands in no configuration file, but was issued before by its names.
+    ``remembered`` is true for one that stands in no configuration file, but was issued before by its names. One with a
+    ``lineage`` has no names of its own: they are those in the certificate that is there.
     """
 
     name: str
@@ -114,6 +115,12 @@ class CertificateConfig:
         "",
         doc="Of several chains, the one whose topmost certificate was issued by this issuer (common name).",
         example='"ISRG Root X1"',
+    )
+    lineage: Path | None = key(
+        None,
+        doc="The directory in which another client keeps this certificate; it is deployed from there, never ordered.",
+        example='"/etc/letsencrypt/live/example.org"',
+        instead_of="names",
     )
     owner: str = key(
         "",

@@ -21,6 +21,11 @@ from dnsbroker.errors import ConfigError, NameInvalid
 
 # A file system takes names of 255 octets, and NAME.toml and what is written beside it need some of them.
 _LONGEST = 200
+#: What concerns an order, or live files of our own, and so nothing that another client obtains.
+_OF_OURS = (
+    *("names", "account", "key_type", "key_rotation", "allow", "profile", "preferred_profile", "preferred_chain"),
+    *("owner", "group", "mode", "pre_hooks"),
+)
 _NAMED = "a certificate's NAME is a directory's too; for example [certificates.\"example.org\"]"
 
 
@@ -132,6 +137,8 @@ def _certificate(source: _Source, defaults: Mapping[str, object], accounts: Sequ
         hint = "write the keys alone: the file's name says which certificate it is"
         raise table.error("certificates", "a file for one certificate has no such table", hint)
     table.check_keys(key_names(CertificateConfig))
+    if "lineage" in table.raw:
+        return _elsewhere(source, table, defaults)
     whole = replace(table, raw={**defaults, **table.raw})
     certificate = whole.build(CertificateConfig, name=source.name, remembered=source.remembered)
     if certificate.account not in accounts:
@@ -140,9 +147,21 @@ def _certificate(source: _Source, defaults: Mapping[str, object], accounts: Sequ
     return certificate if certificate.names else replace(certificate, names=_own_name(source.name, table))
 
 
+def _elsewhere(source: _Source, table: Table, defaults: Mapping[str, object]) -> CertificateConfig:
+    """One that another client obtains; defaults for orders are not meant for it."""
+    beside = next((name for name in _OF_OURS if name in table.raw), None)
+    if beside is not None:
+        hint = f"take {beside} out: another client orders that certificate, and its files are left as they are"
+        if beside in ("owner", "group", "mode"):
+            hint += f"; {beside} in a [[copies]] table is that of a copy"
+        raise table.error(beside, "stands beside lineage", hint)
+    meant = {name: value for name, value in defaults.items() if name not in _OF_OURS}
+    return replace(table, raw={**meant, **table.raw}).build(CertificateConfig, name=source.name, names=())
+
+
 def _claim(certificate: CertificateConfig, source: _Source, places: dict[Path, str], state_dir: Path) -> None:
     """Add where ``certificate`` is copied to to the ``places`` of all; raises ConfigError where one is taken."""
-    own: dict[Path, str] = {}
+    own: dict[Path, str] = _claim_lineage(certificate, source, places, state_dir)
     for place in (place for copy in certificate.copies for place in copy.places):
         if Path(os.path.realpath(place)).is_relative_to(os.path.realpath(state_dir)):
             hint = f"choose a place elsewhere, or let the program read {state_dir / 'live' / certificate.name} itself"
@@ -154,8 +173,28 @@ def _claim(certificate: CertificateConfig, source: _Source, places: dict[Path, s
     places.update(own)
 
 
-def _misplaced(source: _Source, message: str, hint: str) -> ConfigError:
-    key = f"[{source.table}] copies" if source.table else "copies"
+def _claim_lineage(
+    certificate: CertificateConfig, source: _Source, places: Mapping[Path, str], state_dir: Path
+) -> dict[Path, str]:
+    """The directory of another client, where there is one: it is for one certificate, and nothing is copied to it."""
+    if certificate.lineage is None:
+        return {}
+    real = Path(os.path.realpath(certificate.lineage))
+    if real.is_relative_to(os.path.realpath(state_dir)):
+        hint = "lineage is for other clients' certificates; take it out, and dnsbroker orders this one"
+        raise _misplaced(source, f"{certificate.lineage} is inside state_dir", hint, "lineage")
+    if other := places.get(real):
+        hint = f"add what is to be done to the table of {other}, and take this one out"
+        raise _misplaced(source, f"{certificate.lineage} belongs to {other} already", hint, "lineage")
+    for place in (place for copy in certificate.copies for place in copy.places):
+        if Path(os.path.realpath(place)).is_relative_to(real):
+            hint = "choose a place elsewhere: that directory is the other client's"
+            raise _misplaced(source, f"{place} is inside lineage", hint)
+    return {real: certificate.name}
+
+
+def _misplaced(source: _Source, message: str, hint: str, name: str = "copies") -> ConfigError:
+    key = f"[{source.table}] {name}" if source.table else name
     return ConfigError(message, path=source.document.path, key=key, hint=hint)
 
 

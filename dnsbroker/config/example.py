@@ -93,7 +93,7 @@ def _parts(providers: Mapping[str, type[Adapter]]) -> Iterable[_Part]:
         ]
         yield _Part(f"providers.{written_key(type_)}", (*common, *special))
     certificate = entries(CertificateConfig)
-    own = [each for each in certificate if each.name == "names"]
+    own = [each for each in certificate if "names" in (each.name, each.instead_of)]
     yield _Part("defaults", tuple(each for each in certificate if each not in own), "For every certificate.")
     yield _Part(
         f"certificates.{written_key(_NAME)}",

@@ -31,6 +31,8 @@ from dnsbroker.environment import variables
 #: The tables whose keys are the same in every configuration, in the order of the reference.
 SECTIONS: Mapping[str, type[Any]] = {"acme": AcmeConfig, "dns": DNSConfig, "propagation": PropagationConfig}
 TABLES = (*SECTIONS, "accounts", "providers", "defaults", "certificates")
+#: What no two certificates have in common.
+_SINGULAR = ("names", "lineage")
 
 
 def from_file(
@@ -60,7 +62,7 @@ def from_tables(
 def _homes() -> dict[str, str]:
     """Where each key of the core belongs, in words that follow a verb."""
     homes = dict.fromkeys(key_names(CertificateConfig), "in [certificates.NAME] or [defaults]")
-    homes["names"] = "in [certificates.NAME]"
+    homes |= dict.fromkeys(_SINGULAR, "in [certificates.NAME]")
     homes |= {name: "in [[certificates.NAME.copies]]" for name in key_names(CopyConfig) if name not in homes}
     homes |= dict.fromkeys(key_names(ProviderConfig), "in [providers.NAME]")
     for section, cls in SECTIONS.items():
@@ -120,7 +122,7 @@ def _providers(table: Table, adapters: Mapping[str, type[Adapter]]) -> dict[str,
 
 
 def _defaults(table: Table) -> Mapping[str, object]:
-    table.check_keys(name for name in key_names(CertificateConfig) if name != "names")
+    table.check_keys(name for name in key_names(CertificateConfig) if name not in _SINGULAR)
     table.values(CertificateConfig)
     return dict(table.raw)
 

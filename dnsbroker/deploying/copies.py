@@ -96,7 +96,7 @@ def _files(copy: CopyConfig, lineage: Lineage) -> list[File]:
             path,
             # A daemon that reads a whole directory, as Prosody does, must not find an older certificate in it.
             path.name if copy.to is None else f".{path.name}",
-            _content(lineage, what),
+            lineage.file(_FILES[what]),
             copy.mode if what in _SECRET else PUBLIC_FILE,
             uid,
             gid,
@@ -118,8 +118,8 @@ def _stale(copy: CopyConfig, lineage: Lineage, at: dict[Path, int]) -> list[File
 
 def _stale_file(path: Path, lineage: Lineage, at: dict[Path, int]) -> File | None:
     """What stands at ``path``, if it is of one of the lineage's older certificates."""
-    for older in sorted(lineage.archive.parent.glob(f"*/{path.name}")):
-        file = File(path, f".{path.name}", older.read_bytes(), -1)
+    for older in lineage.former(path.name):
+        file = File(path, f".{path.name}", older, -1)
         with suppress(IsADirectoryError):
             if is_there(file, at):
                 return file
@@ -131,12 +131,6 @@ def _check_keyless(copy: CopyConfig, lineage: Lineage) -> None:
     if wanted is not None:
         hint = "the key is where its request was made; leave key and combined out of these copies"
         raise StoreError(f"{wanted}: {lineage.name} has no key here to copy", path=str(wanted), hint=hint)
-
-
-def _content(lineage: Lineage, what: str) -> bytes:
-    path = lineage.archive / _FILES[what]
-    with disk.explained(path):
-        return path.read_bytes()
 
 
 @contextmanager

@@ -28,13 +28,14 @@ class Subject:
 
 
 def chosen(config: Config, names: Sequence[str]) -> tuple[Subject, ...]:
-    """What ``names`` mean; without any, every certificate that can be used.
+    """What ``names`` mean; without any, every certificate that can be used and is ordered here.
 
     Raises ConfigError for a certificate whose configuration is wrong, and for what is neither a certificate nor a
     domain name.
     """
     if not names:
-        return tuple(map(_of_certificate, config.certificates.values()))
+        ordered = (item for item in config.certificates.values() if item.lineage is None)
+        return tuple(map(_of_certificate, ordered))
     return tuple(dict.fromkeys(_named(config, name) for name in names))
 
 
@@ -50,7 +51,7 @@ def _named(config: Config, name: str) -> Subject:
     there = meant(name, [*config.certificates, *config.broken])
     if there in config.broken:
         raise config.broken[there]
-    if there in config.certificates:
+    if there in config.certificates and config.certificates[there].lineage is None:
         return _of_certificate(config.certificates[there])
     try:
         domain = identifier(name.removeprefix("_acme-challenge."))

@@ -17,8 +17,9 @@ from dnsbroker.acme import key_from_jwk
 from dnsbroker.errors import BrokerError, ConfigError
 from dnsbroker.importing.found import Found, FoundAccount, FoundCertificate, FoundPair
 from dnsbroker.importing.ini import TOP, read_ini
-from dnsbroker.importing.reading import Tree, listed, named, read_text
+from dnsbroker.importing.reading import Tree, listed, named
 from dnsbroker.importing.tsig import rfc2136_provider
+from dnsbroker.lineages.tree import read_text
 
 CLIENT = "certbot"
 #: Settings with the same meaning here, by certbot's names.

@@ -17,8 +17,9 @@ from pathlib import Path
 from dnsbroker import keys
 from dnsbroker.errors import BrokerError, ConfigError
 from dnsbroker.importing.found import Found, FoundAccount, FoundCertificate, FoundPair
-from dnsbroker.importing.reading import Tree, listed, read_text
+from dnsbroker.importing.reading import Tree, listed
 from dnsbroker.importing.shell import read_assignments
+from dnsbroker.lineages.tree import read_text
 
 CLIENT = "dehydrated"
 _PRESETS = {

@@ -20,9 +20,9 @@ from dnsbroker.errors import BrokerError, ConfigError, StoreError
 from dnsbroker.importing import certbot, dehydrated
 from dnsbroker.importing.found import Found, FoundAccount, FoundCertificate, FoundProvider
 from dnsbroker.importing.placing import Placed, place
-from dnsbroker.importing.reading import unreadable
 from dnsbroker.importing.target import Target, owner_note
 from dnsbroker.keys import describe
+from dnsbroker.lineages.tree import unreadable
 from dnsbroker.store import Access, Lineage, Provenance, Store
 
 Status = Literal["imported", "kept", "failed"]

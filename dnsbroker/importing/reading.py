@@ -1,7 +1,6 @@
-"""Reading files that another client wrote, below the directories that are its own.
+"""What is taken over from another client's files: live keys and chains, who may read them, and how old a key is.
 
-A link may lead anywhere inside these, as both clients' links do, and nowhere else: what lies elsewhere is somebody
-else's, and a key must not be taken from there unseen. Nothing is written, locked or changed.
+Nothing is written, locked or changed.
 """
 
 from __future__ import annotations
@@ -19,14 +18,8 @@ from typing import Any
 from dnsbroker import keys
 from dnsbroker.errors import ConfigError, PemInvalid
 from dnsbroker.importing.found import FoundPair
-
-
-def read_text(path: Path) -> str:
-    """The text of ``path``, which somebody named. Raises ConfigError."""
-    try:
-        return path.read_bytes().decode("utf-8", "replace")
-    except OSError as error:
-        raise unreadable(path, error) from error
+from dnsbroker.lineages import tree
+from dnsbroker.lineages.tree import unreadable
 
 
 def listed(path: Path, suffix: str = "") -> list[Path]:
@@ -42,16 +35,6 @@ def listed(path: Path, suffix: str = "") -> list[Path]:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: OSError) -> ConfigError:
-    """What the system said against reading ``path``, and what to do."""
-    words = (error.strerror or str(error)).lower()
-    if isinstance(error, PermissionError):
-        hint = "run it as a user who may read it, most often root"
-    else:
-        hint = f"restore it from a copy; ls -l {path} shows what is there"
-    return ConfigError(f"cannot be read: {words}", path=str(path), hint=hint)
-
-
 @contextmanager
 def named(path: Path) -> Iterator[None]:
     """Turn what is wrong with a key or certificate inside into a ConfigError that names the file."""
@@ -62,30 +45,8 @@ def named(path: Path) -> Iterator[None]:
         raise ConfigError(error.message, path=str(path), hint=hint) from error
 
 
-class Tree:
-    """The directory that is another client's own."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
-
-    def real(self, path: Path) -> Path:
-        """Where ``path`` leads. Raises ConfigError for what is not there, or lies outside."""
-        try:
-            found = path.resolve(strict=True)
-        except FileNotFoundError as error:
-            words = "is a link that leads nowhere" if path.is_symlink() else "is not there"
-            raise ConfigError(words, path=str(path), hint="restore it from a copy, or issue that one anew") from error
-        except (OSError, RuntimeError) as error:
-            words = getattr(error, "strerror", None) or "its links lead in a circle"
-            raise ConfigError(f"cannot be read: {words.lower()}", path=str(path), hint="run it as root") from error
-        if not found.is_relative_to(self._root):
-            hint = f"put the files themselves below {self._root}, or give that one's key to `dnsbroker issue --key`"
-            raise ConfigError(f"leads to {found}, outside of {self._root}", path=str(path), hint=hint)
-        return found
-
-    def text(self, path: Path) -> str:
-        """The text of the file. Raises ConfigError."""
-        return read_text(self.real(path))
+class Tree(tree.Tree):
+    """The directory that is another client's own, with what a certificate to be taken over needs."""
 
     def json(self, path: Path) -> dict[str, Any]:
         """The object in a JSON file. Raises ConfigError."""

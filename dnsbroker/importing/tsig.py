@@ -7,7 +7,7 @@ from pathlib import Path
 from dnsbroker.errors import ConfigError
 from dnsbroker.importing.found import FoundProvider
 from dnsbroker.importing.ini import read_ini
-from dnsbroker.importing.reading import read_text
+from dnsbroker.lineages.tree import read_text
 
 _PREFIX = "dns_rfc2136_"
 #: What the plugin takes where the file names none.

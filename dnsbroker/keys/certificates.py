@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dnsbroker.errors import PemInvalid
-from dnsbroker.keys.private import kind_of, load
+from dnsbroker.keys.private import kind_of, parsed
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Leaf:
 
 def matches(key_pem: str, certificate_pem: str) -> bool:
     """Whether the first certificate in ``certificate_pem`` certifies this private key. Raises PemInvalid."""
-    return load(key_pem).public_key() == public_key(loaded(certificate_pem)[0])
+    return parsed(key_pem).public_key() == public_key(loaded(certificate_pem)[0])
 
 
 def read_chain(pem: str) -> tuple[str, ...]:

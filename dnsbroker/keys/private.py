@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -71,19 +72,24 @@ def read_key(path: Path) -> str:
 
 def load(pem: str) -> PrivateKey:
     """The key in ``pem``, if it is one that CAs accept."""
-    key_types = ", ".join(KEY_TYPES)
+    key = parsed(pem)
+    if not isinstance(key, PrivateKey) or kind_of(key.public_key()) not in KEY_TYPES:
+        kind = kind_of(key.public_key())
+        hint = f"use one of {', '.join(KEY_TYPES)}"
+        raise PemInvalid("private key", f"{kind} is not a key type to use here", hint=hint)
+    return key
+
+
+def parsed(pem: str) -> PrivateKeyTypes:
+    """The key in ``pem``, of whatever kind: another client may have chosen it."""
     try:
-        key = load_pem_private_key(pem.encode(), password=None)
+        return load_pem_private_key(pem.encode(), password=None)
     except TypeError as error:  # how the library says that it lacks a password
         hint = "no command asks for a passphrase: decrypt a copy with `openssl pkey -in FILE -out COPY`"
         raise PemInvalid("private key", "it is encrypted", hint=hint) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         hint = "a PEM file begins with -----BEGIN PRIVATE KEY-----; `openssl pkey -in FILE` writes one"
         raise PemInvalid("private key", "there is none in PEM form that can be read", hint=hint) from error
-    if not isinstance(key, PrivateKey) or kind_of(key.public_key()) not in KEY_TYPES:
-        kind = kind_of(key.public_key())
-        raise PemInvalid("private key", f"{kind} is not a key type to use here", hint=f"use one of {key_types}")
-    return key
 
 
 def kind_of(key: object) -> str:

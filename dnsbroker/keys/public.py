@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dnsbroker.keys.certificates import loaded, spki
-from dnsbroker.keys.private import load
+from dnsbroker.keys.private import parsed
 
 
 def public_key_in(certificate_pem: str) -> bytes:
@@ -18,8 +18,8 @@ def public_key_in(certificate_pem: str) -> bytes:
 
 
 def public_key_of(key_pem: str) -> bytes:
-    """The public key that belongs to a private one. Raises PemInvalid."""
-    return load(key_pem).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    """The public key that belongs to a private one, of whatever kind. Raises PemInvalid."""
+    return parsed(key_pem).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def public_key_requested(request_der: bytes) -> bytes:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from dnsbroker import keys
 from dnsbroker.clock import Clock
-from dnsbroker.config import Config
+from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.errors import StoreError
 from dnsbroker.journal import (
     Answer,
@@ -23,9 +23,11 @@ from dnsbroker.journal import (
     Observations,
     RenewalAnswers,
     Runs,
+    Step,
 )
 from dnsbroker.journal.moments import at
 from dnsbroker.knowing.health import Health, Known, judge, judge_records
+from dnsbroker.lineages import ClientLineage
 from dnsbroker.store import Lineage, Store
 
 #: Whoever only looks wants no lease and tells no event, and is no run.
@@ -56,7 +58,8 @@ class Collection:
     def known(self, name: str) -> Known:
         """All that is known of the certificate ``name``."""
         configured = self._config.certificates.get(name)
-        account = self._config.known_accounts.get(configured.account) if configured is not None else None
+        is_ours = configured is not None and configured.lineage is None
+        account = self._config.known_accounts.get(configured.account) if configured is not None and is_ours else None
         directory = account.directory if account is not None else ""
         lineage, damage = self._loaded(name)
         return Known(
@@ -68,9 +71,9 @@ class Collection:
             directory=directory,
             changed=self._changed(name),
             answer=self._answer(lineage),
-            attempt=self._attempts.of(name),
+            attempt=self._attempts.of(name) if configured is None or is_ours else None,
             backoff=self._backoffs.until(directory, name) if directory else None,
-            steps=self._deployments.of(name, lineage.serial if lineage is not None else ""),
+            steps=self._steps(name, configured, lineage),
             observed=tuple(seen for seen in self._observations.all() if seen.certificate == name),
         )
 
@@ -88,11 +91,22 @@ class Collection:
                 moments.append(path.stat().st_ctime)
         return at(max(moments)) if moments else None
 
+    def _steps(self, name: str, configured: CertificateConfig | None, lineage: Lineage | None) -> tuple[Step, ...]:
+        """Those of the deployment; of another client's certificate that was never deployed, all are still to come."""
+        found = self._deployments.of(name, lineage.serial if lineage is not None else "")
+        if found or lineage is None or configured is None or configured.lineage is None:
+            return found
+        from dnsbroker.deploying import steps
+
+        return tuple(Step(step, "planned", lineage.leaf.not_before, "") for step in steps(configured))
+
     def _loaded(self, name: str) -> tuple[Lineage | None, StoreError | None]:
+        """What is there, and what is wrong with it."""
         try:
-            return self._store.load(name), None
+            lineage = self._store.load(name)
         except StoreError as error:
             return None, error
+        return lineage, lineage.trouble if isinstance(lineage, ClientLineage) else None
 
     def _answer(self, lineage: Lineage | None) -> Answer | None:
         ident = keys.renewal_id(lineage.fullchain) if lineage is not None else None

@@ -57,8 +57,9 @@ def _origin(known: Known) -> Facts:
     """What the certificate is and where it comes from; of one that is not there, what is configured."""
     wanted, lineage = known.configured, known.lineage
     if lineage is None:
-        key_type = wanted.key_type if wanted is not None else None
-        account, profile = (wanted.account, wanted_profile(wanted)) if wanted is not None else (None, None)
+        ordered = wanted if wanted is not None and wanted.lineage is None else None
+        key_type = ordered.key_type if ordered is not None else None
+        account, profile = (ordered.account, wanted_profile(ordered)) if ordered is not None else (None, None)
         facts: Facts = dict.fromkeys(("issuer", "not_before", "has_key", "key_created"))
         return {**facts, "key_type": key_type, "account": account, "directory": known.directory, "profile": profile}
     origin = lineage.provenance
@@ -76,7 +77,7 @@ def _origin(known: Known) -> Facts:
 
 def _renewal(known: Known, now: datetime) -> Facts | None:
     """When it is due and why; None where nothing renews it."""
-    if known.lineage is None or known.configured is None:
+    if known.lineage is None or known.configured is None or known.configured.lineage is not None:
         return None
     answer = known.answer
     return {

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from dnsbroker.config import CertificateConfig
-from dnsbroker.due import next_moment, reason, when
+from dnsbroker.due import next_moment, reason, renewal_moment, when
 from dnsbroker.errors import BrokerError
 from dnsbroker.journal import Answer, Attempt, Backoff, Lease, Observed, Step
 from dnsbroker.journal.moments import at
+from dnsbroker.lineages import ClientLineage
 from dnsbroker.names import shown
 from dnsbroker.store import Lineage
 
@@ -26,6 +27,7 @@ Word = Literal[
 WORDS: tuple[Word, ...] = Word.__args__  # type: ignore[attr-defined] # the words of the type, in their order
 
 _SHARE_OF_REST = 3
+_SHARE_OF_CLIENT = 2
 _COVER = "let a TLSA record there name the live key, or take the records away"
 _NEXT_RUN = "the next `dnsbroker renew` tries again"
 _UNTRIED = "and no run has tried; does the timer run? `dnsbroker renew {name}` tries now"
@@ -101,11 +103,11 @@ def _findings(known: Known, now: datetime, alert_after: timedelta) -> Iterator[F
         yield Finding("misconfigured", _told(known.trouble), needs_person=True)
     if known.damage is not None:
         yield Finding("damaged", _told(known.damage), needs_person=True)
-    elif known.lineage is None:
-        yield from _about_missing(known, now, alert_after)
-        yield from _about_deployment(known)
-    else:
+    if known.lineage is not None:
         yield from _about_life(known, known.lineage, now, alert_after)
+        yield from _about_deployment(known)
+    elif known.damage is None:
+        yield from _about_missing(known, now, alert_after)
         yield from _about_deployment(known)
     yield from (
         Finding("not covered", f"{seen.endpoint}: {seen.message}; {_COVER}", needs_person=True)
@@ -116,6 +118,10 @@ def _findings(known: Known, now: datetime, alert_after: timedelta) -> Iterator[F
 
 def _about_missing(known: Known, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
     if known.configured is None:
+        return
+    if known.configured.lineage is not None:
+        told = f"there is no certificate in {known.configured.lineage}; look at the client that is to keep it there"
+        yield Finding("missing", told, needs_person=True)
         return
     begun = known.changed if known.attempt is None else known.attempt.since
     is_late = begun is not None and now - begun > alert_after
@@ -128,6 +134,9 @@ def _about_missing(known: Known, now: datetime, alert_after: timedelta) -> Itera
 
 
 def _about_life(known: Known, lineage: Lineage, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
+    if isinstance(lineage, ClientLineage):
+        yield from _about_client(lineage, now)
+        return
     if now >= lineage.not_after:
         told = f"expired on {when(lineage.not_after)}; `dnsbroker renew {known.name}` tries now"
         yield Finding("expired", told, needs_person=True)
@@ -141,6 +150,16 @@ def _about_life(known: Known, lineage: Lineage, now: datetime, alert_after: time
         yield from _about_due(known, lineage, why, now, alert_after)
     elif known.attempt is not None and known.attempt.is_mistake:
         yield _failure(known.attempt, is_late=False)
+
+
+def _about_client(lineage: ClientLineage, now: datetime) -> Iterator[Finding]:
+    """How far another client has let its certificate come; it renews by rules of its own, so it has some time."""
+    begun = renewal_moment(lineage.leaf)
+    cure = f"{lineage.client} has not renewed it; look at what it says, and whether its timer runs"
+    if now >= lineage.not_after:
+        yield Finding("expired", f"expired on {when(lineage.not_after)}, and {cure}", needs_person=True)
+    elif now >= begun + (lineage.not_after - begun) / _SHARE_OF_CLIENT:
+        yield Finding("due", f"ends on {when(lineage.not_after)}, and {cure}", needs_person=True)
 
 
 def _about_due(known: Known, lineage: Lineage, why: str, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
