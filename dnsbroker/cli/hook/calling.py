@@ -51,7 +51,7 @@ def answer(options: Options, client: str, arguments: Sequence[str], *, wait: boo
     except BrokerError as error:
         return _end(output, _result(call, Answer(failures=[error])))
     if known is not None:
-        _tell(known, output.event)
+        _tell(known, Emitter(SystemClock(), output.event))
         return _end(output, _result(call, known))
     return _conduct(options, command, call, config, wait=wait)
 
@@ -77,8 +77,8 @@ def _conduct(options: Options, command: str, call: Call, config: Config, *, wait
         run = recorded(config, SystemClock(), listener, command)
         try:
             async with run:
-                found = await perform(call, run, wait=wait)
-                _tell(found, listener)
+                found = await _performed(call, run, wait=wait)
+                _tell(found, run.emit)
         except BrokerError as error:
             found = Answer(failures=[error])
         return _result(call, found, run)
@@ -86,10 +86,19 @@ def _conduct(options: Options, command: str, call: Call, config: Config, *, wait
     return conduct(options, command, nullcontext, work)
 
 
-def _tell(answer: Answer, listener: Listener) -> None:
-    emit = Emitter(SystemClock(), listener)
+async def _performed(call: Call, run: Run, *, wait: bool) -> Answer:
+    try:
+        return await perform(call, run, wait=wait)
+    except BrokerError as error:
+        return Answer(failures=[error])
+
+
+def _tell(answer: Answer, emit: Emitter) -> None:
+    """Tell what is for people alone, and keep why a call failed: its client may have kept it to itself."""
     for line in answer.told:
         emit("warning", message=line)
+    for error in answer.failures:
+        emit("failed", error=Failure(error).described())
 
 
 def _result(call: Call, answer: Answer, run: Run | None = None) -> Result:
