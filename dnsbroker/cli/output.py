@@ -68,21 +68,26 @@ class Output:
         self._command = command
         self._progress: Progress | None = None
         self._lost: OSError | None = None
-        if sys.stderr.isatty() and not (options.json or options.quiet or options.verbose):
-            from dnsbroker.cli.progress import Progress
-
-            self._progress = Progress()
+        self._is_live = sys.stderr.isatty() and not (options.json or options.quiet or options.verbose)
 
     def event(self, event: Event) -> None:
         """Tell ``event``: as JSON, as live progress, or as a line of the story."""
         if self._options.json:
             self._print_json(event)
-        elif not self._options.quiet and not (self._progress and self._progress.takes(event)):
+        elif not self._options.quiet and not self._is_in_table(event):
             level, text = line_for(event)
             if self._options.terse and event["event"] not in _TROUBLE:
                 level += 1
             if text and level <= self._options.verbose:
                 self.story(text)
+
+    def _is_in_table(self, event: Event) -> bool:
+        """Whether the live table shows ``event``; it takes long to import, and comes with the first server."""
+        if self._progress is None and self._is_live and event["event"] == "server":
+            from dnsbroker.cli.progress import Progress
+
+            self._progress = Progress()
+        return self._progress is not None and self._progress.takes(event)
 
     def story(self, text: str) -> None:
         """A line for the person who watches."""
