@@ -23,16 +23,19 @@ def read_provider(name: str, table: Table, adapters: Mapping[str, type[Adapter]]
 
 def _adapter(table: Table, adapters: Mapping[str, type[Adapter]]) -> type[Adapter]:
     wanted = table.raw.get("type")
-    installed = f"installed are {', '.join(adapters)}" if adapters else "no adapter is installed"
     if wanted is None:
-        raise table.error("type", "required key is missing", f'add type = "…"; {installed}')
+        raise table.error("type", "required key is missing", f'add type = "…"; {_installed(adapters)}')
     if not isinstance(wanted, str):
-        raise table.error("type", f"should be a string, not {described(wanted)}", installed)
+        raise table.error("type", f"should be a string, not {described(wanted)}", _installed(adapters))
     if wanted not in adapters:
         close = nearest(wanted, adapters)
         message = f"no adapter for {described(wanted)} is installed" + (f"; the nearest is {close}" if close else "")
-        raise table.error("type", message, installed)
+        raise table.error("type", message, _installed(adapters))
     try:
         return adapters[wanted]
     except ConfigError as error:
         raise table.error("type", error.message, error.hint) from error
+
+
+def _installed(adapters: Mapping[str, type[Adapter]]) -> str:
+    return f"installed are {', '.join(adapters)}" if adapters else "no adapter is installed"
