@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from dnsbroker import keys
 from dnsbroker.endpoints import Endpoint
-from dnsbroker.errors import LookupFailed, NameInvalid
+from dnsbroker.errors import KeyGuarded, LookupFailed, NameInvalid
+from dnsbroker.events import Emitter
 from dnsbroker.lookup.everywhere import PATIENCE, Everywhere, everywhere
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
@@ -30,6 +31,12 @@ ALL = 15.0
 #: Seconds for slow servers where it is hosts that are looked for, which seldom change, and not yet records.
 _BRIEFLY = 0.5
 _USUAL = {"smtp": 25, "https": 443}
+#: What lets a new key be used after all.
+CURE = (
+    "publish a TLSA record for the new key beside the old one and wait for twice its TTL, take the old records away, "
+    "or set tlsa_guard = false"
+)
+_UNCOVERED = "no TLSA record there matches the live certificate"
 _LEAF_USAGES, _CA_USAGES = ("1", "3"), ("0", "2")
 
 
@@ -77,6 +84,25 @@ class _Service:
 
     owner: str
     endpoint: str
+
+
+def told(guarded: Sequence[Guarded]) -> str:
+    """The first of what was found, and how much more there is."""
+    more = f" (and {len(guarded) - 1} more)" if len(guarded) > 1 else ""
+    return f"{guarded[0]}{more}"
+
+
+def refusal(words: str, guarded: Sequence[Guarded], cure: str = CURE) -> KeyGuarded:
+    """The error of a key that is not used: ``words`` say what becomes of it, ``cure`` what to do."""
+    return KeyGuarded(f"{words}: {told(guarded)}", names=[item.owner for item in guarded], hint=cure)
+
+
+def warn_of_certificates(guarded: Iterable[Guarded], emit: Emitter) -> None:
+    """Tell of records that name the certificate itself: no renewal will ever match them."""
+    for item in guarded:
+        if item.by_certificate:
+            hint = "publish 3 1 1 instead, which a renewal with the same key matches"
+            emit("warning", message=str(item), hint=hint)
 
 
 class Guard:
@@ -204,6 +230,17 @@ def subjects(chain_pem: str) -> tuple[Subject, ...]:
     """Each certificate of a chain, leaf first. Raises PemInvalid."""
     chain = keys.read_chain(chain_pem)
     return tuple(Subject(ssl.PEM_cert_to_DER_cert(pem), keys.public_key_in(pem)) for pem in chain)
+
+
+def coverage(guarded: Iterable[Guarded], chain_pem: str) -> list[tuple[str, bool, str]]:
+    """Of each service that has records: its endpoint, whether they cover ``chain_pem``, and what is to be said if not.
+
+    Raises PemInvalid.
+    """
+    records = [item for item in guarded if item.records]
+    chain = subjects(chain_pem) if records else ()
+    found = [(item.endpoint, covered(item.records, chain)) for item in records]
+    return [(endpoint, is_good, "" if is_good else _UNCOVERED) for endpoint, is_good in found]
 
 
 def covered(records: Iterable[str], chain: Sequence[Subject]) -> bool:

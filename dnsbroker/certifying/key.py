@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,16 +15,11 @@ from dnsbroker import due, keys
 from dnsbroker.certifying.outcome import Wishes
 from dnsbroker.config import CertificateConfig
 from dnsbroker.endpoints import parse
-from dnsbroker.errors import ConfigError, KeyGuarded
+from dnsbroker.errors import ConfigError
 from dnsbroker.events import Emitter
-from dnsbroker.guarding import Guarded
+from dnsbroker.guarding import CURE, Guarded, refusal, told, warn_of_certificates
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
-
-_CURE = (
-    "publish a TLSA record for the new key beside the old one and wait for twice its TTL, take the old records away, "
-    "or set tlsa_guard = false"
-)
 
 
 @dataclass(frozen=True)
@@ -114,11 +108,11 @@ class KeyChoice:
         if not guarded:
             return False
         if not lineage.has_key:
-            raise _guarded_error("the given key is not used", guarded)
+            raise refusal("the given key is not used", guarded)
         without = replace(certificate, key_type=lineage.leaf.key_type)  # type: ignore[arg-type] # of our own making
         if without != certificate and not self._is_due_otherwise(lineage, without):
-            raise _guarded_error(f"{certificate.name} keeps its {lineage.leaf.key_type} key", guarded)
-        emit("warning", message=f"the present key is used again: {_told(guarded)}", hint=_CURE)
+            raise refusal(f"{certificate.name} keeps its {lineage.leaf.key_type} key", guarded)
+        emit("warning", message=f"the present key is used again: {told(guarded)}", hint=CURE)
         return True
 
     async def _guarded(
@@ -132,18 +126,12 @@ class KeyChoice:
         found = self.seen[certificate.name] = await self._run.guard.look(
             names, verify, lineage.fullchain, new_public_key
         )
-        for item in found:
-            if item.by_certificate:
-                emit(
-                    "warning",
-                    message=str(item),
-                    hint="publish 3 1 1 instead, which a renewal with the same key matches",
-                )
+        warn_of_certificates(found, emit)
         held = tuple(item for item in found if item.holds_key)
         if held and self.refused(lineage):
             record = f"3 1 1 {hashlib.sha256(new_public_key).hexdigest()}"
             hint = f"publish {record} there at once, and take the old record away"
-            emit("warning", message=f"the compromised key is given up all the same: {_told(held)}", hint=hint)
+            emit("warning", message=f"the compromised key is given up all the same: {told(held)}", hint=hint)
             return ()
         return held
 
@@ -178,7 +166,7 @@ class KeyChoice:
             public_key = keys.public_key_requested(request.der)
             guarded = await self._guarded(lineage, certificate, public_key, self._run.emit)
             if guarded:
-                raise _guarded_error("the request's key is not used", guarded)
+                raise refusal("the request's key is not used", guarded)
         return Chosen(request.der, self._run.clock.now())
 
     def _check_barred(self, spki_sha256: str, path: Path) -> None:
@@ -199,12 +187,3 @@ class KeyChoice:
 
 def _created(lineage: Lineage) -> datetime | None:
     return lineage.provenance.key_created if lineage.provenance else None
-
-
-def _told(guarded: Sequence[Guarded]) -> str:
-    more = f" (and {len(guarded) - 1} more)" if len(guarded) > 1 else ""
-    return f"{guarded[0]}{more}"
-
-
-def _guarded_error(words: str, guarded: Sequence[Guarded]) -> KeyGuarded:
-    return KeyGuarded(f"{words}: {_told(guarded)}", names=[item.owner for item in guarded], hint=_CURE)

@@ -22,14 +22,12 @@ from dnsbroker.config import CertificateConfig
 from dnsbroker.config.toml import written_key
 from dnsbroker.errors import BrokerError, Problem
 from dnsbroker.events import Emitter
-from dnsbroker.guarding import covered, subjects
+from dnsbroker.guarding import coverage
 from dnsbroker.issuance import Commission, Issuance
 from dnsbroker.names import challenge_name
 from dnsbroker.publishing import Located
 from dnsbroker.run import Run
 from dnsbroker.store import Access, Lineage, Pending, Provenance
-
-_UNCOVERED = "no TLSA record there matches the live certificate"
 
 
 class Obtaining:
@@ -80,10 +78,8 @@ class Obtaining:
 
     def _observe(self, fresh: Lineage) -> None:
         """Keep whether the TLSA records that were looked at cover what is live now."""
-        records = [seen for seen in self._keys.seen.get(fresh.name, ()) if seen.records]
-        chain = subjects(fresh.fullchain) if records else ()
-        told = [(seen.endpoint, covered(seen.records, chain)) for seen in records]
-        self._run.observations.observe(fresh.name, [(at, good, "" if good else _UNCOVERED) for at, good in told])
+        seen = self._keys.seen.get(fresh.name, ())
+        self._run.observations.observe(fresh.name, coverage(seen, fresh.fullchain))
 
     async def _hooked(
         self,

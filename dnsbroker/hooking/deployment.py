@@ -1,0 +1,176 @@
+"""What a client says of a certificate that it keeps itself: it is about to go live, or it is live.
+
+Rule: of a directory that no certificate has as ``lineage`` nothing is asked and nothing done. What fails after a
+certificate has gone live takes nothing back: it is told, and later runs make up for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dnsbroker import keys
+from dnsbroker.config import CertificateConfig, Config
+from dnsbroker.deploying.unordered import catch_up, planned
+from dnsbroker.endpoints import parse
+from dnsbroker.errors import BrokerError, ConfigError, PemInvalid, StoreError
+from dnsbroker.events import Emitter
+from dnsbroker.guarding import CURE, Guarded, coverage, refusal, warn_of_certificates
+from dnsbroker.hooking import Answer
+from dnsbroker.hooking.calls import Admit, Deploy
+from dnsbroker.journal import FileLock, Sessions
+from dnsbroker.lineages.tree import read_text
+from dnsbroker.names import shown
+from dnsbroker.run import Run
+from dnsbroker.store import Lineage
+from dnsbroker.tasks import uninterrupted
+
+_DAMAGED = "the certificate that is live stays; look at what the client has written there"
+_KEEP = f'let dehydrated keep its key (PRIVATE_KEY_RENEW="no"), or {CURE}'
+_LATE = "publish a TLSA record for the new key, or take away those that match nothing"
+
+
+async def deploy(call: Deploy, run: Run) -> Answer:
+    """Do what is not done yet for the certificate in ``call.lineage``: for a new one, all of its deployment.
+
+    Which certificate that is, is told by what stands there now, be it newer than the one the client speaks of. While
+    another process has it, nothing is done. What fails is in the answer; raises nothing but what ends a run.
+    """
+    certificate = _kept_in(call.lineage, run.config)
+    if certificate is None:
+        run.emit("unknown_lineage", path=str(call.lineage))
+        return Answer()
+    lock = FileLock(run.config.state_dir / "locks" / f"certificate-{certificate.name}")
+    if not lock.try_acquire():
+        told = f"{shown(certificate.name)}: another dnsbroker (pid {lock.holder()}) has it: left to it"
+        return Answer(told=[f"{told}; what it does not do, the next `dnsbroker renew` does"])
+    try:
+        error = await _deployed(certificate, call, run)
+    finally:
+        lock.release()
+    run.changed = run.changed or run.deploying.changed
+    return _answered(error, call, run)
+
+
+async def admit(call: Admit, run: Run) -> Answer:
+    """Whether the certificate in the files of ``call`` may go live in its lineage; a failure says that it may not.
+
+    Of a certificate whose key is not there, the certificate itself tells the key.
+    """
+    certificate = _kept_in(call.lineage, run.config)
+    if certificate is None:
+        return Answer()
+    emit = run.emit.bound(certificate=certificate.name)
+    try:
+        refused = await may_go_live(_coming(call), certificate, run, emit)
+    except BrokerError as error:
+        return Answer(failures=[error])
+    return Answer(failures=[refused] if refused is not None else [])
+
+
+async def may_go_live(chain_pem: str, certificate: CertificateConfig, run: Run, emit: Emitter) -> BrokerError | None:
+    """May this chain, leaf first, take the place of what is live in the lineage of ``certificate``? If not, why.
+
+    This is the one question before another client's certificate goes live. Raises PemInvalid.
+    """
+    present = _present(certificate, run, emit)
+    new = keys.public_key_in(chain_pem)
+    if present is None or not certificate.tlsa_guard or new == keys.public_key_in(present.fullchain):
+        return None
+    found = await _seen(run, certificate, present.fullchain, new)
+    warn_of_certificates(found, emit)
+    held = [item for item in found if item.holds_key]
+    return refusal(f"{certificate.name} does not go live with its new key", held, _KEEP) if held else None
+
+
+async def _deployed(certificate: CertificateConfig, call: Deploy, run: Run) -> BrokerError | None:
+    """Deploy what is there; what failed."""
+    emit = run.emit.bound(certificate=certificate.name)
+    try:
+        lineage = planned(run.store, run.deployments, certificate)
+        try:
+            has_work = await catch_up(run.deploying, certificate, lineage, emit)
+            await run.deploying.finish()
+        except BaseException:
+            # What a post hook starts again is started again, also where the client is stopped.
+            await uninterrupted(run.deploying.close(()))
+            raise
+        if call.is_new and has_work and certificate.tlsa_guard:
+            await _look_after(run, certificate, lineage, emit)
+    except BrokerError as error:
+        return error
+    return run.deploying.error(certificate.name)
+
+
+async def _look_after(run: Run, certificate: CertificateConfig, lineage: Lineage, emit: Emitter) -> None:
+    """Tell which services have TLSA records, but none for what is live by now; and keep that for ``status``."""
+    found = await _seen(run, certificate, lineage.fullchain, keys.public_key_in(lineage.fullchain))
+    services = coverage(found, lineage.fullchain)
+    run.observations.observe(certificate.name, services)
+    for endpoint, is_covered, told in services:
+        if not is_covered:
+            emit("warning", message=f"{endpoint}: {told}", hint=_LATE)
+
+
+async def _seen(run: Run, certificate: CertificateConfig, present: str, new: bytes) -> tuple[Guarded, ...]:
+    endpoints = [parse(text) for text in certificate.verify]
+    return await run.guard.look(keys.describe(present).names, endpoints, present, new)
+
+
+def _answered(error: BrokerError | None, call: Deploy, run: Run) -> Answer:
+    """A failure that would end the client's whole run is told now, and once more at the end of its session."""
+    if error is None or call.is_heeded:
+        return Answer(failures=[error] if error is not None else [], changed=run.changed)
+    told = f"{error.message}; {error.hint}" if error.hint else error.message
+    try:
+        Sessions(run.journal, run.clock).failed(call.session, error)
+    except StoreError as trouble:
+        return Answer(told=[told, trouble.message], changed=run.changed)
+    return Answer(told=[told], changed=run.changed)
+
+
+def _kept_in(directory: Path, config: Config) -> CertificateConfig | None:
+    """The certificate whose lineage is ``directory``, by whatever path either is known."""
+    real = os.path.realpath(directory)
+    known = (item for item in config.certificates.values() if item.lineage is not None)
+    return next((item for item in known if os.path.realpath(item.lineage or "") == real), None)
+
+
+def _coming(call: Admit) -> str:
+    """The new chain, leaf first. Raises StoreError where it is damaged, or not for the certificate or key beside it."""
+    with _named(call.fullchain):
+        chain = keys.read_chain(_read(call.fullchain))
+    with _named(call.cert):
+        if keys.read_chain(_read(call.cert))[0] != chain[0]:
+            raise PemInvalid("certificate", f"it is not the first one of {call.fullchain}")
+    with _named(call.key):
+        if os.path.lexists(call.key) and not keys.matches(_read(call.key), chain[0]):
+            raise PemInvalid("private key", f"it is not that of {call.cert}")
+    return "".join(chain)
+
+
+def _read(path: Path) -> str:
+    try:
+        return read_text(path)
+    except ConfigError as error:  # the client wrote it, not whoever configures us
+        raise StoreError(error.message, path=error.path, hint=error.hint) from error
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what is wrong with a key or certificate inside into a StoreError that names the file."""
+    try:
+        yield
+    except PemInvalid as error:
+        raise StoreError(f"{path}: {error.message}", path=str(path), hint=error.hint or _DAMAGED) from error
+
+
+def _present(certificate: CertificateConfig, run: Run, emit: Emitter) -> Lineage | None:
+    """What is live; None also where that is damaged, so that nothing better can be said of any key."""
+    try:
+        return run.store.load(certificate.name)
+    except StoreError as error:
+        emit("warning", message=error.message, hint=error.hint)
+        return None
