@@ -63,7 +63,7 @@ def test_certbot_gets_one_line_by_which_it_would_know_the_value_again(run: Run) 
     assert run("certbot-cleanup") == (0, "", "")
 
 
-def test_quiet_keeps_that_line_too(run: Run) -> None:
+def test_quiet_holds_that_line_back_too(run: Run) -> None:
     """And in JSON it is in the result."""
     assert run("-q", "certbot-auth") == (0, "", "")
     status, out, err = run("--json", "certbot-auth")
