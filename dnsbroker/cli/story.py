@@ -127,7 +127,7 @@ _LINES: dict[str, tuple[int, _Line]] = {
     "propagated": (0, lambda event: f"every server has {_names(event, 'name')}"),
     "server": (0, _server),
     "swept": (0, lambda event: f"withdrawing what an earlier run left: {_names(event)}"),
-    "unknown_lineage": (1, lambda event: f"nothing to do: no certificate has lineage = {str(event['path'])!r}"),
+    "unknown_lineage": (1, lambda event: f"nothing to do: {event['path']} is no certificate's lineage"),
     "validated": (0, lambda event: f"validated: {_names(event, 'identifier')}"),
     "warning": (0, _warning),
     "withdrawn": (0, lambda event: f"withdrawn from {shown(str(event['zone']))}: {_names(event)}"),

@@ -110,7 +110,7 @@ def _stale(copy: CopyConfig, lineage: Lineage, at: dict[Path, int]) -> list[File
 
     A key that was never ours is left: it may be the one for which the certificate was asked for.
     """
-    if copy.to is None or lineage.has_key:
+    if copy.to is None or lineage.request is None or lineage.has_key:
         return []
     wanted = (_stale_file(copy.to / _FILES[what], lineage, at) for what in _SECRET)
     return [file for file in wanted if file is not None]
@@ -118,8 +118,8 @@ def _stale(copy: CopyConfig, lineage: Lineage, at: dict[Path, int]) -> list[File
 
 def _stale_file(path: Path, lineage: Lineage, at: dict[Path, int]) -> File | None:
     """What stands at ``path``, if it is of one of the lineage's older certificates."""
-    for older in lineage.former(path.name):
-        file = File(path, f".{path.name}", older, -1)
+    for older in sorted(lineage.archive.parent.glob(f"*/{path.name}")):
+        file = File(path, f".{path.name}", older.read_bytes(), -1)
         with suppress(IsADirectoryError):
             if is_there(file, at):
                 return file

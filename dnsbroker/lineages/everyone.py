@@ -5,7 +5,7 @@ Rule: such a certificate is looked at, and nothing of it is ever written, moved 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,10 +51,6 @@ class ClientLineage(Lineage):
         """The content of one of FILES, as ours would have it. Raises StoreError."""
         text = contents(self.private_key if self.has_key else None, self.fullchain)[name]
         return text.encode() if isinstance(text, str) else text
-
-    def former(self, name: str) -> Iterator[bytes]:
-        """None are known."""
-        yield from ()
 
 
 class Lineages(Store):

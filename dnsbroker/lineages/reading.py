@@ -12,14 +12,17 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dnsbroker import keys
 from dnsbroker.clock import pause as paused
 from dnsbroker.errors import ConfigError, PemInvalid
-from dnsbroker.keys import Leaf
 from dnsbroker.lineages.layouts import Layout, layout
 from dnsbroker.lineages.tree import Tree, unreadable
 from dnsbroker.store import disk
+
+if TYPE_CHECKING:
+    from dnsbroker.keys import Leaf
 
 #: Seconds between looks at files that do not fit each other: a client's renames are over long before the last one.
 PAUSES = (0.05, 0.1, 0.2)

@@ -6,10 +6,24 @@ All calls block.
 
 from __future__ import annotations
 
-from dnsbroker.store.access import Access
-from dnsbroker.store.accounts import AccountFiles
-from dnsbroker.store.lineage import Lineage, Provenance
-from dnsbroker.store.pending import Pending
-from dnsbroker.store.state import Store
+from typing import TYPE_CHECKING
+
+from dnsbroker.lazily import lazily
+
+if TYPE_CHECKING:
+    from dnsbroker.store.access import Access
+    from dnsbroker.store.accounts import AccountFiles
+    from dnsbroker.store.lineage import Lineage, Provenance
+    from dnsbroker.store.pending import Pending
+    from dnsbroker.store.state import Store
+else:
+    __getattr__ = lazily(
+        __name__,
+        access="Access",
+        accounts="AccountFiles",
+        lineage="Lineage Provenance",
+        pending="Pending",
+        state="Store",
+    )
 
 __all__ = ["Access", "AccountFiles", "Lineage", "Pending", "Provenance", "Store"]

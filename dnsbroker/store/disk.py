@@ -128,6 +128,12 @@ def make_directory(path: Path, mode: int) -> None:
             raise
 
 
+def make_state_directory(path: Path) -> None:
+    """Make ``state_dir``, so that others can reach in it what is theirs. Raises StoreError."""
+    with explained(path):
+        make_directory(path, SEARCHABLE)
+
+
 def _make_below(parent: int, name: str, mode: int) -> None:
     os.mkdir(name, PRIVATE_DIRECTORY, dir_fd=parent)
     with _descriptor(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, parent) as made:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -87,10 +87,6 @@ class Lineage:
         path = self.archive / name
         with explained(path):
             return path.read_bytes()
-
-    def former(self, name: str) -> Iterator[bytes]:
-        """The content of one of FILES in each certificate of the lineage that is kept. Raises OSError."""
-        yield from (path.read_bytes() for path in sorted(self.archive.parent.glob(f"*/{name}")))
 
     @property
     def private_key(self) -> str:

@@ -41,8 +41,7 @@ class Store:
 
     def prepare(self) -> None:
         """Make ``state_dir``, so that others can reach in it what is theirs. Raises StoreError."""
-        with explained(self.state_dir):
-            disk.make_directory(self.state_dir, disk.SEARCHABLE)
+        disk.make_state_directory(self.state_dir)
 
     def names(self) -> tuple[str, ...]:
         """The certificate names that have a lineage, sorted. Raises StoreError."""
