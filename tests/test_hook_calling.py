@@ -177,6 +177,35 @@ def test_a_refused_challenge_is_told_and_is_no_failure(run: Run) -> None:
     assert err.startswith("warning: the CA refused the challenge of ")
 
 
+PATHS = ("/certs/x.pem",) * 4
+
+
+@pytest.mark.parametrize(
+    "arguments", [("unchanged_cert", "example.org", *PATHS), ("sync_cert", *PATHS, "/certs/x.csr")]
+)
+def test_certificates_that_nobody_asked_us_to_look_after_cost_no_run(
+    configuration: Path, run: Run, arguments: Sequence[str]
+) -> None:
+    """Every night dehydrated asks after each of them."""
+    assert run(*arguments) == (0, "", "")
+    assert not (configuration.parent / "state").exists()
+
+
+def test_where_one_is_looked_after_each_is_looked_up(configuration: Path, run: Run) -> None:
+    """The twin: it may be this one."""
+    with configuration.open("a") as file:
+        file.write(f'[certificates.x]\nlineage = "{configuration.parent}/certs/x"\n')
+    assert run("unchanged_cert", "example.org", *PATHS) == (0, "", "")
+    assert (configuration.parent / "state").exists()
+
+
+def test_who_asks_is_told_that_a_new_certificate_is_nobody_s_to_deploy(run: Run) -> None:
+    """Its table may have been forgotten, or mean another directory; in silence otherwise."""
+    new = ("deploy_cert", "example.org", *PATHS, "1")
+    assert run(*new) == (0, "", "")
+    assert run("-v", *new) == (0, "", "nothing to do: /certs is no certificate's lineage\n")
+
+
 @pytest.mark.parametrize("arguments", [("add", NAME, VALUE), ("clean_challenge", *TRIPLE)])
 def test_a_signal_ends_the_call_with_its_own_status(configuration: Path, arguments: Sequence[str]) -> None:
     """Also where failures are forgiven: it is not over. The resolver never answers."""

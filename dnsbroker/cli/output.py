@@ -77,7 +77,7 @@ class Output:
         elif not self._options.quiet and not self._is_in_table(event):
             level, text = line_for(event)
             if self._options.terse and event["event"] not in _TROUBLE:
-                level += 1
+                level = max(level, 1)
             if text and level <= self._options.verbose:
                 self.story(text)
 

@@ -40,6 +40,8 @@ def at_once(call: Call, config: Config, clock: Clock) -> Answer | None:
 
     Raises StoreError; Postponed where the call is refused for the failures before it; ConfigError, NameInvalid.
     """
+    if _is_of_no_concern(call, config):
+        return Answer()
     if not config.state_dir.is_dir():
         return None  # whoever goes on from here will make it
 
@@ -52,6 +54,18 @@ def at_once(call: Call, config: Config, clock: Clock) -> Answer | None:
         return answer(call, journal, clock, Runs(config.state_dir).is_alive)
     finally:
         journal.close()
+
+
+def _is_of_no_concern(call: Call, config: Config) -> bool:
+    """Whether ``call`` asks after another client's certificate where none of them is ours to look after.
+
+    dehydrated asks for each one each time it runs. That a new one is nobody's lineage is told, which takes a run.
+    """
+    from dnsbroker.hooking.calls import Admit, Deploy
+
+    if isinstance(call, Admit) or (isinstance(call, Deploy) and not call.is_new):
+        return all(certificate.lineage is None for certificate in config.certificates.values())
+    return False
 
 
 async def perform(call: Call, run: Run, *, wait: bool = True) -> Answer:
