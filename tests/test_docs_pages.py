@@ -99,7 +99,7 @@ def test_every_shell_example_parses(page: Path) -> None:
 def test_the_readme_s_timer_and_cron_line_use_the_path_that_it_installs() -> None:
     """Neither cron nor systemd has the directory of a virtual environment in its path."""
     readme = pages.text("README.md")
-    assert "/opt/dnsbroker/bin/dnsbroker /usr/local/bin/dnsbroker" in readme
+    assert "/opt/dnsbroker/bin/dnsbroker /opt/dnsbroker/bin/dnsbroker-hook /usr/local/bin/" in readme
     assert "root  /usr/local/bin/dnsbroker -q renew" in readme
     assert any("dnsbroker config systemd --write /etc/systemd/system" in shell for shell in pages.blocks(readme, "sh"))
 
