@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 #: Seconds between looks at files that do not fit each other: a client's renames are over long before the last one.
 PAUSES = (0.05, 0.1, 0.2)
+#: Octets; no chain is longer.
 _LONGEST = 1 << 20
 
 Pause = Callable[[float], None]
@@ -99,9 +100,11 @@ class _Place:
         real = Tree(self.layout.root).real(path)
         try:
             descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
+            try:
                 self._check(path, os.fstat(descriptor))
-                return file.read(_LONGEST).decode("utf-8", "replace")
+                return os.read(descriptor, _LONGEST).decode("utf-8", "replace")
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise unreadable(path, error) from error
 
