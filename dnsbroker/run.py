@@ -18,27 +18,13 @@ from dnsbroker.clock import Clock
 from dnsbroker.config import Config, ProviderConfig
 from dnsbroker.errors import StoreError
 from dnsbroker.events import Emitter, Event, Listener
-from dnsbroker.journal import (
-    Answers,
-    Attempts,
-    Backoffs,
-    Barred,
-    Deployments,
-    History,
-    Journal,
-    Lease,
-    Leases,
-    Observations,
-    RenewalAnswers,
-    Runs,
-    State,
-)
+from dnsbroker.journal import Answers, History, Journal, Lease, Leases, Runs, State
 from dnsbroker.journal import Run as RunLock
-from dnsbroker.lineages import Lineages
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.publishing import Publisher
 from dnsbroker.routing import Routing
+from dnsbroker.store.disk import make_state_directory
 from dnsbroker.transport import Connections
 from dnsbroker.writer import Writer
 
@@ -47,6 +33,8 @@ if TYPE_CHECKING:
     from dnsbroker.advice import Advice
     from dnsbroker.deploying import Deploying
     from dnsbroker.guarding import Guard
+    from dnsbroker.journal import Attempts, Backoffs, Barred, Deployments, Observations, RenewalAnswers
+    from dnsbroker.lineages import Lineages
     from dnsbroker.lookup.caa import CAASets
     from dnsbroker.propagation import Watcher
 
@@ -72,12 +60,18 @@ class Run:
         self.emit = emit
         #: Whether anything on disk or in DNS is different now, by what this run did.
         self.changed = False
-        self.store = Lineages(config.state_dir, config.certificates)
         self.connections = Connections(config.environment)
         self.exchange = Exchange()
         self.finder = Finder(config.dns, self.exchange, clock)
         self.routing = Routing(config.providers, self._adapter, emit, clock, self.finder.service_addresses)
         self._closing: list[Callable[[], Awaitable[None]]] = [self.routing.aclose]
+
+    @cached_property
+    def store(self) -> Lineages:
+        """The certificates, ours and other clients'."""
+        from dnsbroker.lineages import Lineages
+
+        return Lineages(self.config.state_dir, self.config.certificates)
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -126,6 +120,48 @@ class Run:
             self.store, self.deployments, self.config.environment, self.clock, self.emit, self.finder.service_addresses
         )
 
+    @cached_property
+    def attempts(self) -> Attempts:
+        """What failed, and when it may be tried again."""
+        from dnsbroker.journal import Attempts
+
+        return Attempts(self.journal, self.clock)
+
+    @cached_property
+    def backoffs(self) -> Backoffs:
+        """Until when CAs want to be left alone."""
+        from dnsbroker.journal import Backoffs
+
+        return Backoffs(self.journal, self.clock)
+
+    @cached_property
+    def barred(self) -> Barred:
+        """The keys that no certificate may have any more."""
+        from dnsbroker.journal import Barred
+
+        return Barred(self.journal)
+
+    @cached_property
+    def observations(self) -> Observations:
+        """What TLSA records were last seen to say."""
+        from dnsbroker.journal import Observations
+
+        return Observations(self.journal, self.clock)
+
+    @cached_property
+    def renewal_answers(self) -> RenewalAnswers:
+        """What CAs said of when to renew."""
+        from dnsbroker.journal import RenewalAnswers
+
+        return RenewalAnswers(self.journal)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """What of deploying each certificate is still to be done."""
+        from dnsbroker.journal import Deployments
+
+        return Deployments(self.journal, self.clock)
+
     def _adapter(self, provider: ProviderConfig) -> Adapter:
         surroundings = Surroundings(
             provider=provider.name,
@@ -138,14 +174,14 @@ class Run:
     async def __aenter__(self) -> Run:
         self.lock = RunLock(self.config.state_dir, self.clock)
         if not self.is_looking:
-            self.store.prepare()
+            make_state_directory(self.config.state_dir)
             self.lock.__enter__()
         try:
             self.journal = self._journal()
         except BaseException:
             self.lock.__exit__(None, None, None)
             raise
-        self._remember()
+        self.history = History(self.journal, self.lock.id, self.command)
         self.runs = Runs(self.config.state_dir)
         self.leases = Leases(self.journal, self.lock.id, self.clock)
         self.writer = Writer(
@@ -170,16 +206,6 @@ class Run:
                 raise
             self.unread = error
             return Journal(None, create=False)
-
-    def _remember(self) -> None:
-        """What the journal keeps beside leases."""
-        self.attempts = Attempts(self.journal, self.clock)
-        self.backoffs = Backoffs(self.journal, self.clock)
-        self.barred = Barred(self.journal)
-        self.observations = Observations(self.journal, self.clock)
-        self.history = History(self.journal, self.lock.id, self.command)
-        self.renewal_answers = RenewalAnswers(self.journal)
-        self.deployments = Deployments(self.journal, self.clock)
 
     def note(self, event: Event) -> None:
         """Keep ``event`` for ``dnsbroker log``, once the journal is open."""

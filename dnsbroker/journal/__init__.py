@@ -7,19 +7,41 @@ A network file system is not supported.
 
 from __future__ import annotations
 
-from dnsbroker.journal.alerts import Alerts, Told
-from dnsbroker.journal.answers import Answers
-from dnsbroker.journal.attempts import Attempt, Attempts, spacing
-from dnsbroker.journal.backoffs import Backoff, Backoffs
-from dnsbroker.journal.barred import Barred
-from dnsbroker.journal.database import Journal
-from dnsbroker.journal.deployments import Deployments, Step
-from dnsbroker.journal.history import Entry, History
-from dnsbroker.journal.hooked import Failed, Sessions
-from dnsbroker.journal.leases import Lease, Leases, State
-from dnsbroker.journal.observations import Observations, Observed
-from dnsbroker.journal.renewal_answers import Answer, RenewalAnswers
-from dnsbroker.journal.runs import FileLock, Run, Runs
+from typing import TYPE_CHECKING
+
+from dnsbroker.lazily import lazily
+
+if TYPE_CHECKING:
+    from dnsbroker.journal.alerts import Alerts, Told
+    from dnsbroker.journal.answers import Answers
+    from dnsbroker.journal.attempts import Attempt, Attempts, spacing
+    from dnsbroker.journal.backoffs import Backoff, Backoffs
+    from dnsbroker.journal.barred import Barred
+    from dnsbroker.journal.database import Journal
+    from dnsbroker.journal.deployments import Deployments, Step
+    from dnsbroker.journal.history import Entry, History
+    from dnsbroker.journal.hooked import Failed, Sessions
+    from dnsbroker.journal.leases import Lease, Leases, State
+    from dnsbroker.journal.observations import Observations, Observed
+    from dnsbroker.journal.renewal_answers import Answer, RenewalAnswers
+    from dnsbroker.journal.runs import FileLock, Run, Runs
+else:
+    __getattr__ = lazily(
+        __name__,
+        alerts="Alerts Told",
+        answers="Answers",
+        attempts="Attempt Attempts spacing",
+        backoffs="Backoff Backoffs",
+        barred="Barred",
+        database="Journal",
+        deployments="Deployments Step",
+        history="Entry History",
+        hooked="Failed Sessions",
+        leases="Lease Leases State",
+        observations="Observations Observed",
+        renewal_answers="Answer RenewalAnswers",
+        runs="FileLock Run Runs",
+    )
 
 __all__ = [
     "Alerts",

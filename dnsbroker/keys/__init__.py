@@ -7,8 +7,9 @@ when it is first used: most runs of a hook need none.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from dnsbroker.lazily import lazily
 
 if TYPE_CHECKING:
     from dnsbroker.keys.certificates import Leaf, describe, matches, read_chain, renewal_id, top_issuer
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from dnsbroker.keys.public import public_key_in, public_key_of, public_key_requested
     from dnsbroker.keys.requests import Request, csr, read_request, request_matches
     from dnsbroker.keys.revocation import crl_urls, revoked_at
+else:
+    __getattr__ = lazily(
+        __name__,
+        certificates="Leaf describe matches read_chain renewal_id top_issuer",
+        private="KEY_TYPES generate key_type_of pkcs8 read_key spki_sha256_of",
+        public="public_key_in public_key_of public_key_requested",
+        requests="Request csr read_request request_matches",
+        revocation="crl_urls revoked_at",
+    )
 
 __all__ = [
     "KEY_TYPES",
@@ -40,36 +50,3 @@ __all__ = [
     "spki_sha256_of",
     "top_issuer",
 ]
-
-_HOMES = {
-    "crl_urls": "revocation",
-    "csr": "requests",
-    "describe": "certificates",
-    "generate": "private",
-    "key_type_of": "private",
-    "KEY_TYPES": "private",
-    "Leaf": "certificates",
-    "matches": "certificates",
-    "pkcs8": "private",
-    "public_key_in": "public",
-    "public_key_of": "public",
-    "public_key_requested": "public",
-    "read_chain": "certificates",
-    "read_key": "private",
-    "read_request": "requests",
-    "renewal_id": "certificates",
-    "Request": "requests",
-    "request_matches": "requests",
-    "revoked_at": "revocation",
-    "spki_sha256_of": "private",
-    "top_issuer": "certificates",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a name of ours from its home on first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'dnsbroker.keys' has no attribute {name!r}")
-    found = getattr(import_module(f"dnsbroker.keys.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
