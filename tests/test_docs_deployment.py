@@ -7,11 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pages
-from deployed_host import Host, certificate
+from deployed_host import AUTHORITY, KEY, Host, certificate
 from dnsbroker.config import Config
 from dnsbroker.deploying import commands, hooks, looking, units
 from dnsbroker.deploying.hooks import run_hook
+from dnsbroker.lineages import read
 from dnsbroker.store import archive
+from kept_elsewhere import CLIENTS, Kept
 
 PAGE = pages.text("docs/deployment.md")
 
@@ -58,6 +60,23 @@ def test_the_numbers_are_the_program_s() -> None:
     assert f"for up to {looking.PATIENCE:.0f} s" in told
     assert archive.KEPT == 5
     assert "the last five, and whatever was written in the thirty days before" in told
+
+
+def test_the_directories_of_other_clients_are_where_they_are_looked_for(tmp_path: Path) -> None:
+    """Each client by its directory and its key, as the page has them."""
+    rows = pages.rows(pages.section(PAGE, "## Certificates of another client"))
+    told = {row[0]: (pages.words(row[1]), pages.words(row[2])[0]) for row in rows}
+    assert tuple(told) == CLIENTS
+    for client, (places, key) in told.items():
+        for index, place in enumerate(places[:2]):
+            home = place.replace("NAME", "a.test").replace("ALIAS", "alias")
+            if home != "*":
+                kept = Kept(tmp_path / client / str(index), client, home)
+                kept.renew(KEY, AUTHORITY.issue(KEY, ["a.test"]))
+                found = read(kept.directory)
+                assert found is not None
+                assert (found.client, found.key_pem) == (client, KEY)
+                assert str(found.key).endswith(f"/{key.replace('NAME', 'a.test')}")
 
 
 def test_the_hook_shown_makes_what_it_says(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dnsbroker import keys
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.deploying.unordered import catch_up, planned
 from dnsbroker.endpoints import parse
-from dnsbroker.errors import BrokerError, ConfigError, PemInvalid, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, PemInvalid, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.guarding import CURE, Guarded, coverage, refusal, warn_of_certificates
 from dnsbroker.hooking import Answer
@@ -45,13 +45,13 @@ async def deploy(call: Deploy, run: Run) -> Answer:
     lock = FileLock(run.config.state_dir / "locks" / f"certificate-{certificate.name}")
     if not lock.try_acquire():
         told = f"{shown(certificate.name)}: another dnsbroker (pid {lock.holder()}) has it: left to it"
-        return Answer(told=[f"{told}; what it does not do, the next `dnsbroker renew` does"])
+        return Answer(told=(f"{told}; what it does not do, the next `dnsbroker renew` does",))
     try:
         error = await _deployed(certificate, call, run)
     finally:
         lock.release()
     run.changed = run.changed or run.deploying.changed
-    return _answered(error, call, run)
+    return _answered(error, certificate, call, run)
 
 
 async def admit(call: Admit, run: Run) -> Answer:
@@ -66,8 +66,8 @@ async def admit(call: Admit, run: Run) -> Answer:
     try:
         refused = await may_go_live(_coming(call), certificate, run, emit)
     except BrokerError as error:
-        return Answer(failures=[error])
-    return Answer(failures=[refused] if refused is not None else [])
+        return Answer(failures=(error,))
+    return Answer(failures=(refused,) if refused is not None else ())
 
 
 async def may_go_live(chain_pem: str, certificate: CertificateConfig, run: Run, emit: Emitter) -> BrokerError | None:
@@ -119,16 +119,18 @@ async def _seen(run: Run, certificate: CertificateConfig, present: str, new: byt
     return await run.guard.look(keys.describe(present).names, endpoints, present, new)
 
 
-def _answered(error: BrokerError | None, call: Deploy, run: Run) -> Answer:
+def _answered(error: BrokerError | None, certificate: CertificateConfig, call: Deploy, run: Run) -> Answer:
     """A failure that would end the client's whole run is told now, and once more at the end of its session."""
     if error is None or call.is_heeded:
-        return Answer(failures=[error] if error is not None else [], changed=run.changed)
+        return Answer(failures=(error,) if error is not None else (), changed=run.changed)
     told = f"{error.message}; {error.hint}" if error.hint else error.message
+    if not isinstance(error, DeployFailed):
+        error = DeployFailed(error.message, certificate=certificate.name, steps=[], hint=error.hint)
     try:
         Sessions(run.journal, run.clock).failed(call.session, error)
     except StoreError as trouble:
-        return Answer(told=[told, trouble.message], changed=run.changed)
-    return Answer(told=[told], changed=run.changed)
+        return Answer(told=(told, trouble.message), changed=run.changed)
+    return Answer(told=(told,), changed=run.changed)
 
 
 def _kept_in(directory: Path, config: Config) -> CertificateConfig | None:

@@ -1,7 +1,7 @@
 """Private keys: made, read, and named by their type.
 
-They go in and out as unencrypted PKCS#8 in PEM; what no CA accepts, or what would need a passphrase, is refused. No
-error holds key material.
+They go in and out as unencrypted PKCS#8 in PEM; what no CA accepts, or what would need a passphrase, is refused, but
+that a key which another client chose may be of any kind. No error holds key material.
 """
 
 from __future__ import annotations
