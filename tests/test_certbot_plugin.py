@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from josepy.jwk import JWKEC
 
 import dnsbroker
+import pages
 from certbot_dns_dnsbroker.authenticator import Authenticator
 
 PACKAGING = Path(__file__).parent.parent / "packaging" / "certbot-dns-dnsbroker"
@@ -320,6 +321,17 @@ def test_after_a_refusal_the_hint_names_what_to_run(plugin: Made) -> None:
     """Every server had the value: the answer lies elsewhere."""
     hint = plugin().auth_hint([challenge("b.example"), challenge("a.example"), challenge("b.example")])
     assert "`dnsbroker doctor a.example b.example`" in hint
+
+
+@pytest.mark.parametrize("page", ["docs/certbot.md", "packaging/certbot-dns-dnsbroker/README.md"])
+def test_every_option_is_on_the_page(page: str) -> None:
+    """And no other is."""
+    parser = ArgumentParser(add_help=False)
+    Authenticator.inject_parser_options(parser, "dns-dnsbroker")
+    rows = pages.rows(pages.text(page))
+    assert {pages.words(row[0])[0] for row in rows if row[0].startswith("`--dns-dnsbroker-")} == {
+        option for action in parser._actions for option in action.option_strings
+    }
 
 
 def test_it_imports_nothing_but_certbots_own_and_pythons() -> None:
