@@ -1,0 +1,148 @@
+"""A client that calls once for each challenge has them written by its last call, all at once, and waited for once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dnsbroker.clock import SystemClock
+from dnsbroker.hooking import Answer, at_once
+from dnsbroker.hooking.calls import Present
+from hooks_bench import NAME, OTHER, ZONE, Host, cleanup, host, spaced
+
+SESSION = "certbot example.test"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Host]:
+    with host(tmp_path) as made:
+        yield made
+
+
+def numbered(line: str) -> bool:
+    word, _, number = line.partition(" ")
+    return word == "dnsbroker" and number.isdigit() and number.isascii()
+
+
+def test_h5_the_last_call_writes_all_of_its_session_in_one_write(bench: Host) -> None:
+    """The others only say what they will be known by; the two cleanups leave what is somebody else's."""
+    bench.service.plant(ZONE, NAME, "TXT", 60, ["foreign"])
+    first = at_once(spaced("a", following=1), bench.config, bench.clock)
+    assert first is not None and numbered(first.line)
+    assert (bench.service.seen, bench.open(), bench.told) == ([], (), [])
+
+    last = bench.call(spaced("b"))
+    assert numbered(last.line) and last.line != first.line and not last.failures and last.changed
+    assert (len(bench.service.seen), bench.standing()) == (1, {"a", "b", "foreign"})
+    assert len([event for event in bench.told if event["event"] == "propagated"]) == 1
+
+    assert not bench.call(cleanup("a", session=SESSION)).failures
+    assert bench.standing() == {"b", "foreign"}
+    assert not bench.call(cleanup("b", session=SESSION)).failures
+    assert (bench.standing(), bench.open()) == ({"foreign"}, ())
+
+
+def test_the_last_call_of_another_session_writes_its_own_alone(bench: Host) -> None:
+    """The negative twin."""
+    bench.call(spaced("a", following=1))
+    bench.call(spaced("b", session="certbot other.test"))
+    assert bench.standing() == {"b"}
+
+
+def test_each_zone_gets_one_write(bench: Host) -> None:
+    """However many names there are."""
+    other = f"_acme-challenge.{OTHER}"
+    for value, name, following in (("a", NAME, 3), ("b", other, 2), ("c", NAME, 1), ("d", other, 0)):
+        assert not bench.call(spaced(value, following, name=name)).failures
+    assert sorted(write.zone for write in bench.service.seen) == [ZONE, OTHER]
+    assert (bench.standing(), bench.standing(other)) == ({"a", "c"}, {"b", "d"})
+
+
+def test_a_value_that_was_only_parked_is_cleaned_up_without_asking_anybody(bench: Host) -> None:
+    """The call that would have written it has not come: the journal alone knows of it."""
+    bench.call(spaced("a", following=1))
+    bench.told.clear()
+    answer = at_once(cleanup("a", session=SESSION), bench.config, bench.clock)
+    assert answer is not None and not answer.failures
+    bench.call(spaced("b"))
+    assert bench.standing() == {"b"}
+
+
+def test_stale_parked_values_are_not_written(bench: Host) -> None:
+    """Those of a client that was killed, an hour later."""
+    bench.call(spaced("stale", following=1))
+    bench.clock.turn(3601)
+    bench.call(spaced("b"))
+    assert bench.standing() == {"b"}
+
+
+def test_without_waiting_values_are_written_and_nobody_is_watched(bench: Host) -> None:
+    """The client looks itself."""
+    bench.service.stuck = {ZONE}
+    bench.call(spaced("a", following=1), wait=False)
+    assert not bench.call(spaced("b"), wait=False).failures
+    assert bench.standing() == {"a", "b"}
+    assert not [event for event in bench.told if event["event"] in ("server", "propagated")]
+
+
+def test_two_clients_that_share_a_session_both_have_what_they_parked(bench: Host) -> None:
+    """Whoever comes last first takes what is there; the other one waits for it, and nobody's value is missing."""
+    bench.clock.is_patient = True
+
+    async def story() -> None:
+        for value in ("a1", "b1"):
+            await bench.called(spaced(value, following=1))
+        answers = await asyncio.gather(bench.called(spaced("a2")), bench.called(spaced("b2")))
+        assert [list(answer.failures) for answer in answers] == [[], []]
+        assert bench.standing() == {"a1", "a2", "b1", "b2"}
+        for value in ("a1", "a2", "b1", "b2"):
+            assert not (await bench.called(cleanup(value, session=SESSION))).failures
+
+    asyncio.run(story())
+    assert (bench.standing(), bench.open()) == (set(), ())
+
+
+async def underway(bench: Host, call: Present) -> asyncio.Task[Answer]:
+    """``call``, which has written and waits for a server that does not follow."""
+    bench.service.stuck, count = {ZONE}, len(bench.service.seen)
+    task = asyncio.ensure_future(bench.called(call))
+    while len(bench.service.seen) == count:
+        await SystemClock().sleep(0.01)
+    return task
+
+
+def test_what_another_run_has_claimed_is_waited_for(bench: Host) -> None:
+    """It stands at the CA's servers when both calls have ended, and not before."""
+    bench.clock.is_patient = True
+    bench.call(spaced("b1", following=1))
+
+    async def story() -> None:
+        first = await underway(bench, spaced("a2"))
+        second = asyncio.ensure_future(bench.called(spaced("b2", name=f"_acme-challenge.{OTHER}")))
+        await asyncio.wait({second}, timeout=0.5)
+        assert not second.done() and bench.standing(f"_acme-challenge.{OTHER}") == {"b2"}
+        bench.service.follow(ZONE)
+        assert not (await first).failures and not (await second).failures
+
+    asyncio.run(story())
+    assert bench.standing() == {"a2", "b1"}
+
+
+def test_what_a_run_claimed_that_did_not_come_to_its_end_is_written_by_the_next(bench: Host) -> None:
+    """A signal cut it off, and it took all back."""
+    bench.call(spaced("b1", following=1))
+
+    async def story() -> None:
+        first = await underway(bench, spaced("a2"))
+        assert bench.standing() == {"a2", "b1"}
+        first.cancel()
+        await asyncio.wait({first})
+        assert bench.standing() == set()
+        bench.service.follow(ZONE)
+        assert not (await bench.called(spaced("b2"))).failures
+
+    asyncio.run(story())
+    assert bench.standing() == {"b1", "b2"}
