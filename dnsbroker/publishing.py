@@ -7,9 +7,10 @@ knows about orders.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.errors import BrokerError, Held, NotWithdrawn
@@ -18,11 +19,13 @@ from dnsbroker.journal import Answers, Lease
 from dnsbroker.lookup.place import Finder
 from dnsbroker.lookup.zone import Place, Zone
 from dnsbroker.names import shown
-from dnsbroker.propagation import Expectation, Outcome, Watcher
 from dnsbroker.records import Record
 from dnsbroker.routing import Route, Routing, Target
 from dnsbroker.tasks import together
 from dnsbroker.writer import Announcement, Writer
+
+if TYPE_CHECKING:
+    from dnsbroker.propagation import Outcome, Watcher
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Publisher:
         finder: Finder,
         routing: Routing,
         writer: Writer,
-        watcher: Watcher,
+        watcher: Callable[[], Watcher],
         answers: Answers,
         clock: Clock,
         emit: Emitter,
@@ -132,6 +135,8 @@ class Publisher:
         return dict(zip(names, outcomes, strict=True))
 
     async def _watch(self, item: Located, leases: Sequence[Lease], deadline: Deadline) -> Outcome:
+        from dnsbroker.propagation import Expectation
+
         serials = [lease.serial for lease in leases if lease.serial is not None]
         expectation = Expectation(
             item.place,
@@ -140,7 +145,7 @@ class Publisher:
             serials[-1] if serials else None,
             returned=self._writer.has_left(leases),
         )
-        return await self._watcher.wait(expectation, deadline, settle=item.route.settle)
+        return await self._watcher().wait(expectation, deadline, settle=item.route.settle)
 
     async def outlast_caches(
         self,

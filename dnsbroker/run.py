@@ -194,7 +194,7 @@ class Run:
             self.config.propagation.timeout,
         )
         self.publisher = Publisher(
-            self.finder, self.routing, self.writer, self.watcher, Answers(self.journal), self.clock, self.emit
+            self.finder, self.routing, self.writer, lambda: self.watcher, Answers(self.journal), self.clock, self.emit
         )
         return self
 

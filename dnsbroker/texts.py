@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dnsbroker.clock import Deadline
 from dnsbroker.errors import Held, NotPropagated, ProviderError
 from dnsbroker.journal import Lease
 from dnsbroker.names import owner
-from dnsbroker.propagation import Expectation, Outcome
 from dnsbroker.publishing import Located
 from dnsbroker.records import Record, RecordType, checked_texts, checked_tlsa
 from dnsbroker.run import Run
 from dnsbroker.tasks import uninterrupted
+
+if TYPE_CHECKING:
+    from dnsbroker.propagation import Outcome
 
 Values = Mapping[str, Sequence[str]]
 
@@ -140,6 +142,8 @@ class Texts:
 
         ``timeout`` in seconds; by default the configuration's.
         """
+        from dnsbroker.propagation import Expectation
+
         place = await self._run.finder.find(owner(name))
         texts = frozenset(values if type == "TXT" else map(checked_tlsa, values))
         seconds = self._run.config.propagation.timeout if timeout is None else timeout

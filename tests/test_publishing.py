@@ -56,11 +56,12 @@ class Bench:
         self.writer = Writer(self.leases, Runs(state_dir), state_dir, self.find, self.clock, emit, timeout=60.0)
         exchange = Exchange()
         finder = Finder(tree.config(), exchange, self.clock)
+        watcher = Watcher(exchange, finder.resolvers, self.clock, emit, PropagationConfig())
         self.publisher = Publisher(
             finder,
             Routing({"corp": self.provider()}, lambda _: self.adapter, emit, self.clock, finder.service_addresses),
             self.writer,
-            Watcher(exchange, finder.resolvers, self.clock, emit, PropagationConfig()),
+            lambda: watcher,
             Answers(journal),
             self.clock,
             emit,
