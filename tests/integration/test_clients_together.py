@@ -51,15 +51,8 @@ def certbot(kind: str, lab: Lab, configuration: Path, home: Path, host: str) -> 
     places = [f"--{place}-dir={home / place}" for place in ("config", "work", "logs")]
     account = ["-n", "--agree-tos", "--register-unsafely-without-email", "--server", lab.pebble.url]
     hooks = [f"--manual-{call}-hook={HOOK} certbot-{call}" for call in ("auth", "cleanup")]
-    words: list[str | Path] = [
-        PROGRAMS[kind],
-        "certonly",
-        *account,
-        *places,
-        "--manual",
-        "--preferred-challenges=dns",
-        *hooks,
-    ]
+    manual = ["--manual", "--preferred-challenges=dns", *hooks]
+    words: list[str | Path] = [PROGRAMS[kind], "certonly", *account, *places, *manual]
     variables = {"DNSBROKER_CONFIG": str(configuration), "REQUESTS_CA_BUNDLE": str(lab.pebble.ca_file)}
     command = with_environment({**variables, "PYTHONPATH": ""}, [*words, "-d", host, "-d", f"*.{host}"])
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
