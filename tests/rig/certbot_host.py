@@ -45,11 +45,11 @@ def unpacked_plugin(directory: Path) -> Path:
     return directory / "site"
 
 
-def kill(pid: int) -> None:
-    """Kill a process at once, with all that it has started and that they have."""
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process, to all that it has started and to what they have, as systemd does."""
     for each in (pid, *_started_by(pid)):
         with suppress(ProcessLookupError):
-            os.kill(each, signal.SIGKILL)
+            os.kill(each, number)
 
 
 def _started_by(pid: int) -> list[int]:
@@ -133,7 +133,7 @@ class Host:
         try:
             yield process
         finally:
-            kill(process.pid)
+            send(process.pid, signal.SIGKILL)
             process.stop(0)
 
     def _ran(self, words: Sequence[str | Path]) -> Ran:
