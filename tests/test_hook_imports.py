@@ -66,7 +66,7 @@ def call(*arguments: str | Path, environment: Mapping[str, str] | None = None) -
 def test_a_call_of_no_concern_imports_nothing(word: str) -> None:
     """Of ours three modules, which have one of Python's; no configuration, which may not even be there."""
     ours = {"dnsbroker", "dnsbroker.cli", "dnsbroker.cli.hook"}
-    assert call(word, "x") - imported("import __future__, typing") == ours
+    assert call(word, "x") - imported("import __future__, gc, typing") == ours
 
 
 def test_what_certbot_asks_for_before_its_last_call_is_for_the_journal_alone(configuration: Path) -> None:

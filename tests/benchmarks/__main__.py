@@ -9,12 +9,13 @@ import argparse
 import sys
 
 import comparison
+import hooks
 import propagation
 import startup
 from lab.processes import LabError
 from lab.rig import Lab
 
-PARTS = ("startup", "propagation", "comparison")
+PARTS = ("startup", "hooks", "propagation", "comparison")
 
 
 def main() -> int:
@@ -40,6 +41,10 @@ def measured(parts: list[str] | tuple[str, ...], runs: int) -> bool:
     if set(parts) <= {"startup"}:
         return holds
     with Lab() as lab:
+        if "hooks" in parts:
+            holds = hooks.report(lab) and holds
+        if set(parts) <= {"startup", "hooks"}:
+            return holds
         kept, seen = propagation.report(lab, runs)
         propagation.report_phases(seen)
         if "comparison" in parts:

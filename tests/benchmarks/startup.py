@@ -1,20 +1,16 @@
 """What the command line costs before it does anything: its time beside the interpreter's own, and what it imports.
 
-Rule: the two are timed in pairs, one right after the other, so that whatever else the machine does meets both. Refused:
-absolute times as a claim.
+Rule: time is told as a ratio only. Refused: counting what a command imports for its work.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
-from pathlib import Path
-from statistics import median, quantiles
 
 from lab.demo.acts import DNSBROKER
 from tables import Table
+from timing import Pairs, pair
 
 ALLOWED = 6.0
 PAIRS = 40
@@ -37,36 +33,14 @@ def report() -> bool:
 
 def _report_version() -> bool:
     for _ in range(3):  # files into the page cache, bytecode written
-        _time([sys.executable, "-c", "pass"]), _time([DNSBROKER, "--version"])
-    pairs = [(_time([sys.executable, "-c", "pass"]), _time([DNSBROKER, "--version"])) for _ in range(PAIRS)]
-    ratios = [ours / bare for bare, ours in pairs]
-    table = Table(["", "median ms"])
-    table.row("python -c pass", f"{1000 * median(bare for bare, _ in pairs):.1f}")
-    table.row("dnsbroker --version", f"{1000 * median(ours for _, ours in pairs):.1f}")
-    table.print(f"Start-up ({PAIRS} pairs)")
-    low, middle, high = quantiles(ratios, n=4)
-    holds = middle <= ALLOWED
-    print(f"ratio, pair by pair: median {middle:.2f}, half of them between {low:.2f} and {high:.2f}")
+        pair([DNSBROKER, "--version"])
+    pairs = Pairs(*zip(*(pair([DNSBROKER, "--version"]) for _ in range(PAIRS)), strict=True))
+    table = Table(["", "python -c pass ms", "the call ms", "times", "half of them"])
+    table.row("dnsbroker --version", *pairs.cells())
+    table.print(f"Start-up ({PAIRS} pairs; medians)")
+    holds = pairs.ratio <= ALLOWED
     print(f"claim: at most {ALLOWED:g} times the interpreter's own start -- {'holds' if holds else 'DOES NOT HOLD'}")
     return holds
-
-
-def _time(command: list[str | Path]) -> float:
-    """Seconds from start to end, with as little of our own in between as there can be."""
-    with Path(os.devnull).open("w") as nowhere:
-        silent = [(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
-        began = time.perf_counter()
-        _, status = os.waitpid(
-            os.posix_spawn(command[0], list(map(str, command)), _environment(), file_actions=silent), 0
-        )
-        ended = time.perf_counter()
-    if status:
-        raise SystemExit(f"{command} ended with {os.waitstatus_to_exitcode(status)}")
-    return ended - began
-
-
-def _environment() -> dict[str, str]:
-    return {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
 
 
 def _report_imports() -> bool:
