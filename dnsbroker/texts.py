@@ -36,19 +36,17 @@ class Texts:
         self._run = run
         self._publisher = run.publisher
 
-    async def present(
-        self, values: Values, *, expires: float, wait: bool = True, deadline: Deadline | None = None
-    ) -> bool:
+    async def present(self, values: Values, *, expires: float, wait: bool = True, patient: bool = False) -> bool:
         """Publish ``values``, by owner name, for at most ``expires`` seconds; whether DNS is different now.
 
         With ``wait``, returns when every server has them and the CA can hold no older answer. They stay until
         ``cleanup`` or until they expire, also where they are late (NotPropagated, Held); they are taken back where they
-        could not be written, and where this is cancelled. Who has a ``deadline`` has patience until then with what
-        fails and may work later, too. Raises as ``Broker.published``.
+        could not be written, and where this is cancelled. One that is ``patient`` gives a service that fails, and may
+        do better later, as long as the servers get. Raises as ``Broker.published``.
         """
         wanted = checked_texts(values)
-        patience = deadline or Deadline.after(self._run.clock, 0)
-        deadline = deadline or Deadline.after(self._run.clock, self._run.config.propagation.timeout)
+        deadline = Deadline.after(self._run.clock, self._run.config.propagation.timeout)
+        patience = deadline if patient else Deadline.after(self._run.clock, 0)
         located = await self._patiently(lambda: self._publisher.locate(wanted), patience)
         until = self._run.clock.now().timestamp() + expires
         with self._publisher.announced(located.values()) as announcement:

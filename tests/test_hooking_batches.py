@@ -11,6 +11,7 @@ import pytest
 from dnsbroker.clock import SystemClock
 from dnsbroker.hooking import Answer, at_once
 from dnsbroker.hooking.calls import Present
+from dnsbroker.journal import Journal, Sessions
 from hooks_bench import NAME, OTHER, ZONE, Host, cleanup, host, spaced
 
 SESSION = "certbot example.test"
@@ -77,6 +78,17 @@ def test_stale_parked_values_are_not_written(bench: Host) -> None:
     bench.clock.turn(3601)
     bench.call(spaced("b"))
     assert bench.standing() == {"b"}
+
+
+def test_gc_forgets_what_was_parked_in_vain(bench: Host) -> None:
+    """An hour later, and not before."""
+    bench.call(spaced("a", following=1))
+    for seconds, values in ((0, {NAME: {"a"}}), (3601, {})):
+        bench.clock.turn(seconds)
+        assert bench.collect() == 0
+        journal = Journal(bench.config.state_dir)
+        assert Sessions(journal, bench.clock).values(SESSION) == values
+        journal.close()
 
 
 def test_without_waiting_values_are_written_and_nobody_is_watched(bench: Host) -> None:

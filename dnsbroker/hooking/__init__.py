@@ -47,11 +47,15 @@ def at_once(call: Call, config: Config, clock: Clock) -> Answer | None:
 
     from dnsbroker.hooking.remembering import answer
     from dnsbroker.journal.database import Journal
-    from dnsbroker.journal.runs import Runs
+
+    def is_alive(run: str) -> bool:
+        from dnsbroker.journal.runs import Runs
+
+        return Runs(config.state_dir).is_alive(run)
 
     journal = Journal(config.state_dir)
     try:
-        return answer(call, journal, clock, Runs(config.state_dir).is_alive)
+        return answer(call, journal, clock, is_alive)
     finally:
         journal.close()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
-from dnsbroker.clock import Deadline
 from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Held, NameInvalid, NotWithdrawn, StoreError
 from dnsbroker.hooking import Answer
 from dnsbroker.hooking.calls import Call, Cleanup, Ended, Present, Started
@@ -75,11 +74,10 @@ class Publication:
     async def _publish(self, session: str, values: Values, *, wait: bool) -> None:
         """Write ``values`` and all that is parked, see it everywhere, and look after what other runs have claimed."""
         run, sessions = self._run, self._sessions
-        deadline = Deadline.after(run.clock, run.config.propagation.timeout)
         values = _both(values, sessions.claim(session, run.lock.id, is_alive=run.runs.is_alive))
         while values:
             wanted = {name: sorted(texts) for name, texts in values.items()}
-            await self._texts.present(wanted, expires=LIFE, wait=wait, deadline=deadline)
+            await self._texts.present(wanted, expires=LIFE, wait=wait, patient=True)
             sessions.everywhere(run.lock.id)
             values = await self._what_others_left(session) if wait else {}
 

@@ -8,7 +8,6 @@ the CA's own limit. Whether anybody abides by this is decided elsewhere.
 
 from __future__ import annotations
 
-import random
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -53,12 +52,15 @@ def spacing(failures: int, share: float) -> timedelta:
 
 
 class Attempts:
-    """The failures in a journal. ``share`` gives a number from 0 to 1 for the jitter. Each method raises StoreError."""
+    """The failures in a journal. ``share`` gives numbers from 0 to 1 for the jitter, by chance where it is not given.
 
-    def __init__(self, journal: Journal, clock: Clock, share: Callable[[], float] = random.random) -> None:
+    Each method raises StoreError.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock, share: Callable[[], float] | None = None) -> None:
         self._journal = journal
         self._clock = clock
-        self._share = share
+        self._share = share or _chance
 
     def failed(self, certificate: str, error: BrokerError) -> Attempt:
         """Write down that ``certificate`` has failed with ``error``; what is known about it then."""
@@ -159,6 +161,12 @@ class Attempts:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+def _chance() -> float:
+    import random  # which few runs need, for few of them fail
+
+    return random.random()  # noqa: S311 - no secret
 
 
 def _attempt(row: sqlite3.Row) -> Attempt:

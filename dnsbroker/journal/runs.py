@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 from pathlib import Path
 from types import TracebackType
 
@@ -91,7 +90,7 @@ class Run:
     """This process's run: its id, and the lock that says that it lives. A context manager."""
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
-        self.id = f"{clock.now():%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.id = f"{clock.now():%Y%m%dT%H%M%S}-{os.getpid()}-{os.urandom(3).hex()}"
         self._lock = FileLock(state_dir / "runs" / self.id)
 
     def __enter__(self) -> Run:

@@ -38,7 +38,7 @@ LONG = 60.0
 
 
 class SkippingClock(LeapingClock):
-    """The machine's clocks, which leap where somebody would sleep, unless one ``is_patient``.
+    """The machine's clocks, which leap where somebody would sleep; where one ``is_patient``, for a second or more only.
 
     ``slept`` lists those waits in seconds.
     """
@@ -51,7 +51,7 @@ class SkippingClock(LeapingClock):
     async def sleep(self, seconds: float) -> None:
         """Leap, or wait."""
         self.slept.append(seconds)
-        if self.is_patient:
+        if self.is_patient and seconds < 1:
             await super().sleep(seconds)
         else:
             self.turn(max(0.0, seconds))
