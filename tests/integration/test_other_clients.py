@@ -101,7 +101,7 @@ def killed_while_they_wait(lab: Lab, clients: Mapping[str, Client]) -> None:
     """Start them, and kill each with its hook once its value stands at the primary."""
     processes = [client.started() for client in clients.values()]
     try:
-        look_until(lambda: all(lab.values("powerdns", owner(host)) for host in clients), "a value of each client's")
+        look_until(lambda: all(lab.values("powerdns", owner(host)) for host in clients), "a value of each client's", 90)
     finally:
         for process in processes:
             process.signal(signal.SIGKILL)
