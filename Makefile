@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 NAMESPACE := tests/rig/namespace
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check unit integration smoke wheel bench setup packages clean
+.PHONY: help demo test check unit integration smoke smoke-as-user wheel bench setup packages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -34,7 +34,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
 test: check packages
-	tests/rig/side-by-side $(BIN)/python
+	$(BIN)/python tests/rig/side_by_side.py
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest --ignore=tests/integration
@@ -46,6 +46,10 @@ integration: $(STAMP) packages
 smoke: $(STAMP) packages
 	$(NAMESPACE) $(BIN)/python -m pytest -q tests/test_store.py tests/test_journal.py \
 		tests/integration/test_issuing.py -k "not every_time and not outlasted and not nonces"
+
+# For root: once more as an ordinary user, for whom the lab works just the same.
+smoke-as-user: packages
+	env -u MAKEFLAGS tests/rig/as-user make -s smoke
 
 demo: $(STAMP) packages
 	@PYTHONPATH=tests/rig $(NAMESPACE) $(BIN)/python -m lab.demo
