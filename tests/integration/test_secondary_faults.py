@@ -1,8 +1,7 @@
-"""A secondary that is stopped, lame, stale, silent or late: its verdict, the exit status, and nothing left behind."""
+"""A secondary that is stale or ignored, a primary that is dead: verdict, the exit status, and nothing left behind."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from lab.misbehaving import Behaviour
 from lab.processes import look_until
 from lab.rig import Lab
 from program import Program, Ran
-from underway import Underway, open_leases
+from underway import open_leases
 
 NAME = "_acme-challenge.flaky.test"
 CERTIFICATES = {"one": ["flaky.test", "*.flaky.test"]}
@@ -68,56 +67,6 @@ def test_ignoring_a_dead_server_gets_the_certificate(lab: Lab, program: Programs
     ran = run("--json", "issue", "one", "--ignore", "ns.flaky.test").succeeded()
     assert any("ignored" in event["message"] for event in ran.named("warning"))
     assert run.live("one").exists()
-    assert_nothing_left(lab, NAME, tmp_path / "state")
-
-
-def test_a_lame_secondary_is_named_and_tolerated(lab: Lab, program: Programs, tmp_path: Path) -> None:
-    """It refuses, so that resolvers go elsewhere: the certificate comes, with a warning that names it."""
-    lab.misbehaving.behave(Behaviour(rcode="REFUSED"))
-    run = program(CERTIFICATES)
-    ran = run("--json", "issue", "one").succeeded()
-    assert verdicts(ran, "127.0.0.31") == ["lame"]
-    assert any("127.0.0.31" in event["message"] and "lame" in event["message"] for event in ran.named("warning"))
-    assert_nothing_left(lab, NAME, tmp_path / "state")
-
-
-def test_require_all_tolerates_no_lame_secondary(lab: Lab, program: Programs, tmp_path: Path) -> None:
-    """The negative twin: where all are required, it fails the wait."""
-    lab.misbehaving.behave(Behaviour(rcode="REFUSED"))
-    run = program(CERTIFICATES, {"propagation": {"timeout": "3s", "require": "all"}})
-    message, hint = run("issue", "one").failed(3).error
-    assert "127.0.0.31" in message and "lame" in message
-    assert "ns.flaky.test" in hint
-    assert_nothing_left(lab, NAME, tmp_path / "state")
-
-
-def test_a_silent_secondary_is_tolerated_after_ten_seconds(lab: Lab, program: Programs, tmp_path: Path) -> None:
-    """Hanging or stopped: named, waited for ten seconds, then done without; the other servers agree."""
-    lab.freeze("nsd")
-    lab.stop("knot")
-    run = program({"one": ["example.test", "*.example.test"], "two": ["bind.test", "*.bind.test"]})
-    begun = time.monotonic()
-    ran = run("--json", "issue").succeeded()
-    assert time.monotonic() - begun >= 10
-    warnings = " ".join(event["message"] for event in ran.named("warning"))
-    assert "127.0.0.13" in warnings and "127.0.0.22" in warnings
-    lab.thaw("nsd")
-    lab.start("knot")
-    for zone in ("example.test", "bind.test"):
-        assert_nothing_left(lab, f"_acme-challenge.{zone}", tmp_path / "state")
-
-
-def test_a_lagging_secondary_is_waited_for(lab: Lab, configure: Callable[..., Path], tmp_path: Path) -> None:
-    """It answers, eight seconds late: the CA is not asked until it has followed, as an observer of our own sees."""
-    lab.misbehaving.behave(Behaviour(lag=8))
-    with lab.observer(NAME) as observer, Underway(configure(CERTIFICATES), "issue", "one") as run:
-        run.await_event("asked", seconds=40)
-        asked = time.monotonic()
-        assert run.end() == 0, run.events
-    followed = observer.everywhere(lambda values: len(values) == 2)
-    written = min(moment or asked for moment in observer.first(lambda values: len(values) == 2).values())
-    assert followed is not None and followed - written > 7
-    assert 0 < asked - followed < 7
     assert_nothing_left(lab, NAME, tmp_path / "state")
 
 
