@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,7 @@ AUTH = {
     "CERTBOT_ALL_DOMAINS": "www.example.org,example.org",
 }
 BASE = {"BASEDIR": "/var/lib/dehydrated"}
-SESSION = "dehydrated /var/lib/dehydrated"
+SESSION = f"dehydrated /var/lib/dehydrated {os.getpgrp()}"
 LIVE = "/var/lib/dehydrated/certs/example.org"
 FILES = [f"{LIVE}/{name}.pem" for name in ("privkey", "cert", "fullchain", "chain")]
 
@@ -176,7 +177,7 @@ def test_a_run_that_cannot_be_told_is_no_session() -> None:
 def test_octets_that_are_no_text_are_escaped_before_anything_keeps_them() -> None:
     """A journal takes text alone."""
     call = dehydrated.call(["exit_hook", "\udce9"], {"BASEDIR": "/\udce9"})
-    assert call == Stumbled("dehydrated /\\udce9", "\\udce9")
+    assert call == Stumbled(f"dehydrated /\\udce9 {os.getpgrp()}", "\\udce9")
 
 
 def test_a_refused_challenge_is_passed_on_with_all_that_was_answered() -> None:

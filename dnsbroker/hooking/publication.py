@@ -13,7 +13,7 @@ from contextlib import suppress
 from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Held, NameInvalid, NotWithdrawn, StoreError
 from dnsbroker.hooking import Answer
 from dnsbroker.hooking.calls import Call, Cleanup, Ended, Present, Started
-from dnsbroker.hooking.remembering import number, subject
+from dnsbroker.hooking.remembering import forebears, number, subject
 from dnsbroker.journal import Attempts, Lease, Sessions
 from dnsbroker.journal.hooked import LIFE, Failed, Values
 from dnsbroker.records import checked_texts
@@ -138,10 +138,12 @@ class Publication:
         return {Target(lease.provider, lease.zone) for lease in leases}
 
     async def start(self, session: str) -> Answer:
-        """Withdraw what an earlier run of ``session`` left, and all that is over; nothing here ends the new one."""
-        await self._withdraw(self._ids(self._sessions.values(session)))
+        """Withdraw what earlier runs of the client left, and all that is over; nothing here ends the new one."""
+        earlier = forebears(session, self._sessions)
+        await self._withdraw([ident for one in earlier for ident in self._ids(self._sessions.values(one))])
         left = self._left()
-        self._sessions.end(session)
+        for one in earlier:
+            self._sessions.end(one)
         return Answer(told=[*(error.message for error in left), *await self._sweep()], changed=self._run.changed)
 
     async def end(self, session: str) -> Answer:

@@ -6,6 +6,7 @@ come, as a client that takes no notice of our failures would run into the CA's l
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -36,7 +37,8 @@ def answer(call: Call, journal: Journal, clock: Clock, is_alive: Callable[[str],
         case Cleanup():
             return Answer() if sessions.unpark(checked_texts(call.values)) else None
         case Started() | Ended():
-            is_idle = not (sessions.values(call.session) or sessions.failures(call.session))
+            meant = forebears(call.session, sessions) if isinstance(call, Started) else (call.session,)
+            is_idle = not any(sessions.values(one) or sessions.failures(one) for one in meant)
             return Answer() if is_idle and not Leases(journal, "", clock).sweepable(is_alive) else None
         case Stumbled():
             sessions.hasten(call.session, GRACE)
@@ -44,6 +46,30 @@ def answer(call: Call, journal: Journal, clock: Clock, is_alive: Callable[[str],
         case Refused():
             return _refused(call, sessions)
     return None
+
+
+def forebears(session: str, sessions: Sessions) -> tuple[str, ...]:
+    """``session``, and those of the same client at the same place whose processes are gone.
+
+    That is told by their process group, the number at the end of a session's name; without one there is but itself.
+    """
+    place, _, group = session.rpartition(" ")
+    if not group.isdecimal():
+        return (session,)
+    others = sessions.named(f"{place} ")
+    return (session, *(other for other in others if other != session and _is_gone(other.removeprefix(f"{place} "))))
+
+
+def _is_gone(group: str) -> bool:
+    if not group.isdecimal():
+        return False  # it is another place's
+    try:
+        os.killpg(int(group), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 def subject(session: str) -> str:

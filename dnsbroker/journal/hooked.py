@@ -90,6 +90,14 @@ class Sessions:
         """All that ``session`` still has, parked or not; an empty one has nothing."""
         return _by_name(self._journal.rows("SELECT * FROM hooked WHERE session = ? AND session <> ''", (session,)))
 
+    def named(self, beginning: str) -> tuple[str, ...]:
+        """The sessions that have anything, and whose names begin so."""
+        is_meant = "WHERE substr(session, 1, length(?1)) = ?1"
+        rows = self._journal.rows(
+            f"SELECT session FROM hooked {is_meant} UNION SELECT session FROM hooked_failure {is_meant}", (beginning,)
+        )
+        return tuple(row["session"] for row in rows)
+
     def leases(self, name: str, value: str) -> tuple[int, ...]:
         """The open leases, by number, that hooks or others of their kind have for ``value`` as asked for ``name``."""
         rows = self._journal.rows(

@@ -7,6 +7,7 @@ of ours, as dehydrated asks.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Non
     """What a hook asks for; None where that is nothing. Raises ConfigError where the arguments are not dehydrated's."""
     word, *told = arguments or [""]
     base = environment.get("BASEDIR", "")
-    session = storable(f"dehydrated {base}") if base else ""
+    # Several may run at one place at once (--lock-suffix); all that one starts is in its process group.
+    session = storable(f"dehydrated {base} {os.getpgrp()}") if base else ""
     match word:
         case "deploy_challenge" | "clean_challenge":
             return _challenges(word, told, session)
