@@ -7,6 +7,7 @@ ahead.
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,9 +208,8 @@ def test_who_comes_second_leaves_it_to_the_first(lab: Lab, desk: FrontDesk, conf
     """With nothing to complain of, naming the process that has it; the certificate is ordered once."""
     configuration = configure({"one": CERTIFICATES["one"]}, at(desk, propagation={}))
     dnsbroker = Program(configuration)
-    lab.freeze("nsd")
-    with Underway(configuration, "renew") as first:
-        first.await_event("written")
+    with Underway(configuration, "renew", halting='"order"') as first:
+        first.await_halt()
         for arguments in (["renew"], ["renew", "one"]):
             second = dnsbroker("--json", *arguments).succeeded()
             assert statuses(second) == {"one": "busy"}
@@ -218,7 +218,7 @@ def test_who_comes_second_leaves_it_to_the_first(lab: Lab, desk: FrontDesk, conf
             )
             assert found, second.stdout
             assert str(configuration) in Path(f"/proc/{found[1]}/cmdline").read_text()
-        lab.thaw("nsd")
+        first.send(signal.SIGCONT)
         assert first.end() == 0, (first.events, first.error)
     assert len(desk.asked("newOrder")) == 1
     assert statuses(dnsbroker("--json", "renew").succeeded()) == {"one": "kept"}

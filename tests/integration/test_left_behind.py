@@ -106,14 +106,10 @@ def test_a_withdrawal_that_fails_is_status_6_and_gc_tries_again(
 ) -> None:
     """The service goes away between validation and withdrawal: the certificate is there, and the record still is."""
     configuration = configure({"one": ["left.example.test"]}, {"propagation": {"timeout": "20s"}})
-    lab.freeze("nsd")
-    with Underway(configuration, "issue", "one") as issuing:
-        issuing.await_event("written")
-        lab.freeze("pebble")
-        lab.thaw("nsd")
-        issuing.await_event("asked")
+    with Underway(configuration, "issue", "one", halting='"validated"') as issuing:
+        issuing.await_halt()
         lab.stop("powerdns")
-        lab.thaw("pebble")
+        issuing.send(signal.SIGCONT)
         assert issuing.end() == 6, (issuing.events[-3:], issuing.error)
         result = issuing.await_event("result")
     assert result["certificates"][0]["status"] == "issued" and result["error"]["kind"] == "not-withdrawn"
@@ -140,11 +136,10 @@ def test_a_disk_that_fills_up_leaves_nothing_in_dns(lab: Lab, configure: Callabl
     """The journal cannot be written any more when the values have to go: they go, and the error names the file."""
     state = small_disk / "state"
     configuration = configure({"one": ["left.example.test"]}, {"state_dir": str(state)})
-    lab.freeze("nsd")
-    with Underway(configuration, "issue", "one") as issuing:
-        issuing.await_event("written")
+    with Underway(configuration, "issue", "one", halting='"written"') as issuing:
+        issuing.await_halt()
         waste = fill(small_disk)
-        lab.thaw("nsd")
+        issuing.send(signal.SIGCONT)
         assert issuing.end() == 1, (issuing.events[-3:], issuing.error)
         error = issuing.await_event("result")["error"]
     assert error["kind"] == "store" and str(state) in error["message"], error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -95,23 +94,6 @@ def test_one_value_of_several_processes_comes_and_goes_once(
         pass
     look_until(lambda: not lab.leftovers(name), f"nothing at {name}")
     assert open_leases(tmp_path / "state") == []
-
-
-def test_one_certificate_is_left_to_the_process_that_has_it(lab: Lab, configure: Callable[..., Path]) -> None:
-    """Two at once: one obtains it, the other says who has it, and ends well; a second order is never opened."""
-    configuration = configure({"one": ["pair.example.test"]}, LOW)
-    with Underway(configuration, "renew", halting='"order"') as first:
-        pid = first.pid
-        first.await_halt()
-        with at_once(configuration, [("renew",), ("renew", "one")]) as others:
-            pass
-        first.send(signal.SIGCONT)
-        assert first.end() == 0, first.events
-    for other in others:
-        (told,) = other.await_event("result")["certificates"]
-        assert (told["status"], told["reason"]) == ("busy", f"another dnsbroker (pid {pid}) has it: left to it")
-        assert not other.has("order")
-    assert first.await_event("result")["certificates"][0]["status"] == "issued"
 
 
 @pytest.mark.parametrize(("parallel", "fewest", "most"), [(2, 1, 2), (8, 3, 8)])
