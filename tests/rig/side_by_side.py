@@ -95,8 +95,8 @@ def started(divided: Sequence[Sequence[str]], arguments: Sequence[str]) -> Itera
 
 def main(arguments: Sequence[str]) -> int:
     """0 where all went well, at the second attempt at the latest."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(143))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     with started(shares(), arguments) as running:
         failed = [test for share in running for test in share.failed()]
     if not failed or not has_second_chance(failed):
