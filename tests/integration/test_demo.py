@@ -5,6 +5,7 @@ from cloudflare.delegated import Delegated
 from lab.demo.__main__ import show
 from lab.demo.acts import FOREIGN, POWERDNS, Stage
 from lab.demo.foreseen import examine, forbid
+from lab.demo.kept import keep
 from lab.demo.page import Page
 from lab.demo.services import ZONE, all_three, judge_cloudflare
 from lab.rig import Lab
@@ -85,3 +86,13 @@ def test_fail_a_demonstration_that_stops_for_another_reason(lab: Lab, cloudflare
     cloudflare.delegate(ZONE)
     forbid(stage, cloudflare)
     assert page.failed == 3
+
+
+def test_fail_a_demonstration_whose_hook_cannot_read_its_configuration(lab: Lab) -> None:
+    """Twin: dehydrated stops, nothing is copied, and only that nothing is left still holds."""
+    page = Page()
+    stage = Stage(lab, page)
+    stage.configuration.touch(mode=0o600)
+    stage.configuration.write_text("[broken\n")
+    keep(stage)
+    assert (page.claims, page.failed) == (6, 5)

@@ -1,4 +1,4 @@
-"""``make demo``: certificates through three DNS services, and faults that are found, in a lab that is gone afterwards.
+"""``make demo``: certificates through three DNS services, faults that are found, another client's hook, in a lab.
 
 The exit status is 1 if anything is not as the page claims, or if the lab does not start.
 """
@@ -13,6 +13,7 @@ import types
 from cloudflare.delegated import Delegated
 from lab.demo.acts import BIND, POWERDNS, Stage
 from lab.demo.foreseen import examine, forbid
+from lab.demo.kept import keep
 from lab.demo.life import renew
 from lab.demo.page import Page
 from lab.demo.services import all_three
@@ -61,6 +62,7 @@ def show(stage: Stage) -> None:
         all_three(stage, cloudflare)
         examine(stage, cloudflare)
         forbid(stage, cloudflare)
+        keep(stage)
 
 
 def _stop(number: int, frame: types.FrameType | None) -> None:

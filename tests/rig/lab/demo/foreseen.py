@@ -1,4 +1,4 @@
-"""The demonstration's last acts: the doctor names faults that were made on purpose, and an order is not even opened.
+"""The demonstration's acts six and seven: the doctor names faults made on purpose, and an order is not opened.
 
 Rule: as in the other acts; a fault is made at a real server, and what was or was not done about it is read there.
 """
