@@ -1,84 +1,22 @@
-"""The plugin among certbot's own classes; in dnsbroker's place a program that says what a test has it say."""
+"""The plugin among certbot's own classes: what it publishes, tells and takes back."""
 
 from __future__ import annotations
 
-import ast
 import json
 import logging
 import os
 import signal
 import sys
-import tomllib
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from acme import challenges, messages
-from certbot import achallenges, errors
+from acme import challenges
+from certbot import errors
 from certbot._internal.display import obj
-from certbot.configuration import NamespaceConfig
-from cryptography.hazmat.primitives.asymmetric import ec
-from josepy.jwk import JWKEC
 
-import dnsbroker
-import pages
-from certbot_dns_dnsbroker.authenticator import Authenticator
-
-PACKAGING = Path(__file__).parent.parent / "packaging" / "certbot-dns-dnsbroker"
-KEY = JWKEC(key=ec.generate_private_key(ec.SECP256R1()))
-DONE = {"event": "result", "status": 0, "changed": True}
-NOT_EVERYWHERE = {
-    "event": "result",
-    "status": 3,
-    "changed": True,
-    "errors": [{"message": "ns2.example.org has the old serial", "hint": "let it accept NOTIFY"}],
-}
-NO_PROVIDER = {
-    "event": "result",
-    "status": 2,
-    "changed": False,
-    "errors": [{"message": "no provider may write example.org", "hint": "configure one"}],
-}
-
-
-def challenge(name: str = "example.org", token: bytes = b"t" * 16) -> Any:
-    """A dns-01 challenge as certbot gives it to plugins."""
-    body = messages.ChallengeBody(chall=challenges.DNS01(token=token), uri="https://ca.example/1")
-    identifier = messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=name)
-    return achallenges.KeyAuthorizationAnnotatedChallenge(challb=body, identifier=identifier, account_key=KEY)
-
-
-def value_of(achall: Any) -> str:
-    return str(achall.validation(KEY))
-
-
-@dataclass
-class Stub:
-    """An executable that notes its arguments and environment, and does ``script``, lines of shell."""
-
-    path: Path
-
-    def does(self, *script: str) -> None:
-        notes = f'{{ printf "%s " "$@"; echo; }} >>"{self.path}.calls"\nenv >"{self.path}.environment"\n'
-        self.path.write_text("#!/bin/sh\n" + notes + "\n".join(script) + "\n")
-        self.path.chmod(0o755)
-
-    def says(self, *events: Mapping[str, object], status: int = 0, also: str = "") -> None:
-        printed = [f"cat <<'END'\n{json.dumps(event)}\nEND" for event in events]
-        self.does(*printed, also, f"exit {status}")
-
-    @property
-    def calls(self) -> list[str]:
-        calls = Path(f"{self.path}.calls")
-        return [line.strip() for line in calls.read_text().splitlines()] if calls.exists() else []
-
-    @property
-    def environment(self) -> list[str]:
-        return Path(f"{self.path}.environment").read_text().splitlines()
+from certbot_dns_dnsbroker import authenticator
+from certbot_plugin import DONE, KEY, NO_PROVIDER, NOT_EVERYWHERE, Made, Stub, challenge, makes, value_of
 
 
 @pytest.fixture
@@ -88,28 +26,15 @@ def stub(tmp_path: Path) -> Stub:
     return made
 
 
+@pytest.fixture
+def plugin(stub: Stub, tmp_path: Path) -> Made:
+    return makes(stub, tmp_path)
+
+
 @pytest.fixture(autouse=True)
 def display(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certbot as it is without a terminal."""
     monkeypatch.setattr(obj, "get_display", lambda: obj.NoninteractiveDisplay(sys.stdout))
-
-
-Made = Callable[..., Authenticator]
-
-
-@pytest.fixture
-def plugin(stub: Stub, tmp_path: Path) -> Made:
-    """The plugin with its options as certbot would have parsed them: ``plugin("--dns-dnsbroker-config", "x")``."""
-
-    def made(*words: str) -> Authenticator:
-        parser = ArgumentParser()
-        Authenticator.inject_parser_options(parser, "dns-dnsbroker")
-        places = {f"{kind}_dir": str(tmp_path / kind) for kind in ("config", "work", "logs")}
-        words = words if "--dns-dnsbroker-program" in words else ("--dns-dnsbroker-program", str(stub.path), *words)
-        namespace = parser.parse_args(words, Namespace(**places, http01_port=80, https_port=443, domains=[]))
-        return Authenticator(NamespaceConfig(namespace), "dns-dnsbroker")
-
-    return made
 
 
 def test_all_values_go_out_in_one_call(plugin: Made, stub: Stub) -> None:
@@ -184,6 +109,38 @@ def test_a_program_that_dies_without_a_result_is_a_failure(plugin: Made, stub: S
     assert len(stub.calls) == 3
 
 
+@pytest.mark.parametrize("status", [0, 6])
+@pytest.mark.parametrize(
+    "line",
+    ["", "hello", '{"event": "written"}', '{"event": ["result"], "status": 0}', '{"event": "result"}'],
+    ids=["nothing", "garbage", "an event", "no event", "no status"],
+)
+def test_a_status_without_a_result_is_no_success(plugin: Made, stub: Stub, status: int, line: str) -> None:
+    """Whatever that program is, nobody has seen a record: certbot must not ask the CA."""
+    stub.does(f"echo '{line}'", f"exit {status}")
+    with pytest.raises(
+        errors.PluginError, match=rf"ended with status {status} and no result \(hint: is that dnsbroker"
+    ):
+        plugin().perform([challenge()])
+
+
+def test_a_status_that_a_wrapper_lost_is_found_in_the_result(plugin: Made, stub: Stub) -> None:
+    """The program said itself that it failed."""
+    stub.says(NOT_EVERYWHERE, status=0)
+    with pytest.raises(errors.PluginError, match="has the old serial"):
+        plugin().perform([challenge()])
+
+
+def test_an_event_of_few_words_ends_nothing(plugin: Made, stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
+    """A later dnsbroker may say less than this plugin knows."""
+    stub.says({"event": "left"}, {"event": "warning"}, DONE)
+    assert plugin().perform([challenge()])
+    assert [record.message for record in caplog.records] == [
+        "dnsbroker: could not withdraw a record: ",
+        "dnsbroker: ",
+    ]
+
+
 def test_what_an_earlier_run_left_is_told_and_stops_nothing(
     plugin: Made, stub: Stub, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -207,31 +164,11 @@ def test_a_failing_cleanup_is_told_and_raises_nothing(
     assert record.message.startswith("dnsbroker could not withdraw the challenges: ")
 
 
-def test_a_missing_program_is_misconfiguration(plugin: Made) -> None:
-    """With which certbot still lists the plugin."""
-    with pytest.raises(errors.MisconfigurationError, match="--dns-dnsbroker-program"):
-        plugin("--dns-dnsbroker-program", "/nowhere/dnsbroker").prepare()
-
-
-def test_a_program_that_cannot_be_started_is_misconfiguration(plugin: Made, stub: Stub) -> None:
-    """Its virtual environment may have gone."""
-    stub.path.write_text("#!/nowhere/bin/python\n")
-    with pytest.raises(errors.MisconfigurationError, match="cannot be run: No such file"):
-        plugin().prepare()
-
-
-def test_a_broken_configuration_is_found_before_an_order(plugin: Made, stub: Stub) -> None:
-    """By the one command that reads the whole of it and asks nobody."""
-    stub.says({**NO_PROVIDER, "errors": [{"message": "x.toml: stat_dir: unknown key", "hint": "state_dir"}]}, status=2)
-    with pytest.raises(errors.MisconfigurationError, match="unknown key"):
-        plugin().prepare()
-    assert stub.calls == ["--json list"]
-
-
-def test_a_certificate_of_dnsbrokers_own_that_is_ill_hinders_nothing(plugin: Made, stub: Stub) -> None:
-    """Only a configuration that cannot be read does."""
-    stub.says({**NOT_EVERYWHERE, "status": 1}, status=1)
-    plugin().prepare()
+def test_what_publishes_has_all_the_time_it_takes(plugin: Made, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dnsbroker has a deadline of its own, and cleans up when that has passed."""
+    monkeypatch.setattr(authenticator, "_PATIENCE", 0.0)
+    stub.says(DONE)
+    assert plugin().perform([challenge()])
 
 
 def test_only_dns_01_is_offered(plugin: Made) -> None:
@@ -321,35 +258,3 @@ def test_after_a_refusal_the_hint_names_what_to_run(plugin: Made) -> None:
     """Every server had the value: the answer lies elsewhere."""
     hint = plugin().auth_hint([challenge("b.example"), challenge("a.example"), challenge("b.example")])
     assert "`dnsbroker doctor a.example b.example`" in hint
-
-
-@pytest.mark.parametrize("page", ["docs/certbot.md", "packaging/certbot-dns-dnsbroker/README.md"])
-def test_every_option_is_on_the_page(page: str) -> None:
-    """And no other is."""
-    parser = ArgumentParser(add_help=False)
-    Authenticator.inject_parser_options(parser, "dns-dnsbroker")
-    rows = pages.rows(pages.text(page))
-    assert {pages.words(row[0])[0] for row in rows if row[0].startswith("`--dns-dnsbroker-")} == {
-        option for action in parser._actions for option in action.option_strings
-    }
-
-
-def test_it_imports_nothing_but_certbots_own_and_pythons() -> None:
-    """Certbot loads each plugin for each of its commands: what could not be imported would break them all."""
-    trees = [ast.parse(path.read_text()) for path in (PACKAGING / "certbot_dns_dnsbroker").glob("*.py")]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-    foreign = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
-    assert foreign == {"acme", "certbot", "certbot_dns_dnsbroker"}
-
-
-def test_it_depends_on_certbot_alone_and_has_dnsbrokers_version() -> None:
-    """The two are released together; neither sees the other's packages."""
-    project = tomllib.loads((PACKAGING / "pyproject.toml").read_text())["project"]
-    assert project["dependencies"] == ["certbot>=2.1"]
-    assert project["version"] == dnsbroker.__version__
-    assert project["entry-points"] == {
-        "certbot.plugins": {"dns-dnsbroker": f"{Authenticator.__module__}:{Authenticator.__name__}"}
-    }
-    assert (PACKAGING / "LICENSE").read_text() == (PACKAGING.parent.parent / "LICENSE").read_text()

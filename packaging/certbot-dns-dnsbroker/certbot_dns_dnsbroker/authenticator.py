@@ -7,6 +7,7 @@ Refused: sleeping, and a failure that is only told: PluginError keeps certbot fr
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 #: What a person is told without asking; and what with ``-v``. All else is for the log.
 _WARNINGS = frozenset({"left", "warning"})
 _STEPS = frozenset({"held", "propagated", "server", "swept", "waiting", "withdrawn", "written"})
+#: How long `dnsbroker list` may take, in seconds: it asks nobody.
+_PATIENCE = 60.0
 
 
 class Authenticator(common.Plugin, interfaces.Authenticator):
@@ -56,10 +59,15 @@ class Authenticator(common.Plugin, interfaces.Authenticator):
     def prepare(self) -> None:
         """Look whether the program is there and can read its configuration; certbot asks only before it uses this.
 
+        Paths become absolute, as certbot keeps them for renewals, which begin elsewhere.
         Raises MisconfigurationError, with which the plugin is still listed.
         """
-        ended = self._call("list")  # the one command that reads the configuration and contacts nobody
-        if ended.status == program.USAGE:
+        for option in ("program", "config"):
+            path = self.conf(option)
+            if path and (option == "config" or os.sep in path):  # a mere word is looked for on the PATH
+                setattr(self.config, self.dest(option), os.path.abspath(os.path.expanduser(path)))
+        ended = self._call("list", limit=_PATIENCE)  # the one command that reads the configuration and contacts nobody
+        if ended.status == program.USAGE or not ended.is_answered:
             raise errors.MisconfigurationError(ended.reason)
 
     def get_chall_pref(self, identifier: str) -> Iterable[type[challenges.Challenge]]:
@@ -101,8 +109,11 @@ class Authenticator(common.Plugin, interfaces.Authenticator):
             "was written, and when."
         )
 
-    def _call(self, *words: str) -> Ended:
-        """Call the program. Raises MisconfigurationError where it is not there or cannot be run."""
+    def _call(self, *words: str, limit: float | None = None) -> Ended:
+        """Call the program, for at most ``limit`` seconds.
+
+        Raises MisconfigurationError where it is not there or cannot be run.
+        """
         environment = util.env_no_snap_for_external_calls()
         named = str(self.conf("program"))
         path = shutil.which(named, path=environment.get("PATH"))
@@ -113,7 +124,7 @@ class Authenticator(common.Plugin, interfaces.Authenticator):
             )
         configuration = ["--config", self.conf("config")] if self.conf("config") else []
         try:
-            return program.call([path, "--json", *configuration, *words], environment, _log, logger.debug)
+            return program.call([path, "--json", *configuration, *words], environment, _log, logger.debug, limit)
         except OSError as error:
             raise errors.MisconfigurationError(f"{path} cannot be run: {error.strerror}") from error
 
@@ -137,9 +148,9 @@ def _log(event: Event) -> None:
     """Tell an event as loudly as it deserves."""
     kind = event["event"]
     if kind in _WARNINGS:
-        about = f"could not withdraw {event['name']}: " if kind == "left" else ""
+        about = f"could not withdraw {event.get('name', 'a record')}: " if kind == "left" else ""
         hint = f" (hint: {event['hint']})" if event.get("hint") else ""
-        logger.warning("dnsbroker: %s%s%s", about, event.get("message"), hint)
+        logger.warning("dnsbroker: %s%s%s", about, event.get("message", ""), hint)
         return
     told = " ".join(f"{key}={value}" for key, value in event.items() if key not in ("event", "time") and value != "")
     logger.log(logging.INFO if kind in _STEPS else logging.DEBUG, "dnsbroker: %s %s", kind, told)
