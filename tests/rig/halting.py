@@ -1,4 +1,6 @@
-"""The program dnsbroker, which stops itself with the first line of output that holds a text: halting.py TEXT [ARG...]
+"""The program dnsbroker, which stops itself with the first line of output that holds a text.
+
+Called as ``halting.py TEXT [ARG...]``.
 
 Rule: not a moment passes between that line and SIGSTOP, however busy the machine is; all else is the program as it is
 installed. Whoever waits for the line goes on with SIGCONT, or ends it there.
