@@ -158,6 +158,27 @@ def test_post_hooks_run_though_the_run_is_stopped_before_its_end(host: Host) -> 
     assert host.said() == ["pre", "post"]
 
 
+def test_post_hooks_run_though_the_run_is_stopped_in_a_deploy_hook(host: Host) -> None:
+    """Also where nothing was ordered; the next run does the whole rest, and they are among it."""
+    gate = host.directory / "gate"
+    wanted = certificate(deploy_hooks=(f"{note('deploy')}; test -e {gate} || sleep 300",), post_hooks=(note("post"),))
+
+    async def stopped(deploying: Deploying) -> None:
+        spread = deploying.spread(wanted, host.issued(wanted, 1), Emitter(SystemClock(), None))
+        spreading = asyncio.ensure_future(spread)
+        while not host.log.read_text():
+            await SystemClock().sleep(0.01)
+        spreading.cancel()
+        await asyncio.wait([spreading])
+        await deploying.close(())
+
+    host.run(stopped)
+    assert host.said() == ["deploy", "post"]
+    gate.touch()
+    host.renew(wanted)
+    assert host.said() == ["deploy", "post"]
+
+
 def test_a_pre_hook_that_fails_is_an_error_before_any_order(host: Host) -> None:
     """For every certificate that has it, though it runs once."""
     wanted = [certificate(f"{letter}.test", pre_hooks=(f"{note('pre')}; echo no; exit 1",)) for letter in "ab"]

@@ -70,6 +70,7 @@ class Deploying:
         self._clock = clock
         self._emit = emit
         self._addresses = addresses
+        self._begun: dict[str, _Work] = {}
         self._spread: dict[str, _Work] = {}
         self._owing: dict[str, tuple[CertificateConfig, tuple[str, ...]]] = {}
         self._before: dict[str, asyncio.Task[HookEnd]] = {}
@@ -132,13 +133,13 @@ class Deploying:
         ``again``: every step anew. Raises StoreError where the journal cannot be read; what fails, ``failures`` tells.
         """
         todo = self._record.take_up(certificate, lineage.serial, again)
-        work = _Work(certificate, lineage, emit, todo)
+        work = self._begun[certificate.name] = _Work(certificate, lineage, emit, todo)
         await self._conform(work)
         missing = [copy for copy in certificate.copies if not await self._copy(work, copy)]
         for command in dict.fromkeys(certificate.deploy_hooks):
             if hook_step(command) in todo:
                 await self._deploy(work, command, missing)
-        self._spread[certificate.name] = work
+        self._spread[certificate.name] = self._begun.pop(certificate.name)
 
     async def _conform(self, work: _Work) -> None:
         wanted = work.certificate
@@ -230,11 +231,12 @@ class Deploying:
         await self._close(attempted, works)
 
     async def _close(self, attempted: Iterable[tuple[CertificateConfig, bool]], works: Mapping[str, _Work]) -> None:
-        """The post hooks of ``attempted``, and those that an earlier run still owes."""
+        """The post hooks of ``attempted`` and of ``works``, stopped ones included, and those that are still owed."""
         self._before.clear()
+        begun, self._begun = self._begun, {}
         owed: dict[str, list[tuple[CertificateConfig, bool]]] = {}
         owing, self._owing = self._owing, {}
-        for certificate, issued, command in _owed(list(attempted), works, owing):
+        for certificate, issued, command in _owed(list(attempted), {**works, **begun}, owing):
             owed.setdefault(command, []).append((certificate, issued))
         for command, those in owed.items():
             await self._post(command, those, works)
