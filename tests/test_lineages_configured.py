@@ -8,6 +8,7 @@ import pytest
 
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.config.certificates import ad_hoc
+from dnsbroker.config.check import check
 from dnsbroker.errors import ConfigError
 
 LIVE = "/etc/letsencrypt/live/a.test"
@@ -116,8 +117,109 @@ def test_our_own_directory_is_no_other_client_s(tmp_path: Path) -> None:
 def test_nothing_is_copied_into_the_client_s_directory(tmp_path: Path, place: str) -> None:
     """It is not ours to write to."""
     table = '[certificates."a.test"]\nlineage = "live"\n[[certificates."a.test".copies]]\n'
-    assert "is inside lineage" in broken(tmp_path, table + place).message
+    error = broken(tmp_path, table + place)
+    assert f"is inside {tmp_path / 'live'}, which belongs to another client" in error.message
+    assert error.key == '[certificates."a.test"] copies'
     assert not load(tmp_path, table + place.replace("live", "live2")).broken
+
+
+@pytest.mark.parametrize(
+    ("lineage", "place"),
+    [
+        ("le/live/a.test", "le/archive/a.test"),
+        ("le/live/a.test", "le/live/other"),
+        ("uacme/a.test", "uacme/private/a.test"),
+    ],
+)
+def test_nor_to_where_the_client_keeps_its_files_beside_it(tmp_path: Path, lineage: str, place: str) -> None:
+    """The links of certbot lead to its archive, and uacme's keys have a directory of their own."""
+    table = '[certificates."a.test"]\nlineage = "{}"\ncopies = [{{ to = "{}" }}]\n'
+    assert "belongs to another client" in broken(tmp_path, table.format(lineage, place)).message
+    assert not load(tmp_path, table.format(lineage, "copies")).broken
+
+
+@pytest.mark.parametrize("line", ["", 'key_typ = "x"\n'])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_nor_to_that_of_another_certificate(tmp_path: Path, is_first: bool, line: str) -> None:
+    """In either order, and be that one's table broken: at fault is who would write there."""
+    tables = [f'[certificates.one]\nlineage = "certs/one"\n{line}', '[certificates.two]\nlineage = "certs/two"\n']
+    tables[1] += 'copies = [{ fullchain = "certs/one/fullchain.pem" }]\n'
+    config = load(tmp_path, "".join(tables if is_first else reversed(tables)))
+    assert f"is inside {tmp_path / 'certs/one'}" in config.broken["two"].message
+    assert list(config.certificates) == ([] if line else ["one"])
+    assert not load(tmp_path, tables[1].replace("certs/one", "certs/three")).broken
+
+
+def test_nor_is_a_certificate_of_the_moment_copied_there(tmp_path: Path) -> None:
+    """It is refused before its order."""
+    config = load(tmp_path, '[certificates.one]\nlineage = "certs/one"\n')
+    settings = {"copies": [{"to": str(tmp_path / "certs/one")}]}
+    with pytest.raises(ConfigError, match="belongs to another client"):
+        ad_hoc(config, ["a.test"], settings=settings)
+    assert ad_hoc(config, ["a.test"], settings={"copies": [{"to": str(tmp_path / "certs/two")}]})
+
+
+def test_an_empty_lineage_is_none(tmp_path: Path) -> None:
+    """As the reference writes its default; such a certificate is ordered here."""
+    certificate = load(tmp_path, '[certificates."a.test"]\nlineage = ""\nmode = "0640"\n').certificates["a.test"]
+    assert (certificate.lineage, certificate.names, certificate.mode) == (None, ("a.test",), 0o640)
+
+
+def test_a_lineage_that_names_a_file_is_found_before_anything_is_done(tmp_path: Path) -> None:
+    """It is the commonest slip; a directory that is not there yet is none."""
+    (tmp_path / "fullchain.pem").touch()
+    text = '[certificates."a.test"]\nlineage = "{}"\n'
+    (error,) = check(load(tmp_path, text.format("fullchain.pem")))
+    assert error.key == '[certificates."a.test"] lineage'
+    assert "is a file" in error.message
+    assert f"the directory that it is in: {tmp_path}" in error.hint
+    assert check(load(tmp_path, text.format("missing"))) == []
+
+
+# Broken tables
+
+
+@pytest.mark.parametrize(
+    "line", ['key_typ = "x"', 'names = ["a.test"]', 'verify = ["bogus"]', 'copies = [{ too = "x" }]']
+)
+def test_a_broken_table_keeps_its_lineage(tmp_path: Path, line: str) -> None:
+    """For whoever is asked about that directory."""
+    config = load(tmp_path, f'[certificates."a.test"]\nlineage = "live"\n{line}\n')
+    (found,) = config.broken_lineages
+    assert (found.name, found.path, found.error) == ("a.test", tmp_path / "live", config.broken["a.test"])
+
+
+def test_so_do_all_that_claim_one_certificate_or_one_directory(tmp_path: Path) -> None:
+    """By another file, or by another name."""
+    (tmp_path / "certificates.d").mkdir()
+    (tmp_path / "certificates.d/a.test.toml").write_text('lineage = "there"\n')
+    (tmp_path / "certificates.d/b.test.toml").write_text("not = [toml")
+    config = load(tmp_path, '[certificates."a.test"]\nlineage = "here"\n')
+    assert [(found.name, found.path) for found in config.broken_lineages] == [
+        ("a.test", tmp_path / "here"),
+        ("a.test", tmp_path / "there"),
+        ("b.test", None),
+    ]
+    config = load(tmp_path, '[certificates.one]\nlineage = "live"\n[certificates.two]\nlineage = "live"\n')
+    assert [(found.name, found.path) for found in config.broken_lineages[-1:]] == [("two", tmp_path / "live")]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ('[certificates."a.test"]\nlineage = 5', True),
+        ('[certificates."a.test"]\nlinage = "live"', True),
+        ('[certificates.a.test]\nlineage = "live"', True),
+        ('[certificates]\n"a.test" = 5', True),
+        ('[certificates."a.test"]\nkey_type = "rsa"', False),
+        ('[certificates."a.test"]\nlineage = ""\nkey_type = "rsa"', False),
+    ],
+)
+def test_where_the_lineage_itself_cannot_be_read_that_is_kept(tmp_path: Path, text: str, is_told: bool) -> None:
+    """But of none that is surely to be ordered here."""
+    config = load(tmp_path, text)
+    assert len(config.broken) == 1
+    assert [found.path for found in config.broken_lineages] == ([None] if is_told else [])
 
 
 def test_a_certificate_of_the_moment_has_none(tmp_path: Path) -> None:

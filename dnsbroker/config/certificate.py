@@ -12,6 +12,7 @@ from typing import Literal
 from dnsbroker import settings
 from dnsbroker.config import values
 from dnsbroker.config.tables import Mode
+from dnsbroker.errors import ConfigError
 from dnsbroker.settings import Duration, Rejected, key
 
 KeyType = Literal["ecdsa-p256", "ecdsa-p384", "rsa2048", "rsa3072", "rsa4096"]
@@ -170,3 +171,15 @@ class CertificateConfig:
             raise Rejected(
                 "stands beside profile", key="preferred_profile", hint="profile is required of the CA; keep one of them"
             )
+
+
+@dataclass(frozen=True)
+class BrokenLineage:
+    """What is said of a certificate that another client keeps in ``path`` cannot be used, for the ``error``.
+
+    ``path`` is None where it cannot be told, not even whether there is one.
+    """
+
+    name: str
+    path: Path | None
+    error: ConfigError

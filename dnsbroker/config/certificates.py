@@ -1,23 +1,26 @@
 """The certificates: from the main file, from ``certificates.d``, and those remembered below ``state_dir``.
 
-An error inside one certificate is kept as that certificate's, and the others go on. Where a certificate is configured
-and remembered, the configuration wins; where it is configured twice, nobody can tell, and it is broken.
+An error inside one certificate is kept as that certificate's, and the others go on; with the directory of another
+client's where there is one, for that client is to hear of it. Where a certificate is configured and remembered, the
+configuration wins; where it is configured twice, nobody can tell, and it is broken.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dnsbroker import names
-from dnsbroker.config.certificate import CertificateConfig
+from dnsbroker.config.certificate import BrokenLineage, CertificateConfig
+from dnsbroker.config.claims import Claims
 from dnsbroker.config.files import read_file
 from dnsbroker.config.model import Config
 from dnsbroker.config.tables import Document, Table, key_names
 from dnsbroker.config.toml import written, written_key
 from dnsbroker.errors import ConfigError, NameInvalid
+from dnsbroker.settings import Rejected
 
 # A file system takes names of 255 octets, and NAME.toml and what is written beside it need some of them.
 _LONGEST = 200
@@ -43,13 +46,38 @@ class _Source:
         """For an error."""
         return f"[{self.table}] of {self.document.path}" if self.table else self.document.path
 
+    def read(self) -> Table:
+        """Its table. Raises ConfigError where it is none."""
+        raw = self.raw if self.table else read_file(Path(self.document.path)).tables
+        return Table.of(self.document, self.table, raw)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Let what is rejected inside be a ConfigError that says where it stands."""
+        try:
+            yield
+        except Rejected as error:
+            key = f"[{self.table}] {error.key}" if self.table else error.key
+            raise ConfigError(str(error), path=self.document.path, key=key, hint=error.hint) from error
+
 
 @dataclass
 class Gathered:
-    """The certificates that can be used, and the error of each that cannot."""
+    """The certificates that can be used, and the error of each that cannot; of some also what another client keeps."""
 
     certificates: dict[str, CertificateConfig] = field(default_factory=dict)
     broken: dict[str, ConfigError] = field(default_factory=dict)
+    broken_lineages: list[BrokenLineage] = field(default_factory=list)
+
+    @contextmanager
+    def keeping(self, source: _Source) -> Iterator[None]:
+        """Let an error inside be that of the certificate of ``source``."""
+        try:
+            with source.explained():
+                yield
+        except ConfigError as error:
+            self.broken[source.name] = error
+            self.broken_lineages += _lineages(source, error)
 
 
 def gather(
@@ -98,18 +126,47 @@ def _files(directory: Path | None) -> list[Path]:
 def _sorted_out(
     groups: Iterable[Sequence[_Source]], defaults: Mapping[str, object], accounts: Sequence[str], state_dir: Path
 ) -> Gathered:
-    found = Gathered()
-    places: dict[Path, str] = {}
+    found, claims = Gathered(), Claims(state_dir)
+    read: list[tuple[_Source, CertificateConfig]] = []
     for source, others in _with_others(groups):
-        try:
+        with found.keeping(source):
             if others:
                 raise _twice(source, others[0])
-            certificate = _certificate(source, defaults, accounts)
-            _claim(certificate, source, places, state_dir)
+            read.append((source, _certificate(source, defaults, accounts)))
+    single: list[tuple[_Source, CertificateConfig]] = []
+    for source, certificate in read:
+        with found.keeping(source):
+            claims.take_lineage(certificate)
+            single.append((source, certificate))
+    _leave_broken(found, claims)
+    for source, certificate in single:
+        with found.keeping(source):
+            claims.take_places(certificate)
             found.certificates[source.name] = certificate
-        except ConfigError as error:
-            found.broken[source.name] = error
     return found
+
+
+def _leave_broken(found: Gathered, claims: Claims) -> None:
+    """What another client keeps is its own, also where we cannot use what is said of it."""
+    for broken in found.broken_lineages:
+        if broken.path is not None:
+            claims.leave(broken.path)
+
+
+def _lineages(source: _Source, error: ConfigError) -> list[BrokenLineage]:
+    """The directory of another client that stands in ``source``; none where that one is surely to be ordered here."""
+    if source.remembered:
+        return []
+    path = None
+    try:
+        table = source.read()
+        if table.raw.get("lineage", "") != "":
+            path = replace(table, raw={"lineage": table.raw["lineage"]}).values(CertificateConfig)["lineage"]
+        elif set(table.raw) <= set(key_names(CertificateConfig)):
+            return []
+    except ConfigError:
+        path = None
+    return [BrokenLineage(source.name, path, error)]
 
 
 def _with_others(groups: Iterable[Sequence[_Source]]) -> Iterator[tuple[_Source, list[_Source]]]:
@@ -129,14 +186,15 @@ def _twice(source: _Source, other: _Source) -> ConfigError:
 
 
 def _certificate(source: _Source, defaults: Mapping[str, object], accounts: Sequence[str]) -> CertificateConfig:
-    raw = source.raw if source.table else read_file(Path(source.document.path)).tables
-    table = Table.of(source.document, source.table, raw)
+    table = source.read()
     if reason := unusable(source.name):
         raise ConfigError(reason, path=source.document.path, key=source.table and f"[{source.table}]", hint=_NAMED)
     if not source.table and "certificates" in table.raw:
         hint = "write the keys alone: the file's name says which certificate it is"
         raise table.error("certificates", "a file for one certificate has no such table", hint)
     table.check_keys(key_names(CertificateConfig))
+    if table.raw.get("lineage") == "":  # as its default is written
+        table = replace(table, raw={name: value for name, value in table.raw.items() if name != "lineage"})
     if "lineage" in table.raw:
         return _elsewhere(source, table, defaults)
     whole = replace(table, raw={**defaults, **table.raw})
@@ -157,45 +215,6 @@ def _elsewhere(source: _Source, table: Table, defaults: Mapping[str, object]) ->
         raise table.error(beside, "stands beside lineage", hint)
     meant = {name: value for name, value in defaults.items() if name not in _OF_OURS}
     return replace(table, raw={**meant, **table.raw}).build(CertificateConfig, name=source.name, names=())
-
-
-def _claim(certificate: CertificateConfig, source: _Source, places: dict[Path, str], state_dir: Path) -> None:
-    """Add where ``certificate`` is copied to to the ``places`` of all; raises ConfigError where one is taken."""
-    own: dict[Path, str] = _claim_lineage(certificate, source, places, state_dir)
-    for place in (place for copy in certificate.copies for place in copy.places):
-        if Path(os.path.realpath(place)).is_relative_to(os.path.realpath(state_dir)):
-            hint = f"choose a place elsewhere, or let the program read {state_dir / 'live' / certificate.name} itself"
-            raise _misplaced(source, f"{place} is inside state_dir, where everything is dnsbroker's own", hint)
-        if other := places.get(place) or own.get(place):
-            hint = "give each copy a place of its own: in one, they would replace each other in every run"
-            raise _misplaced(source, f"{place} is where {other} is copied to already", hint)
-        own[place] = certificate.name
-    places.update(own)
-
-
-def _claim_lineage(
-    certificate: CertificateConfig, source: _Source, places: Mapping[Path, str], state_dir: Path
-) -> dict[Path, str]:
-    """The directory of another client, where there is one: it is for one certificate, and nothing is copied to it."""
-    if certificate.lineage is None:
-        return {}
-    real = Path(os.path.realpath(certificate.lineage))
-    if real.is_relative_to(os.path.realpath(state_dir)):
-        hint = "lineage is for other clients' certificates; take it out, and dnsbroker orders this one"
-        raise _misplaced(source, f"{certificate.lineage} is inside state_dir", hint, "lineage")
-    if other := places.get(real):
-        hint = f"add what is to be done to the table of {other}, and take this one out"
-        raise _misplaced(source, f"{certificate.lineage} belongs to {other} already", hint, "lineage")
-    for place in (place for copy in certificate.copies for place in copy.places):
-        if Path(os.path.realpath(place)).is_relative_to(real):
-            hint = "choose a place elsewhere: that directory is the other client's"
-            raise _misplaced(source, f"{place} is inside lineage", hint)
-    return {real: certificate.name}
-
-
-def _misplaced(source: _Source, message: str, hint: str, name: str = "copies") -> ConfigError:
-    key = f"[{source.table}] {name}" if source.table else name
-    return ConfigError(message, path=source.document.path, key=key, hint=hint)
 
 
 def unusable(name: str, kind: str = "a certificate") -> str:
@@ -230,9 +249,13 @@ def ad_hoc(
     own = name or _first(wanted)
     source = _Source(own, document, f"certificates.{written_key(own)}", raw, True)
     certificate = _certificate(source, config.defaults, tuple(config.known_accounts))
-    others = [other for other in config.certificates.values() if other.name != own]
-    places = {place: other.name for other in others for copy in other.copies for place in copy.places}
-    _claim(certificate, source, places, config.state_dir)
+    claims = Claims(config.state_dir)
+    for other in (other for other in config.certificates.values() if other.name != own):
+        claims.take_lineage(other)
+        claims.take_places(other)
+    _leave_broken(Gathered(broken_lineages=list(config.broken_lineages)), claims)
+    with source.explained():
+        claims.take_places(certificate)
     lines = [f"{key} = {written(value)}\n" for key, value in {**raw, "names": certificate.names}.items()]
     return certificate, "".join(lines)
 

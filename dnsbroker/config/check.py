@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ def check(config: Config) -> list[ConfigError]:
         errors += _secrets(provider.settings)
     for certificate in config.certificates.values():
         errors += _ownership(config, certificate)
+        errors += _lineage(config, certificate)
     return errors
 
 
@@ -74,3 +76,12 @@ def _ownership(config: Config, certificate: CertificateConfig) -> Iterator[Confi
     for copy in certificate.copies:
         yield from _accounts(config, f"{table}.copies", "owner", copy.owner, user_id)
         yield from _accounts(config, f"{table}.copies", "group", copy.group, group_id)
+
+
+def _lineage(config: Config, certificate: CertificateConfig) -> Iterator[ConfigError]:
+    """It need not be there yet, but a file it never is."""
+    path = certificate.lineage
+    if path is not None and os.path.isfile(path):  # where it may not be looked at, nothing is known
+        hint = f"name the directory that it is in: {path.parent}"
+        key = f"[certificates.{written_key(certificate.name)}] lineage"
+        yield ConfigError(f"{path} is a file", path=str(config.path or ""), key=key, hint=hint)

@@ -130,4 +130,9 @@ def _defaults(table: Table) -> Mapping[str, object]:
 def _with_certificates(config: Config, table: Table) -> Config:
     directory = config.path.parent / "certificates.d" if config.path else None
     found = gather(table, directory, config.state_dir, config.defaults, tuple(config.known_accounts))
-    return replace(config, certificates=found.certificates, broken=found.broken)
+    return replace(
+        config,
+        certificates=found.certificates,
+        broken=found.broken,
+        broken_lineages=tuple(found.broken_lineages),
+    )

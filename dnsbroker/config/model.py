@@ -6,14 +6,14 @@ a secret: a Secret only knows where to fetch it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from dnsbroker.adapter import Adapter
 from dnsbroker.config import values
-from dnsbroker.config.certificate import CertificateConfig
+from dnsbroker.config.certificate import BrokenLineage, CertificateConfig
 from dnsbroker.config.directories import KNOWN_DIRECTORIES, read_directory, read_staging, staging_of
 from dnsbroker.config.tables import ReadableFile
 from dnsbroker.config.toml import written_key
@@ -199,6 +199,7 @@ class ProviderConfig:
 class Config:
     """A whole configuration. ``broken`` holds the error of each certificate that cannot be used; the others can.
 
+    ``broken_lineages`` are those of them that another client keeps, or may keep.
     ``accounts`` are those beside the one in ``[acme]``.
     ``environment`` is where proxies and ``{ env = … }`` come from; empty where the program gave the configuration.
     ``defaults`` is the table ``[defaults]`` as it was written, already found to be right.
@@ -240,6 +241,7 @@ class Config:
     providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
     certificates: Mapping[str, CertificateConfig] = field(default_factory=dict)
     broken: Mapping[str, ConfigError] = field(default_factory=dict)
+    broken_lineages: Sequence[BrokenLineage] = ()
     defaults: Mapping[str, object] = field(default_factory=dict)
     path: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
