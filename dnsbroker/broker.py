@@ -144,10 +144,11 @@ class Broker:
         there = meant(certificate.name, [*self._config.certificates, *self._config.broken])
         known = self._config.certificates.get(there)
         if (known and not known.remembered) or there in self._config.broken:
+            who = "another client" if known and known.lineage else f"`dnsbroker issue {there}`"
             raise ConfigError(
                 f"certificate {there!r} is configured already",
                 path=str(self._config.path or ""),
-                hint=f"`dnsbroker issue {there}` obtains it; --name gives this one another name",
+                hint=f"{who} obtains it; --name gives this one another name",
             )
         if wishes is not None and (wishes.dry_run or wishes.rehearse):
             return (await self._bring([certificate], wishes, is_named=True, is_mending=False))[0]

@@ -73,24 +73,38 @@ def find_target(run: Run, name: str, revocation: Revocation) -> Target:
     """The certificate that is meant. Raises ConfigError where there is none, StoreError."""
     if revocation.reason not in REASONS:
         raise ConfigError(f"no reason {revocation.reason!r} is known", hint=f"reasons are {', '.join(REASONS)}")
-    _check_ours(run, name, "revoke")
+    if revocation.replace:
+        _check_ours(run, name, "replace")
     if revocation.cert is not None:
-        return _from_file(run, name, revocation.cert)
+        target = _from_file(run, name, revocation.cert)
+        if target.lineage is None:
+            _check_ours(run, name, "revoke")
+        return target
+    lineage = _archived(run, name, revocation.serial) if revocation.serial else _live(run, name)
+    return Target(name, lineage.fullchain, lineage.leaf, lineage)
+
+
+def _archived(run: Run, name: str, serial: str) -> Lineage:
+    lineage = run.store.archived(name, serial)
+    if lineage is None:
+        _check_ours(run, name, "revoke")
+        where = run.config.state_dir / "archive" / name
+        raise ConfigError(
+            f"there is no certificate {name!r} with the serial number {serial}",
+            hint=f"`ls {where}` shows those that are kept; --cert FILE revokes one that is elsewhere",
+        )
+    return lineage
+
+
+def _live(run: Run, name: str) -> Lineage:
+    _check_ours(run, name, "revoke")
     lineage = run.store.load(name)
-    if revocation.serial:
-        lineage = run.store.archived(name, revocation.serial)
-        if lineage is None:
-            where = run.config.state_dir / "archive" / name
-            raise ConfigError(
-                f"there is no certificate {name!r} with the serial number {revocation.serial}",
-                hint=f"`ls {where}` shows those that are kept; --cert FILE revokes one that is elsewhere",
-            )
     if lineage is None:
         raise ConfigError(
             f"there is no certificate {name!r}",
             hint=f"there are {', '.join(run.store.names()) or 'none'}; --cert FILE revokes one that is elsewhere",
         )
-    return Target(name, lineage.fullchain, lineage.leaf, lineage)
+    return lineage
 
 
 def _check_ours(run: Run, name: str, what: str) -> None:
@@ -101,7 +115,7 @@ def _check_ours(run: Run, name: str, what: str) -> None:
         raise ConfigError(
             f"certificate {name!r} is not dnsbroker's to {what}: {client} keeps it in {configured.lineage}",
             path=str(run.config.path or ""),
-            hint=f"let {client} {what} it; dnsbroker has nothing of it but its copies",
+            hint=f"let {client} {what} it; an older one that dnsbroker obtained is revoked by --serial",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -11,6 +12,7 @@ import pytest
 
 from dnsbroker.adapter import ENTRY_POINT_GROUP
 from dnsbroker.config.adapters import Adapters, _declared
+from dnsbroker.config.tables import Document, Table
 from dnsbroker.errors import ConfigError
 
 
@@ -41,6 +43,22 @@ def test_a_strangers_adapter_is_found_as_ours_are(tmp_path: Path, monkeypatch: p
     assert adapters["corp"].__qualname__ == "Shelf.Corp"
     assert "wrong" not in adapters
     assert "worse" not in adapters
+
+
+def test_a_strangers_settings_may_be_annotated_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once or postponed, inherited or not, under whichever Python."""
+    text = (
+        "{0}from dataclasses import dataclass\nfrom dnsbroker.settings import key\n"
+        "@dataclass(frozen=True)\nclass Common:\n    server: str = key(doc='where it is')\n"
+        "@dataclass(frozen=True)\nclass Own(Common):\n    port: int = key(53, doc='its port')\n"
+    )
+    (tmp_path / "at_once.py").write_text(text.format(""))
+    (tmp_path / "postponed.py").write_text(text.format("from __future__ import annotations\n"))
+    monkeypatch.syspath_prepend(tmp_path)
+    table = Table.of(Document("", tmp_path), "providers.corp", {"server": "ns1", "port": 5353})
+    for module in ("at_once", "postponed"):
+        settings = table.build(importlib.import_module(module).Own)
+        assert (settings.server, settings.port) == ("ns1", 5353)
 
 
 def test_the_first_copy_on_the_path_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

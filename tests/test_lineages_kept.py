@@ -2,99 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from authority import START, Authority
-from dnsbroker import Broker, Config, keys
-from dnsbroker.certifying import Outcome, Wishes
-from dnsbroker.cli import exit_status
-from dnsbroker.cli.certificates import result_of
-from dnsbroker.doctor import subjects
-from dnsbroker.errors import BrokerError, ConfigError, StoreError
-from dnsbroker.events import Event
+from authority import START
+from dnsbroker import Broker
+from dnsbroker.errors import StoreError
 from dnsbroker.journal import FileLock
 from dnsbroker.knowing.describing import whole
-from dnsbroker.lineages import Lineages
-from dnsbroker.revoking import Revocation
-from dnsbroker.testing import FakeClock
-from kept_elsewhere import CLIENTS, Kept
+from kept_elsewhere import CLIENTS
+from kept_house import AUTHORITY, KEY, NAMES, OTHER, House
 from older_clients import fingerprint
 
-T = TypeVar("T")
-
-AUTHORITY = Authority()
-KEY, OTHER = keys.generate("ecdsa-p256"), keys.generate("ecdsa-p256")
-NAMES = ["a.test", "*.a.test"]
 LIFE = timedelta(days=90)
-
-
-class House:
-    """A host on which another client keeps ``a.test``; ``settings`` are further keys of its table."""
-
-    def __init__(self, directory: Path, client: str = "certbot") -> None:
-        self.directory = directory
-        self.kept = Kept(directory / "client", client)
-        self.state = directory / "state"
-        self.log = directory / "log"
-        self.log.touch()
-        self.moment = START + timedelta(days=1)
-        self.events: list[Event] = []
-        self.tables: dict[str, Any] = {}
-        self.settings: dict[str, Any] = {"deploy_hooks": [self.note("deploy")], "post_hooks": [self.note("post")]}
-
-    def note(self, word: str) -> str:
-        """A hook that writes down what it is told."""
-        return f'echo "{word} $RENEWED_LINEAGE|$RENEWED_DOMAINS|$DNSBROKER_CERTIFICATE" >> {self.log}'
-
-    def said(self) -> list[str]:
-        """What hooks wrote down since this was asked last."""
-        lines = self.log.read_text().splitlines()
-        self.log.write_text("")
-        return lines
-
-    def renewed(self, key_pem: str = KEY, serial: int = 1) -> None:
-        """The client has a new certificate."""
-        self.kept.renew(key_pem, AUTHORITY.issue(key_pem, NAMES, serial=serial))
-
-    @property
-    def config(self) -> Config:
-        """What is configured."""
-        table = {"lineage": str(self.kept.directory), "tlsa_guard": False, **self.settings}
-        data = {"state_dir": str(self.state), "certificates": {"a.test": table}, **self.tables}
-        config = Config.from_dict(data)
-        assert not config.broken
-        return config
-
-    def run(self, work: Callable[[Broker], Awaitable[T]]) -> T:
-        """``work`` in a run of its own; whoever contacts an authority or a name server fails in it."""
-
-        async def story() -> T:
-            clock = FakeClock(self.moment)
-            async with Broker(self.config, on_event=self.events.append, clock=clock) as broker:
-                return await work(broker)
-
-        self.events.clear()
-        return asyncio.run(story())
-
-    def renew(self, *names: str, **wishes: Any) -> Outcome:
-        """What `renew` makes of it."""
-        (outcome,) = self.run(lambda broker: broker.renew_all(names, wishes=Wishes(**wishes)))
-        return outcome
-
-    def status(self) -> tuple[str, bool, str]:
-        """The word, whether it needs a person, and all that is told."""
-
-        async def asked(broker: Broker) -> tuple[str, bool, str]:
-            health = await broker.status("a.test")
-            return health.status, health.needs_person, "\n".join(health.findings)
-
-        return self.run(asked)
 
 
 @pytest.fixture
@@ -295,80 +218,3 @@ def test_the_metrics_have_it(house: House) -> None:
     end = (START + LIFE).timestamp()
     assert f'dnsbroker_certificate_not_after_seconds{{certificate="a.test"}} {end:.0f}\n' in text
     assert 'dnsbroker_deploy_pending{certificate="a.test"} 2\n' in text
-
-
-# Never ours
-
-
-@pytest.mark.parametrize("wishes", [{}, {"force": True}, {"dry_run": True}, {"new_key": True}])
-def test_issuing_it_by_name_is_a_mistake(house: House, wishes: dict[str, Any]) -> None:
-    """With who orders it; nothing was contacted, nothing is kept."""
-    with pytest.raises(ConfigError) as caught:
-        house.run(lambda broker: broker.issue_all(["a.test"], wishes=Wishes(**wishes)))
-    assert exit_status.of(caught.value) == exit_status.USAGE
-    assert f"certbot keeps it in {house.kept.directory}" in caught.value.message
-    assert "let certbot renew it" in caught.value.hint
-
-
-@pytest.mark.parametrize("wishes", [{"force": True}, {"new_key": True}, {"rehearse": True}])
-def test_renewing_it_by_force_is_one_too(house: House, wishes: dict[str, Any]) -> None:
-    """Without, its deployment is seen to."""
-    with pytest.raises(ConfigError, match="never ordered here"):
-        house.renew("a.test", **wishes)
-    assert house.renew("a.test").status == "deployed"
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_all_means_all_that_are_ordered_here(house: House, force: bool) -> None:
-    """`issue` leaves it out, there or not, and `renew` never orders it, however old or forced."""
-    assert house.run(lambda broker: broker.issue_all(wishes=Wishes(force=force))) == ()
-    house.moment = START + timedelta(days=365)
-    assert house.renew(force=force).status == "deployed"
-    assert house.renew(force=force).status == "kept"
-    house.kept.directory.rename(house.directory / "away")
-    assert house.run(lambda broker: broker.issue_all(wishes=Wishes(force=force))) == ()
-
-
-def test_a_missing_one_fails_alone(tmp_path: Path) -> None:
-    """The status is that of a failure, not of a usage."""
-    assert result_of([House(tmp_path).renew()], named=False).status == exit_status.FAILED
-
-
-def test_it_is_not_ours_to_revoke_or_to_delete(house: House) -> None:
-    """The one says that it is its client's, and so does the other; the files stay."""
-    before = fingerprint(house.kept.directory.parent.parent)
-    for work in (
-        lambda broker: broker.revoke("a.test"),
-        lambda broker: broker.revoke("a.test", Revocation(replace=True)),
-        lambda broker: broker.revoke("a.test", Revocation(cert=house.kept.chain)),
-        deleted,
-    ):
-        with pytest.raises(ConfigError) as caught:
-            house.run(work)
-        assert "certbot keeps it" in caught.value.message
-        assert "let certbot" in caught.value.hint
-    assert fingerprint(house.kept.directory.parent.parent) == before
-
-
-async def deleted(broker: Broker) -> Path:
-    """As `delete` does."""
-    return broker.delete("a.test")
-
-
-def test_the_doctor_asks_nothing_of_its_names(house: House) -> None:
-    """Neither for all, nor by its name: that is a domain name then, as anybody's."""
-    assert subjects.chosen(house.config, []) == ()
-    (found,) = subjects.chosen(house.config, ["a.test"])
-    assert (found.names, found.certificate) == (("a.test",), "")
-
-
-def test_one_of_ours_beside_it_is_as_ever(house: House) -> None:
-    """What the store holds, it goes on to hold."""
-    house.tables["certificates"] = {"a.test": {"lineage": str(house.kept.directory)}, "b.test": {}}
-    store = Lineages(house.state, house.config.certificates)
-    assert store.names() == ("a.test",)
-    assert store.load("b.test") is None
-    with pytest.raises(BrokerError):
-        house.run(lambda broker: broker.issue("b.test"))
-    (subject,) = subjects.chosen(house.config, [])
-    assert subject.certificate == "b.test"

@@ -7,6 +7,7 @@ one misspelt, or one that stands below the wrong table's header.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
 import sys
 import types
@@ -195,8 +196,10 @@ class Table:
 
 def _hint(cls: type[Any], name: str) -> object:
     """The type of the field ``name`` of ``cls``; those of all fields would take a tenth of a hook's time."""
-    home = next(base for base in cls.__mro__ if name in vars(base).get("__annotations__", ()))
-    alone = types.SimpleNamespace(__annotations__={name: vars(home)["__annotations__"][name]})
+    # Not by the class's own dictionary, which from Python 3.14 on has none of what is not postponed (PEP 649).
+    homes = ((base, inspect.get_annotations(base)) for base in cls.__mro__)
+    home, found = next((base, found) for base, found in homes if name in found)
+    alone = types.SimpleNamespace(__annotations__={name: found[name]})
     return typing.get_type_hints(alone, vars(sys.modules[home.__module__]), include_extras=True)[name]
 
 

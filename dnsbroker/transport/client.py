@@ -11,14 +11,17 @@ from collections.abc import Iterator, Mapping
 
 from dnsbroker.transport.failure import HTTPFailed, without_password
 
-# httpx imports its own command line where it can, and rich and click with it: a sixth of a short run, for nothing. A
-# module that is None cannot be imported (importlib), and httpx goes on without; afterwards all is as it was.
+# httpx imports its own command line where it can, and rich and click with it: two fifths of its import, for nothing. A
+# module that is None cannot be imported (importlib), and httpx goes on without. Another thread that imports httpx
+# meanwhile waits for this import to end; what it lacks then, as the whole process does, is `httpx.main`, which is for
+# the shell alone.
 _COMMAND_LINE = "httpx._main"
 _is_ours = sys.modules.setdefault(_COMMAND_LINE, None) is None  # type: ignore[arg-type]
-import httpx  # noqa: E402 - see above
-
-if _is_ours:
-    del sys.modules[_COMMAND_LINE]
+try:
+    import httpx
+finally:
+    if _is_ours:
+        del sys.modules[_COMMAND_LINE]
 
 
 def connecting(context: ssl.SSLContext, proxy: str, timeout: float, headers: Mapping[str, str]) -> httpx.AsyncClient:
