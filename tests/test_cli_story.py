@@ -44,7 +44,7 @@ STORY: list[tuple[Event, int, str]] = [
         1,
         "_acme-challenge.www.example.net -> _acme-challenge.example.org is in zone example.org",
     ),
-    ({"event": "planned", "reason": "not there"}, 1, "would be issued (not there)"),
+    ({"event": "planned", "reason": "not there", "would_be": "issued"}, 1, "would be issued (not there)"),
     ({"event": "propagated", "name": CHALLENGE}, 0, "every server has _acme-challenge.example.org"),
     (
         {"event": "server", **SERVER, "verdict": "green", "serial": 7},

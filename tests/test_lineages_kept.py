@@ -10,9 +10,11 @@ import pytest
 
 from authority import START
 from dnsbroker import Broker
+from dnsbroker.cli.certificates import result_of
 from dnsbroker.errors import StoreError
 from dnsbroker.journal import FileLock
 from dnsbroker.knowing.describing import whole
+from dnsbroker.store import Access, Provenance, Store
 from kept_elsewhere import CLIENTS
 from kept_house import AUTHORITY, KEY, NAMES, OTHER, House
 from older_clients import fingerprint
@@ -95,11 +97,51 @@ def test_deploy_does_it_all_again(house: House) -> None:
         assert [line.split()[0] for line in house.said()] == words
 
 
-@pytest.mark.parametrize("wishes", [{"dry_run": True}, {"rehearse": True}])
-def test_what_is_only_looked_at_is_not_deployed(house: House, wishes: dict[str, Any]) -> None:
-    """Neither by a plan nor by a rehearsal of all."""
-    assert house.renew(**wishes).status == "kept"
+def test_a_rehearsal_deploys_nothing(house: House) -> None:
+    """It is another client's to rehearse."""
+    assert house.renew(rehearse=True).status == "kept"
     assert house.said() == []
+
+
+def test_a_plan_says_what_renew_would_do(house: House) -> None:
+    """Deploy what never was, or is not finished; once it is, nothing, and nothing where nothing is wanted."""
+    house.settings["copies"] = [{"to": str(house.directory / "copies")}]
+    for _ in range(2):
+        planned = house.renew(dry_run=True)
+        assert (planned.status, planned.would_be) == ("planned", "deployed")
+        assert result_of([planned], named=False).lines[0].startswith("a.test: would be deployed (its deployment is")
+    assert (house.said(), (house.directory / "copies").exists()) == ([], False)
+    house.renew()
+    assert house.renew(dry_run=True).status == "kept"
+    (house.directory / "copies/cert.pem").unlink()
+    assert house.renew(dry_run=True).status == "planned"
+    house.settings = {}
+    assert house.renew(dry_run=True).status == house.renew().status == "kept"
+
+
+def test_a_plan_for_one_of_ours_says_it_too(house: House) -> None:
+    """One that is not due, and whose copy is not there."""
+    Store(house.state).save("b.test", KEY, AUTHORITY.issue(KEY, ["b.test"]), Access(), Provenance("", START))
+    (provenances,) = (house.state / "issued").iterdir()
+    provenances.unlink()  # so that nobody is asked about it
+    copies = house.directory / "copies"
+    house.tables["certificates"] = {"b.test": {"copies": [{"to": str(copies)}]}}
+    assert (house.renew(dry_run=True).would_be, copies.exists()) == ("deployed", False)
+    house.renew()
+    assert house.renew(dry_run=True).status == "kept"
+
+
+@pytest.mark.parametrize("gone", ["privkey.pem", ""])
+def test_a_plan_fails_where_renew_would(house: House, gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that leads nowhere, or all of it away; the words are the same."""
+    monkeypatch.setattr("dnsbroker.lineages.reading.PAUSES", (0.0,))
+    if gone:
+        (house.kept.directory / gone).resolve().unlink()
+    else:
+        house.kept.directory.rename(house.directory / "away")
+    planned, done = house.renew(dry_run=True).error, house.renew().error
+    assert isinstance(planned, StoreError) and done is not None
+    assert (planned.message, planned.hint) == (done.message, done.hint)
 
 
 def test_another_dnsbroker_that_has_it_keeps_it(house: House) -> None:

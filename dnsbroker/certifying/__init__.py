@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from dnsbroker import due
-from dnsbroker.certifying.elsewhere import look_after, refusal
+from dnsbroker.certifying.elsewhere import foreseen, look_after, refusal
 from dnsbroker.certifying.key import KeyChoice
 from dnsbroker.certifying.obtaining import Obtaining, access_of
-from dnsbroker.certifying.outcome import Outcome, Status, Wishes, described, tell
+from dnsbroker.certifying.outcome import UNFINISHED, Outcome, Status, Wishes, described, tell
 from dnsbroker.certifying.permission import Permission
 from dnsbroker.certifying.preflight import Preflight
 from dnsbroker.config import CertificateConfig
@@ -189,7 +189,9 @@ class Certifying:
 
     async def _decide(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
         if certificate.lineage is not None:
-            if self._wishes.dry_run or self._wishes.rehearse:
+            if self._wishes.dry_run:
+                return foreseen(self._run, certificate)
+            if self._wishes.rehearse:
                 return Outcome(certificate.name, "kept", "another client's", self._run.store.load(certificate.name))
             return await look_after(self._run, certificate, emit)
         lineage = self._load(certificate.name)
@@ -241,8 +243,11 @@ class Certifying:
     async def _keep(self, certificate: CertificateConfig, lineage: Lineage, emit: Emitter) -> Outcome:
         """Leave it as it is, but for what is still to be done with its files."""
         kept = Outcome(certificate.name, "kept", f"valid until {lineage.not_after:%Y-%m-%d}", lineage)
-        if not self._is_mending or self._wishes.dry_run:
+        if not self._is_mending:
             return kept
+        if self._wishes.dry_run:
+            is_wanting = self._run.deploying.is_unfinished(certificate, lineage)
+            return replace(kept, status="planned", reason=UNFINISHED, would_be="deployed") if is_wanting else kept
         try:
             is_changed = self._run.store.conform(certificate.name, access_of(certificate))
         except BrokerError as error:
@@ -272,5 +277,5 @@ def _with_deployment(outcome: Outcome, error: DeployFailed | None) -> Outcome:
     if error is None or outcome.error is not None:  # a post hook's own failure has been told; nothing is issued
         return outcome
     if outcome.status == "deployed":
-        return replace(outcome, status="kept", reason="its deployment is not finished", undeployed=error)
+        return replace(outcome, status="kept", reason=UNFINISHED, undeployed=error)
     return replace(outcome, undeployed=error)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dnsbroker.certifying.outcome import Outcome
+from dnsbroker.certifying.outcome import UNFINISHED, Outcome
 from dnsbroker.config import CertificateConfig
+from dnsbroker.deploying.steps import steps
 from dnsbroker.deploying.unordered import catch_up, planned
 from dnsbroker.errors import ConfigError
 from dnsbroker.events import Emitter
 from dnsbroker.lineages import client_of
 from dnsbroker.run import Run
+from dnsbroker.store import Lineage
 
 
 def refusal(run: Run, certificate: CertificateConfig) -> ConfigError:
@@ -24,11 +26,28 @@ def refusal(run: Run, certificate: CertificateConfig) -> ConfigError:
     )
 
 
+def foreseen(run: Run, certificate: CertificateConfig) -> Outcome:
+    """What ``look_after`` would do. Raises StoreError where that would."""
+    # Where nothing stands, planning that is what says so.
+    lineage = run.store.load_whole(certificate.name) or planned(run.store, run.deployments, certificate)
+    if run.deployments.of(certificate.name, lineage.serial):
+        is_wanting = run.deploying.is_unfinished(certificate, lineage)
+    else:
+        is_wanting = bool(steps(certificate))
+    if is_wanting:
+        return Outcome(certificate.name, "planned", UNFINISHED, lineage, would_be="deployed")
+    return _kept(certificate, lineage)
+
+
 async def look_after(run: Run, certificate: CertificateConfig, emit: Emitter) -> Outcome:
     """Leave it as it is, but for what is still to be done with what is there. Raises StoreError."""
     lineage = planned(run.store, run.deployments, certificate)
-    told = f"valid until {lineage.not_after:%Y-%m-%d}; it is another client's"
-    kept = Outcome(certificate.name, "kept", told, lineage)
+    kept = _kept(certificate, lineage)
     if await catch_up(run.deploying, certificate, lineage, emit):
         return replace(kept, status="deployed", reason="what was left of its deployment is done")
     return kept
+
+
+def _kept(certificate: CertificateConfig, lineage: Lineage) -> Outcome:
+    told = f"valid until {lineage.not_after:%Y-%m-%d}; it is another client's"
+    return Outcome(certificate.name, "kept", told, lineage)

@@ -11,6 +11,9 @@ from dnsbroker.events import Emitter
 from dnsbroker.publishing import Located
 from dnsbroker.store import Lineage
 
+#: Why one that is not due is not left alone.
+UNFINISHED = "its deployment is not finished"
+
 Status = Literal["issued", "kept", "deployed", "planned", "rehearsed", "postponed", "busy", "failed"]
 
 
@@ -33,7 +36,8 @@ class Wishes:
 class Outcome:
     """What became of one certificate, and why; ``error`` where it failed, ``certificate`` where there is one now.
 
-    ``undeployed`` is what kept a certificate that is there from reaching those who use it.
+    ``undeployed`` is what kept a certificate that is there from reaching those who use it. ``would_be`` says what is
+    planned, where something is.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Outcome:
     error: BrokerError | None = None
     undeployed: DeployFailed | None = None
     plan: tuple[Located, ...] = ()
+    would_be: Literal["issued", "deployed"] = "issued"
 
     @property
     def has_changed(self) -> bool:
@@ -57,6 +62,8 @@ def tell(outcome: Outcome, emit: Emitter) -> None:
     if outcome.error is not None:
         error = outcome.error
         emit("failed", error={"kind": error.kind, "message": error.message, "hint": error.hint, **error.fields()})
+    elif outcome.status == "planned":
+        emit(outcome.status, reason=outcome.reason, would_be=outcome.would_be)
     else:
         emit(outcome.status, reason=outcome.reason)
 

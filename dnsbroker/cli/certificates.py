@@ -222,7 +222,7 @@ def _failure(outcome: Outcome, error: BrokerError, *, is_alone: bool) -> Failure
 def _told(outcome: Outcome) -> list[str]:
     if outcome.status == "planned":
         return [
-            f"{shown(outcome.name)}: would be issued ({outcome.reason})",
+            f"{shown(outcome.name)}: would be {outcome.would_be} ({outcome.reason})",
             *(f"  {_way(item)}" for item in outcome.plan),
         ]
     if outcome.error is not None:

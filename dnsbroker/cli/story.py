@@ -123,7 +123,7 @@ _LINES: dict[str, tuple[int, _Line]] = {
     "rehearsed": (0, lambda event: f"rehearsed: {event['reason']}"),
     "resumed": (0, lambda event: f"going on with order {event['url']}"),
     "revoked": (0, lambda event: f"revoked {event['serial']} ({event['reason']})"),
-    "planned": (1, lambda event: f"would be issued ({event['reason']})"),
+    "planned": (1, lambda event: f"would be {event['would_be']} ({event['reason']})"),
     "propagated": (0, lambda event: f"every server has {_names(event, 'name')}"),
     "server": (0, _server),
     "swept": (0, lambda event: f"withdrawing what an earlier run left: {_names(event)}"),
