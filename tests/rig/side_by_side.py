@@ -24,9 +24,9 @@ FEW = 3
 
 #: Of tests/integration, what the second share has; what the third has beside the unit tests. The first has the rest.
 SECOND = (
-    *("accounts", "backing_off", "certbot", "clients_together", "commands_in_lab", "dehydrated"),
-    *("dehydrated_deployment", "dehydrated_faults", "demo", "doctor_in_lab", "interrupted", "keys_and_chains"),
-    *("many_processes", "other_clients", "propagation_in_lab", "revoking", "secondary_faults"),
+    *("backing_off", "certbot", "clients_together", "commands_in_lab", "dehydrated", "dehydrated_deployment"),
+    *("dehydrated_faults", "demo", "doctor_in_lab", "interrupted", "many_processes", "other_clients"),
+    *("propagation_in_lab", "revoking", "secondary_faults"),
 )
 THIRD = ("killed", "left_behind", "moving_in", "recipes", "resumed")
 
