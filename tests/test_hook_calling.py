@@ -170,6 +170,13 @@ def test_a_run_with_nothing_in_dns_begins_and_ends_in_silence(run: Run, argument
     assert run(*arguments) == run(*arguments) == (0, "", "")
 
 
+@pytest.mark.parametrize("hook", ["deploy_challenge", "clean_challenge"])
+def test_a_challenge_of_another_kind_ends_no_run(configuration: Path, run: Run, hook: str) -> None:
+    """One certificate of dehydrated's may be proved by a web server; of it nothing is written."""
+    assert run(hook, "example.org", "token", f"token.{VALUE}") == (0, "", "")
+    assert not (configuration.parent / "state").exists()
+
+
 def test_a_refused_challenge_is_told_and_is_no_failure(run: Run) -> None:
     """The client says so itself, but may name another name."""
     status, out, err = run("invalid_challenge", "example.org", '["token"]\t"token"')

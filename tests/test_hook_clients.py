@@ -140,9 +140,44 @@ def test_a_chain_that_is_not_made_of_triples_is_refused_whole(hook: str, count: 
 
 
 def test_one_wrong_value_refuses_the_whole_chain() -> None:
-    """The one for http-01 is the token, a dot and a thumbprint."""
-    with pytest.raises(ConfigError, match=r"VALUE of deploy_challenge for 'b\.example'"):
-        dehydrated.call(["deploy_challenge", "a.example", "t", VALUE, "b.example", "t", f"t.{VALUE}"], BASE)
+    """What looks like a challenge of another kind is that of its own token."""
+    for wrong in (f"other.{VALUE}", VALUE[1:], ":".join(["0f"] * 31), ""):
+        with pytest.raises(ConfigError, match=r"VALUE of deploy_challenge for 'b\.example'"):
+            dehydrated.call(["deploy_challenge", "a.example", "t", VALUE, "b.example", "t", wrong], BASE)
+
+
+#: As dehydrated passes them for http-01 and tls-alpn-01.
+OTHER_KINDS = [f"-token.{VALUE}", ":".join(["0f"] * 32)]
+
+
+@pytest.mark.parametrize("hook", ["deploy_challenge", "clean_challenge"])
+@pytest.mark.parametrize("value", OTHER_KINDS)
+def test_a_challenge_of_another_kind_is_none_of_ours(hook: str, value: str) -> None:
+    """A certificate may have a CHALLENGETYPE of its own, and a hook that fails would end the run for all."""
+    assert dehydrated.call([hook, "example.org", "-token", value], BASE) is None
+
+
+@pytest.mark.parametrize("hook", ["deploy_challenge", "clean_challenge"])
+def test_of_a_chain_with_several_kinds_only_ours_is_taken(hook: str) -> None:
+    """Whatever stands first; the others' names need not even be a domain's."""
+    chain = ["192.0.2.1", "-token", OTHER_KINDS[0], "example.org", "b", OTHER, "example.org", "-token", OTHER_KINDS[1]]
+    call = dehydrated.call([hook, *chain], BASE)
+    assert isinstance(call, Present | Cleanup)
+    assert call.values == {PLACE: [OTHER]}
+    if isinstance(call, Present):
+        assert call.tokens == {OTHER: "b"}
+
+
+def test_an_argument_that_is_empty_is_called_so() -> None:
+    """Nobody has written a bad name there."""
+    for client, told, what in (
+        (uacme, ["begin", "dns-01", "", "t", VALUE], "IDENT"),
+        (dehydrated, ["deploy_challenge", "", "t", VALUE], "DOMAIN of deploy_challenge"),
+        (lego, ["present", "", VALUE], "FQDN"),
+        (acmesh, ["rm", "", VALUE], "NAME"),
+    ):
+        with pytest.raises(ConfigError, match=f"^{what} is empty$"):
+            client.call(told, BASE)
 
 
 @pytest.mark.parametrize(
@@ -324,24 +359,12 @@ def test_a_name_may_be_written_in_its_own_letters() -> None:
     assert call.values == {"_acme-challenge.xn--bcher-kva.example.": [VALUE]}
 
 
+KINDS = ("dns-01", "http-01")
 ARGUMENTS = st.lists(
     st.one_of(
         st.text(st.characters(exclude_characters="\0"), max_size=50),
         st.sampled_from(
-            [
-                *CLIENTS,
-                "auth",
-                "cleanup",
-                "deploy",
-                "--",
-                "",
-                "-v",
-                "dns-01",
-                "http-01",
-                "example.org",
-                "*.x.org.",
-                VALUE,
-            ]
+            [*CLIENTS, "auth", "cleanup", "deploy", "--", "", "-v", *KINDS, "example.org", "*.x.org.", VALUE]
         ),
     ),
     max_size=8,

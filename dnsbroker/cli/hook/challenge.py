@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dnsbroker.errors import ConfigError, NameInvalid
 from dnsbroker.names import challenge_name, owner
 
+_UNCHANGED = "pass on what the client passes, unchanged"
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -33,9 +34,7 @@ def wrong(message: str, hint: str) -> ConfigError:
 def counted(arguments: Sequence[str], names: str, hook: str) -> Sequence[str]:
     """``arguments``, where there is one for each of ``names`` (in one string); else raises ConfigError."""
     if len(arguments) != len(names.split()):
-        raise wrong(
-            f"{hook} takes {names}, and was given {amount(arguments)}", "pass on what the client passes, unchanged"
-        )
+        raise wrong(f"{hook} takes {names}, and was given {amount(arguments)}", _UNCHANGED)
     return arguments
 
 
@@ -46,6 +45,7 @@ def amount(arguments: Sequence[str]) -> str:
 
 def place_of(identifier: str, what: str) -> str:
     """The owner name for ``identifier``, which the certificate is to name. Raises ConfigError that tells ``what``."""
+    _check_given(identifier, what)
     try:
         return challenge_name(identifier)
     except NameInvalid as error:
@@ -54,10 +54,16 @@ def place_of(identifier: str, what: str) -> str:
 
 def place_at(name: str, what: str) -> str:
     """``name`` itself as an owner name: where the client has found that the value belongs. Raises as ``place_of``."""
+    _check_given(name, what)
     try:
         return owner(name.removeprefix("*."))
     except NameInvalid as error:
         raise wrong(f"{what}: {error.message}", "it is the full name of the TXT record") from error
+
+
+def _check_given(text: str, what: str) -> None:
+    if not text:
+        raise wrong(f"{what} is empty", _UNCHANGED)
 
 
 def checked(value: str, what: str) -> str:

@@ -8,6 +8,7 @@ of ours, as dehydrated asks.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +23,8 @@ _FILES = {
     "deploy_cert": "DOMAIN KEY CERT FULLCHAIN CHAIN",
     "unchanged_cert": "DOMAIN KEY CERT FULLCHAIN CHAIN",
 }
+#: The VALUE of a tls-alpn-01 challenge, as openssl writes a SHA-256.
+_DIGEST = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
 
 
 def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | None:
@@ -47,20 +50,30 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Non
     raise wrong(f"{word!r} is no hook of dehydrated's" if word else "dehydrated's hook has no name", _HINT)
 
 
-def _challenges(hook: str, told: Sequence[str], session: str) -> Call:
+def _challenges(hook: str, told: Sequence[str], session: str) -> Call | None:
+    """The call for those of dns-01; None where all are of other kinds, which certificates of their own may use."""
     if not told or len(told) % 3:
         message = f"{hook} takes DOMAIN TOKEN VALUE, once or again and again, and was given {amount(told)}"
         raise wrong(message, _HINT)
     values: dict[str, list[str]] = {}
     tokens: dict[str, str] = {}
     for domain, token, text in zip(told[::3], told[1::3], told[2::3], strict=True):
+        if _is_of_another_kind(token, text):
+            continue
         place, value = place_of(domain, f"DOMAIN of {hook}"), checked(text, f"VALUE of {hook} for {domain!r}")
         if value not in values.setdefault(place, []):
             values[place].append(value)
         tokens[value] = storable(token)
+    if not values:
+        return None
     if hook == "clean_challenge":
         return Cleanup(session, values, is_forgiving=True)
     return Present(session, values, tokens)
+
+
+def _is_of_another_kind(token: str, text: str) -> bool:
+    """Whether ``text`` is the VALUE of http-01, a key authorization (RFC 8555 section 8.1), or that of tls-alpn-01."""
+    return bool((token and text.startswith(f"{token}.")) or _DIGEST.fullmatch(text))
 
 
 def _files(hook: str, told: Sequence[str], session: str) -> Call:
