@@ -124,6 +124,13 @@ def test_a_token_that_nobody_knows_names_nobody(bench: Host, response: str) -> N
     assert list(answer.told) == ["the CA refused the challenge of d.example.test or of a name beside it"]
 
 
+def test_a_refusal_of_which_nothing_is_said_names_no_name(bench: Host) -> None:
+    """As dehydrated may call it without arguments."""
+    answer = known(bench, Refused(SESSION, "", ""))
+    assert answer is not None
+    assert list(answer.told) == ["the CA refused the challenge of a name that the client does not tell"]
+
+
 def test_h23_an_error_is_not_the_end_of_a_run(bench: Host) -> None:
     """Said twice, it deletes nothing; what is asked for afterwards has its full time, and the run ends well."""
     bench.call(heeded("a", session=SESSION))

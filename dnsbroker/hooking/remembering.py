@@ -108,7 +108,11 @@ def _refused(call: Refused, sessions: Sessions) -> Answer:
     told = dict(line.split("\t", 1) for line in call.response.splitlines() if "\t" in line)
     token, detail = (told.get(key, "").strip().strip('"') for key in ('["token"]', '["error","detail"]'))
     known = sessions.name_of(call.session, token)
-    about = shown(known.removeprefix("_acme-challenge.")) if known else f"{call.name} or of a name beside it"
+    about = shown(known.removeprefix("_acme-challenge.")) if known else _guessed(call.name)
     error = BrokerError(f"the CA refused the challenge of {about}" + (f": {detail}" if detail else ""))
     sessions.failed(call.session, error)
     return Answer(told=[error.message])
+
+
+def _guessed(name: str) -> str:
+    return f"{name} or of a name beside it" if name else "a name that the client does not tell"
