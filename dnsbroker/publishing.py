@@ -172,16 +172,16 @@ class Publisher:
         name = max(until, key=lambda name: until[name])
         if (until[name] - self._clock.now()).total_seconds() > deadline.left():
             self.never_asked([lease for group in leases.values() for lease in group])
-        await self._hold(name, until[name], deadline)
+        await self._hold(name, until[name], deadline, _longer_kept(located[name], outcomes[name]))
 
-    async def _hold(self, name: str, until: datetime, deadline: Deadline) -> None:
+    async def _hold(self, name: str, until: datetime, deadline: Deadline, why: str) -> None:
         seconds = (until - self._clock.now()).total_seconds()
         if seconds > deadline.left():
             raise Held(
                 f"the CA may hold an older answer for {shown(name)} until {until:%Y-%m-%d %H:%M:%S} UTC",
                 name=name,
                 until=until,
-                hint="run the same command again after that, or raise propagation.timeout",
+                hint=f"run the same command again after that, or raise propagation.timeout{why}",
             )
         self._emit("held", name=name, until=until.isoformat(timespec="milliseconds"), seconds=round(seconds, 1))
         await self._clock.sleep(seconds)
@@ -233,3 +233,11 @@ class Publisher:
                 names=names,
                 hint=first.hint or "`dnsbroker gc` tries again",
             )
+
+
+def _longer_kept(item: Located, outcome: Outcome) -> str:
+    """What to say of a TTL that is not ours; it is one for all values at a name (RFC 2181 section 5.2)."""
+    if outcome.ttl <= item.route.ttl:
+        return ""
+    owner, ours = shown(item.place.owner), item.route.ttl
+    return f"; {owner} has a TTL of {outcome.ttl} s, not our {ours} s: lower that of the other values there"

@@ -78,10 +78,12 @@ class Bench:
             written = await self.publisher.write({item.name: frozenset(values)}, {item.name: item}, announcement)
         return written[item.name]
 
-    async def hold(self, item: Located, leases: Sequence[Lease], seconds: float, limit: float | None = None) -> float:
+    async def hold(
+        self, item: Located, leases: Sequence[Lease], seconds: float, limit: float | None = None, ttl: int = TTL
+    ) -> float:
         """For how long the CA is not asked, every server having the values of ``leases`` now."""
         begun = self.clock.monotonic()
-        outcome = Outcome(self.clock.now(), TTL, ())
+        outcome = Outcome(self.clock.now(), ttl, ())
         deadline = Deadline.after(self.clock, seconds)
         names = {item.name: item}
         await self.publisher.outlast_caches(names, {item.name: leases}, {item.name: outcome}, deadline, limit)
@@ -167,10 +169,26 @@ def test_a_hold_beyond_the_deadline_is_told_at_once(bench: Bench) -> None:
         with pytest.raises(Held) as caught:
             await bench.hold(located(), leases, KEPT - 1)
         assert caught.value.until == before + timedelta(seconds=KEPT)
+        assert caught.value.hint.endswith("raise propagation.timeout")
         assert bench.clock.now() == before
         await bench.publisher.withdraw(leases)
         bench.clock.turn(KEPT + 0.5)
         assert await bench.hold(located(), await bench.write(located(), "again"), KEPT - 1) == 0
+
+    asyncio.run(story())
+
+
+def test_a_hold_for_the_sake_of_others_values_tells_whose_the_time_is(bench: Bench) -> None:
+    """A TTL is one for all values at a name, and theirs was there first."""
+
+    async def story() -> None:
+        await bench.write(located(), "theirs")
+        leases = await bench.write(located(), "ours")
+        with pytest.raises(Held) as caught:
+            await bench.hold(located(), leases, KEPT, ttl=300)
+        assert caught.value.hint.endswith(
+            "; _acme-challenge.www.example.org has a TTL of 300 s, not our 5 s: lower that of the other values there"
+        )
 
     asyncio.run(story())
 
