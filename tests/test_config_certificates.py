@@ -255,7 +255,15 @@ def test_a_directory_that_cannot_be_listed_is_an_error_outside_the_certificates(
     (tmp_path / "certificates.d").write_text("a file")
     with pytest.raises(ConfigError, match=r"certificates\.d: cannot be listed: not a directory") as caught:
         load(tmp_path, "")
-    assert caught.value.hint
+    assert caught.value.hint.endswith(f"ls -ld {tmp_path}/certificates.d shows who may")
+
+
+def test_the_directory_to_look_at_is_the_one_that_keeps_us_out(tmp_path: Path) -> None:
+    """Of one below it, ``ls`` would say no more than we do."""
+    (tmp_path / "state").write_text("what nobody can search, root neither")
+    with pytest.raises(ConfigError, match="state/certificates: cannot be listed") as caught:
+        load(tmp_path, "")
+    assert caught.value.hint.endswith(f"ls -ld {tmp_path}/state shows who may")
 
 
 def test_an_ad_hoc_certificate_is_named_after_the_first_name() -> None:

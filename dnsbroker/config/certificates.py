@@ -7,6 +7,7 @@ configuration wins; where it is configured twice, nobody can tell, and it is bro
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -119,8 +120,15 @@ def _files(directory: Path | None) -> list[Path]:
         return []
     except OSError as error:
         words = (error.strerror or str(error)).lower()
-        hint = f"run dnsbroker as a user who may read it; ls -ld {directory} shows who may"
+        hint = f"run dnsbroker as a user who may read it; ls -ld {_barrier(directory)} shows who may"
         raise ConfigError(f"cannot be listed: {words}", path=str(directory), hint=hint) from error
+
+
+def _barrier(directory: Path) -> Path:
+    """What keeps us out: ``directory``, or one above it, which ``ls`` could not pass either."""
+    while not os.access(directory.parent, os.X_OK) and directory.parent != directory:
+        directory = directory.parent
+    return directory
 
 
 def _sorted_out(
