@@ -144,6 +144,33 @@ def test_in_place_of_a_damaged_one_anything_whole_may_go_live(
     assert len(host.warnings()) == 1
 
 
+def test_in_place_of_one_that_leads_nowhere_too(host: Host, example: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can serve what is not there; else its client would never be rid of it."""
+    monkeypatch.setattr("dnsbroker.lineages.reading.PAUSES", (0.0,))
+    example.add(f"_25._tcp TLSA {digest(KEY)}")
+    call = admitted(host.kept, NEW, chain(NEW, 2))
+    host.kept.link("fullchain", host.kept.directory / "gone.pem")
+    assert host.call(call) == Answer()
+    assert len(host.warnings()) == 1
+
+
+def test_in_place_of_one_that_only_we_cannot_read_nothing_goes_live(
+    host: Host, example: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its daemon reads it well, and its key may be in DNS. Without the guard, that is nobody's concern."""
+    monkeypatch.setattr("dnsbroker.lineages.reading.PAUSES", (0.0,))
+    example.add(f"_25._tcp TLSA {digest(KEY)}")
+    call = admitted(host.kept, NEW, chain(NEW, 2))
+    (host.directory / "elsewhere.pem").write_text(chain(KEY, 1))
+    host.kept.link("fullchain", host.directory / "elsewhere.pem")
+    (failure,) = host.call(call).failures
+    assert exit_status.of(failure) == exit_status.FAILED
+    assert "outside of" in failure.message
+    assert "put the file itself below" in failure.hint
+    host.settings["tlsa_guard"] = False
+    assert host.call(call) == Answer()
+
+
 def test_a_key_that_a_failed_renewal_left_is_not_the_present_one(host: Host, example: Zone) -> None:
     """The present one is told by the certificate, here too."""
     host.kept.key.resolve().write_text(NEW)

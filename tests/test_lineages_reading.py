@@ -11,8 +11,9 @@ import pytest
 
 from authority import Authority
 from dnsbroker import keys
-from dnsbroker.errors import ConfigError
+from dnsbroker.errors import ConfigError, StoreError
 from dnsbroker.lineages import Reading, client_of, next_public_keys, read
+from dnsbroker.lineages.everyone import client_lineage
 from dnsbroker.lineages.layouts import Layout
 from dnsbroker.lineages.reading import PAUSES, _Place
 from kept_elsewhere import CLIENTS, Kept
@@ -117,13 +118,36 @@ def test_where_nothing_is_yet_there_is_none(tmp_path: Path) -> None:
     assert pauses.seconds == []
 
 
-def test_a_certificate_without_a_key_file_has_none_and_no_trouble(tmp_path: Path) -> None:
-    """Its request was made elsewhere."""
+def test_a_certificate_of_dehydrated_s_without_a_key_file_has_none_and_no_trouble(tmp_path: Path) -> None:
+    """Its request was made elsewhere; but the link may be about to come back, so it is waited for."""
     kept = Kept(tmp_path, "dehydrated")
     kept.renew(KEY, CHAIN)
     kept.key.unlink()
-    found = there(kept.directory)
+    pauses = Pauses()
+    found = read(kept.directory, pauses)
+    assert found is not None
     assert (found.key_pem, found.trouble, found.fullchain) == ("", "", CHAIN)
+    assert pauses.seconds == list(PAUSES)
+    back = read(kept.directory, Pauses(lambda: kept.link("privkey", kept.directory / "privkey-1795264093.pem")))
+    assert back is not None
+    assert back.key_pem == KEY
+
+
+@pytest.mark.parametrize("client", ["certbot", "acme.sh", "uacme"])
+def test_without_a_key_file_one_of_another_client_s_is_in_trouble(tmp_path: Path, client: str) -> None:
+    """It never has one: the file is lost, or about to come back."""
+    kept = Kept(tmp_path, client)
+    kept.renew(KEY, CHAIN)
+    key = kept.key.read_text()
+    kept.key.unlink()
+    found = read(kept.directory, Pauses())
+    assert found is not None
+    assert (found.key_pem, found.public_key) == ("", keys.public_key_of(KEY))
+    assert "is not there" in found.trouble
+    assert found.hint
+    back = read(kept.directory, Pauses(lambda: kept.key.write_text(key)))
+    assert back is not None
+    assert (back.key_pem, back.trouble) == (KEY, "")
 
 
 def test_a_key_of_a_kind_that_we_never_order_is_read(tmp_path: Path) -> None:
@@ -229,6 +253,7 @@ def test_a_link_that_leads_to_somebody_else_s_files_is_refused(tmp_path: Path, c
     assert found is not None
     assert (found.key_pem, found.public_key) == ("", keys.public_key_of(KEY))
     assert f"leads to {tmp_path / 'foreign.key'}, outside of" in found.trouble
+    assert "put the file itself below" in found.hint
     kept.chain.unlink()
     kept.chain.symlink_to(tmp_path / "foreign.pem")
     assert "outside of" in refused(kept.directory).message
@@ -288,6 +313,40 @@ def test_a_damaged_key_is_trouble_and_the_certificate_is_there(tmp_path: Path, t
     assert found is not None
     assert (found.key_pem, found.leaf.names) == ("", ("a.test",))
     assert "private key: there is none in PEM form" in found.trouble
+
+
+def test_what_is_wrong_with_a_key_is_told_with_what_mends_it(tmp_path: Path) -> None:
+    """To run the client again would mend none of these."""
+    kept = Kept(tmp_path, "uacme")
+    kept.renew(KEY, CHAIN)
+    words = ["openssl", "pkey", "-in", str(kept.key), "-aes256", "-passout", "pass:x"]
+    encrypted = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    kept.key.write_text(encrypted)
+    assert "openssl pkey" in trouble(kept.directory).hint
+    kept.key.unlink()
+    kept.key.symlink_to(kept.key.name)
+    assert "lead in a circle" in trouble(kept.directory).message
+    assert f"ls -l {kept.key}" in trouble(kept.directory).hint
+
+
+def trouble(path: Path) -> StoreError:
+    """What is wrong with the key in ``path``, as every command tells it."""
+    found = read(path, Pauses())
+    assert found is not None
+    told = client_lineage("a.test", path, found).trouble
+    assert told is not None
+    return told
+
+
+def test_a_file_in_the_place_of_the_directory_is_told_with_the_directory(tmp_path: Path) -> None:
+    """The commonest slip: the certificate instead of where it is."""
+    kept = Kept(tmp_path, "certbot")
+    kept.renew(KEY, CHAIN)
+    pauses = Pauses()
+    with pytest.raises(ConfigError, match="is a file, not the directory") as caught:
+        read(kept.chain, pauses)
+    assert str(kept.directory) in caught.value.hint
+    assert pauses.seconds == []
 
 
 # While the client is at it

@@ -63,12 +63,14 @@ def at_once(call: Call, config: Config, clock: Clock) -> Answer | None:
 def _is_of_no_concern(call: Call, config: Config) -> bool:
     """Whether ``call`` asks after another client's certificate where none of them is ours to look after.
 
-    dehydrated asks for each one each time it runs. That a new one is nobody's lineage is told, which takes a run.
+    dehydrated asks for each one each time it runs. That a new one is nobody's lineage is told, which takes a run. What
+    is configured wrongly may be such a one.
     """
     from dnsbroker.hooking.calls import Admit, Deploy
 
     if isinstance(call, Admit) or (isinstance(call, Deploy) and not call.is_new):
-        return all(certificate.lineage is None for certificate in config.certificates.values())
+        kept = any(certificate.lineage is not None for certificate in config.certificates.values())
+        return not kept and not config.broken_lineages
     return False
 
 

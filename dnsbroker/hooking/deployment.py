@@ -1,7 +1,8 @@
 """What a client says of a certificate that it keeps itself: it is about to go live, or it is live.
 
-Rule: of a directory that no certificate has as ``lineage`` nothing is asked and nothing done. What fails after a
-certificate has gone live takes nothing back: it is told, and later runs make up for it.
+Rule: of a directory that no certificate has as ``lineage`` nothing is asked and nothing done; but where what is said
+of it cannot be used, nothing goes live. What fails after that takes nothing back: it is told, and later runs make up
+for it.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from dnsbroker import keys
 from dnsbroker.config import CertificateConfig, Config
+from dnsbroker.config.certificate import BrokenLineage
 from dnsbroker.deploying.unordered import catch_up, planned
 from dnsbroker.endpoints import parse
 from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, PemInvalid, StoreError
@@ -21,6 +24,7 @@ from dnsbroker.guarding import CURE, Guarded, coverage, refusal, warn_of_certifi
 from dnsbroker.hooking import Answer
 from dnsbroker.hooking.calls import Admit, Deploy
 from dnsbroker.journal import FileLock, Sessions
+from dnsbroker.lineages.reading import is_damaged
 from dnsbroker.lineages.tree import read_text
 from dnsbroker.names import shown
 from dnsbroker.run import Run
@@ -39,9 +43,12 @@ async def deploy(call: Deploy, run: Run) -> Answer:
     another process has it, nothing is done. What fails is in the answer; raises nothing but what ends a run.
     """
     certificate = _kept_in(call.lineage, run.config)
+    broken = _broken_in(call.lineage, run.config)
+    if certificate is None and broken:
+        return _answered(broken[0].error, broken[0].name, call, run)
     if certificate is None:
         run.emit("unknown_lineage", path=str(call.lineage))
-        return Answer()
+        return Answer(told=_unknown_to(call.lineage, run.config) if call.is_new else ())
     lock = FileLock(run.config.state_dir / "locks" / f"certificate-{certificate.name}")
     if not lock.try_acquire():
         told = f"{shown(certificate.name)}: another dnsbroker (pid {lock.holder()}) has it: left to it"
@@ -51,7 +58,8 @@ async def deploy(call: Deploy, run: Run) -> Answer:
     finally:
         lock.release()
     run.changed = run.changed or run.deploying.changed
-    return _answered(error, certificate, call, run)
+    answer = _answered(error, certificate.name, call, run)
+    return replace(answer, told=(*answer.told, *(_line(one.error) for one in broken)))
 
 
 async def admit(call: Admit, run: Run) -> Answer:
@@ -60,24 +68,30 @@ async def admit(call: Admit, run: Run) -> Answer:
     Of a certificate whose key is not there, the certificate itself tells the key.
     """
     certificate = _kept_in(call.lineage, run.config)
+    broken = _broken_in(call.lineage, run.config)
     if certificate is None:
-        return Answer()
+        told = () if broken else _unknown_to(call.lineage, run.config)
+        return Answer(told=told, failures=tuple(one.error for one in broken))
     emit = run.emit.bound(certificate=certificate.name)
+    told = tuple(_line(one.error) for one in broken)
     try:
         refused = await may_go_live(_coming(call), certificate, run, emit)
     except BrokerError as error:
-        return Answer(failures=(error,))
-    return Answer(failures=(refused,) if refused is not None else ())
+        return Answer(told=told, failures=(error,))
+    return Answer(told=told, failures=(refused,) if refused is not None else ())
 
 
 async def may_go_live(chain_pem: str, certificate: CertificateConfig, run: Run, emit: Emitter) -> BrokerError | None:
     """May this chain, leaf first, take the place of what is live in the lineage of ``certificate``? If not, why.
 
-    This is the one question before another client's certificate goes live. Raises PemInvalid.
+    This is the one question before another client's certificate goes live. Raises PemInvalid; StoreError where what is
+    live cannot be read here, though others may.
     """
+    if not certificate.tlsa_guard:
+        return None
     present = _present(certificate, run, emit)
     new = keys.public_key_in(chain_pem)
-    if present is None or not certificate.tlsa_guard or new == keys.public_key_in(present.fullchain):
+    if present is None or new == keys.public_key_in(present.fullchain):
         return None
     found = await _seen(run, certificate, present.fullchain, new)
     warn_of_certificates(found, emit)
@@ -119,13 +133,13 @@ async def _seen(run: Run, certificate: CertificateConfig, present: str, new: byt
     return await run.guard.look(keys.describe(present).names, endpoints, present, new)
 
 
-def _answered(error: BrokerError | None, certificate: CertificateConfig, call: Deploy, run: Run) -> Answer:
+def _answered(error: BrokerError | None, name: str, call: Deploy, run: Run) -> Answer:
     """A failure that would end the client's whole run is told now, and once more at the end of its session."""
     if error is None or call.is_heeded:
         return Answer(failures=(error,) if error is not None else (), changed=run.changed)
-    told = f"{error.message}; {error.hint}" if error.hint else error.message
+    told = _line(error)
     if not isinstance(error, DeployFailed):
-        error = DeployFailed(error.message, certificate=certificate.name, steps=[], hint=error.hint)
+        error = DeployFailed(error.message, certificate=name, steps=[], hint=error.hint)
     try:
         Sessions(run.journal, run.clock).failed(call.session, error)
     except StoreError as trouble:
@@ -138,6 +152,22 @@ def _kept_in(directory: Path, config: Config) -> CertificateConfig | None:
     real = os.path.realpath(directory)
     known = (item for item in config.certificates.values() if item.lineage is not None)
     return next((item for item in known if os.path.realpath(item.lineage or "") == real), None)
+
+
+def _broken_in(directory: Path, config: Config) -> list[BrokenLineage]:
+    """What is said of ``directory`` and cannot be used."""
+    real = os.path.realpath(directory)
+    return [one for one in config.broken_lineages if one.path is not None and os.path.realpath(one.path) == real]
+
+
+def _unknown_to(directory: Path, config: Config) -> tuple[str, ...]:
+    """That ``directory`` may be meant by what cannot be read, and is passed over; for people."""
+    unknown = (one for one in config.broken_lineages if one.path is None)
+    return tuple(f"{_line(one.error)}; {directory} is passed over, should that one be meant" for one in unknown)
+
+
+def _line(error: BrokerError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def _coming(call: Admit) -> str:
@@ -170,9 +200,14 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _present(certificate: CertificateConfig, run: Run, emit: Emitter) -> Lineage | None:
-    """What is live; None also where that is damaged, so that nothing better can be said of any key."""
+    """What is live; None also where that is damaged, so that nothing better can be said of any key.
+
+    Raises StoreError.
+    """
     try:
         return run.store.load(certificate.name)
     except StoreError as error:
+        if certificate.lineage is None or not is_damaged(certificate.lineage):
+            raise
         emit("warning", message=error.message, hint=error.hint)
         return None

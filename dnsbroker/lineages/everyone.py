@@ -96,8 +96,7 @@ def client_lineage(name: str, path: Path, found: Reading) -> ClientLineage:
     trouble = None
     if found.trouble:
         told = found.trouble if str(found.key) in found.trouble else f"{found.key}: {found.trouble}"
-        hint = f"run {found.client} again, and look at what it says"
-        trouble = StoreError(told, path=str(found.key), hint=hint)
+        trouble = StoreError(told, path=str(found.key), hint=found.hint)
     return ClientLineage(
         name, path, found.directory, found.fullchain, found.leaf, None, found.client, found.key_pem, trouble
     )

@@ -14,7 +14,8 @@ from pathlib import Path
 class Layout:
     """One certificate's files: its ``chain``, leaf first, its ``key``, and what may be there as its next one.
 
-    ``root`` is the directory that is all the client's own.
+    ``root`` is the directory that is all the client's own. ``takes_requests``: whether the client may have asked for it
+    by a request of somebody else's, who keeps the key.
     """
 
     client: str
@@ -22,6 +23,7 @@ class Layout:
     chain: Path
     key: Path
     next_key: Path | None = None
+    takes_requests: bool = False
 
 
 def layout(directory: Path) -> Layout | None:
@@ -49,4 +51,4 @@ def _linked(directory: Path) -> Layout:
     target = os.readlink(chain) if chain.is_symlink() else ""
     if directory.parent.name == "live" or "/" in target:
         return Layout("certbot", directory.parent.parent, chain, key)
-    return Layout("dehydrated", directory, chain, key, directory / "privkey.roll.pem")
+    return Layout("dehydrated", directory, chain, key, directory / "privkey.roll.pem", takes_requests=True)

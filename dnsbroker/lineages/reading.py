@@ -36,7 +36,8 @@ Pause = Callable[[float], None]
 class Reading:
     """What ``client`` keeps in ``directory`` (a real path): a chain, leaf first, and the key where it is there.
 
-    ``trouble`` is why there is a key file, but no key for this certificate; ``key_pem`` is empty then.
+    ``trouble`` is why there is no key for this certificate where there should be one, and ``hint`` what to do about it;
+    ``key_pem`` is empty then.
     """
 
     client: str
@@ -46,6 +47,7 @@ class Reading:
     key: Path
     key_pem: str = field(default="", repr=False)
     trouble: str = ""
+    hint: str = ""
 
     @property
     def public_key(self) -> bytes:
@@ -64,12 +66,30 @@ def read(path: Path, pause: Pause = paused) -> Reading | None:
             found = _read(path)
         except ConfigError:
             found = None
-        if found is not None and not found.trouble:
+        if found is not None and found.key_pem:
             return found
         if found is None and _place(path) is None:
             return None
         pause(seconds)
     return _read(path)
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether what stands in ``path`` is no certificate for anybody, so that none can be served from there.
+
+    Raises ConfigError, StoreError where that cannot be seen from here.
+    """
+    place = _place(path)
+    if place is None:
+        return False
+    try:
+        os.stat(place.layout.chain)
+        _chain(place)
+    except (FileNotFoundError, PemInvalid):
+        return True
+    except (OSError, ConfigError):
+        return False
+    return False
 
 
 def next_public_keys(path: Path) -> tuple[bytes, ...]:
@@ -125,6 +145,9 @@ def _place(path: Path) -> _Place | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if os.path.isfile(path):
+            hint = f"name the directory that it is in: {path.parent}"
+            raise ConfigError("is a file, not the directory of a certificate", path=str(path), hint=hint) from error
         raise unreadable(path, error) from error
     directory = Path(os.path.realpath(path))
     found = layout(directory)
@@ -139,24 +162,32 @@ def _read(path: Path) -> Reading | None:
 def _read_at(place: _Place) -> Reading:
     files = place.layout
     try:
-        fullchain = "".join(keys.read_chain(place.text(files.chain)))
-        leaf = keys.describe(fullchain)
+        fullchain, leaf = _chain(place)
     except PemInvalid as error:
         raise ConfigError(error.message, path=str(files.chain), hint=_again(files.client)) from error
-    key_pem, trouble = _key(place, fullchain) if os.path.lexists(files.key) else ("", "")
-    return Reading(files.client, place.directory, fullchain, leaf, files.key, key_pem, trouble)
+    key_pem, trouble, hint = _key(place, fullchain)
+    return Reading(files.client, place.directory, fullchain, leaf, files.key, key_pem, trouble, hint)
 
 
-def _key(place: _Place, fullchain: str) -> tuple[str, str]:
-    """The certificate's key; or why the file that should hold it does not."""
+def _chain(place: _Place) -> tuple[str, Leaf]:
+    fullchain = "".join(keys.read_chain(place.text(place.layout.chain)))
+    return fullchain, keys.describe(fullchain)
+
+
+def _key(place: _Place, fullchain: str) -> tuple[str, str, str]:
+    """The certificate's key; or why there is none where there should be, and what to do."""
+    files = place.layout
+    if files.takes_requests and not os.path.lexists(files.key):
+        return "", "", ""
     try:
-        key_pem = place.text(place.layout.key)
+        key_pem = place.text(files.key)
         fits = keys.matches(key_pem, fullchain)
     except (ConfigError, PemInvalid) as error:
-        return "", error.message
-    if not fits:
-        return "", "it is not the key of the certificate beside it: a renewal may have failed, or is under way"
-    return key_pem, ""
+        return "", error.message, error.hint or _again(files.client)
+    if fits:
+        return key_pem, "", ""
+    told = "it is not the key of the certificate beside it: a renewal may have failed, or is under way"
+    return "", told, f"run {files.client} again, and look at what it says"
 
 
 def _public_key(place: _Place, file: Path) -> bytes:

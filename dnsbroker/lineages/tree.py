@@ -6,6 +6,7 @@ else's, and a key must not be taken from there unseen. Nothing is written, locke
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from dnsbroker.errors import ConfigError
@@ -43,8 +44,10 @@ class Tree:
             words = "is a link that leads nowhere" if path.is_symlink() else "is not there"
             raise ConfigError(words, path=str(path), hint="restore it from a copy, or issue that one anew") from error
         except (OSError, RuntimeError) as error:
-            words = getattr(error, "strerror", None) or "its links lead in a circle"
-            raise ConfigError(f"cannot be read: {words.lower()}", path=str(path), hint="run it as root") from error
+            if isinstance(error, OSError) and error.errno != errno.ELOOP:
+                raise unreadable(path, error) from error
+            told, hint = "its links lead in a circle", f"ls -l {path} shows where it leads; let it lead to the file"
+            raise ConfigError(f"cannot be read: {told}", path=str(path), hint=hint) from error
         if not found.is_relative_to(self._root):
             hint = f"put the file itself below {self._root}: what lies elsewhere is not taken unseen"
             raise ConfigError(f"leads to {found}, outside of {self._root}", path=str(path), hint=hint)
