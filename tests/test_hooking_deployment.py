@@ -218,3 +218,15 @@ def test_no_error_of_a_lineage_is_without_a_next_step(host: Host) -> None:
         assert isinstance(failure, BrokerError)
         assert "there is no certificate in" in failure.message
         assert failure.hint
+
+
+@pytest.mark.parametrize("path", ["", "../../archive/a.test", "../a.test/fullchain.pem"])
+def test_a_path_beside_the_one_that_is_meant_is_told_with_what_is_in_that_one(tmp_path: Path, path: str) -> None:
+    """All certificates at once, certbot's archive, or a file."""
+    host = Host(tmp_path, "certbot")
+    host.kept.renew(KEY, chain(KEY, 1))
+    meant = host.kept.directory / path if path else host.kept.directory.parent
+    host.settings["lineage"] = str(meant)
+    (failure,) = host.deploy(meant).failures
+    assert "the directory" in failure.hint
+    assert str(host.kept.directory.resolve()) in failure.hint or "with its own fullchain.pem (certbot" in failure.hint

@@ -12,11 +12,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dnsbroker import keys
 from dnsbroker.config.certificate import CopyConfig
 from dnsbroker.config.toml import written_key
-from dnsbroker.deploying.replacing import File, is_there, remove, replace
+from dnsbroker.deploying.replacing import File, content, is_there, remove, replace
 from dnsbroker.deploying.steps import single
-from dnsbroker.errors import BrokerError, StoreError
+from dnsbroker.errors import BrokerError, PemInvalid, StoreError
 from dnsbroker.store import Access, Lineage, disk
 from dnsbroker.store.archive import PUBLIC_FILE
 
@@ -52,6 +53,7 @@ def are_current(copy: CopyConfig, lineage: Lineage) -> bool:
     """Whether every file is there as it is to be. What cannot be read or written is not; raises nothing of that."""
     try:
         with _opened(copy) as at:
+            _check_beside(copy, lineage, at)
             return all(is_there(file, at) for file in _files(copy, lineage)) and not _stale(copy, lineage, at)
     except (OSError, BrokerError):
         return False
@@ -69,6 +71,7 @@ def make(copy: CopyConfig, lineage: Lineage, now: datetime) -> tuple[Path, ...]:
         if copy.to is not None:
             disk.make_directory(copy.to, _DIRECTORY)
         with _opened(copy) as at:
+            _check_beside(copy, lineage, at)
             outdated = [file for file in files if not is_there(file, at)]
             replace(outdated, at, date, copy.keep)
             remove(_stale(copy, lineage, at), at, date, copy.keep)
@@ -131,6 +134,22 @@ def _check_keyless(copy: CopyConfig, lineage: Lineage) -> None:
     if wanted is not None:
         hint = "the key is where its request was made; leave key and combined out of these copies"
         raise StoreError(f"{wanted}: {lineage.name} has no key here to copy", path=str(wanted), hint=hint)
+
+
+def _check_beside(copy: CopyConfig, lineage: Lineage, at: dict[Path, int]) -> None:
+    """Raise StoreError where a key would stand beside another client's certificate that is not its own.
+
+    It is not removed: by now nobody can tell whether it was copied there, or by whom.
+    """
+    if copy.to is None or lineage.has_key or lineage.request is not None:
+        return
+    for path in (copy.to / _FILES[what] for what in _SECRET):
+        with suppress(IsADirectoryError, PemInvalid):  # it is no key then
+            there = content(File(path, "", b"", -1), at)
+            if there is not None and not keys.matches(there.decode("utf-8", "replace"), lineage.fullchain):
+                told = f"{path}: it is not the key of the new certificate, whose own is not in {lineage.path}"
+                hint = "take that file away, or put the key there that the certificate was requested for"
+                raise StoreError(told, path=str(path), hint=hint)
 
 
 @contextmanager

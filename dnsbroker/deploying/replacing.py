@@ -19,6 +19,9 @@ from dnsbroker.store import disk
 
 _DATED = re.compile(r"\.\d{8}T\d{6}Z")
 
+#: Octets; no key with its chain is longer.
+_LONGEST_KEY = 1 << 20
+
 #: A file system without hard links, or with as many as it takes; or a kernel that allows them for own files only.
 _NO_LINK = (errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -74,6 +77,16 @@ def _regular(file: File, at: Opened) -> int | None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     return None
+
+
+def content(file: File, at: Opened) -> bytes | None:
+    """What stands at the place of ``file``; None where no regular file does. Raises OSError."""
+    with _named(file):
+        descriptor = _regular(file, at)
+        if descriptor is None:
+            return None
+        with open(descriptor, "rb") as there:
+            return there.read(_LONGEST_KEY)
 
 
 def replace(files: Sequence[File], at: Opened, date: str, keep: int) -> None:

@@ -24,7 +24,8 @@ def planned(store: Store, deployments: Deployments, certificate: CertificateConf
     lineage = store.load_whole(certificate.name)
     if lineage is None:
         told = f"there is no certificate in {certificate.lineage}"
-        hint = "let the client that keeps it there obtain it, or correct lineage"
+        hint = "let the client obtain it, or let lineage name the directory with its own fullchain.pem (certbot, "
+        hint += "dehydrated), fullchain.cer (acme.sh) or cert.pem (uacme)"
         raise StoreError(told, path=str(certificate.lineage), hint=hint)
     if not deployments.of(certificate.name, lineage.serial):
         deployments.plan(certificate.name, lineage.serial, steps(certificate))
