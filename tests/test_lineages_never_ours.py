@@ -115,10 +115,12 @@ async def deleted(broker: Broker) -> Path:
 
 
 def test_the_doctor_asks_nothing_of_its_names(house: House) -> None:
-    """Neither for all, nor by its name: that is a domain name then, as anybody's."""
+    """Neither for all, nor by its name: that is a domain name then, as anybody's, but for the account that it lacks."""
     assert subjects.chosen(house.config, []) == ()
     (found,) = subjects.chosen(house.config, ["a.test"])
-    assert (found.names, found.certificate) == (("a.test",), "")
+    assert (found.names, found.certificate, found.account) == (("a.test",), "", "")
+    (other,) = subjects.chosen(house.config, ["b.test"])
+    assert other.account == "default"
 
 
 def test_one_of_ours_beside_it_is_as_ever(house: House) -> None:

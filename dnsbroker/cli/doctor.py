@@ -59,6 +59,7 @@ def summed_up(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
         status=exit_status.CHECK if diagnosis.has_error else exit_status.DONE,
         lines=[
             *(line for alike in _alike(shown) for line in _lines(alike)),
+            *diagnosis.notes,
             _summary(diagnosis, is_verbose=is_verbose),
         ],
         fields={
@@ -69,6 +70,7 @@ def summed_up(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
                 "providers": examined.providers,
                 "servers": examined.servers,
             },
+            "notes": list(diagnosis.notes),
         },
     )
 

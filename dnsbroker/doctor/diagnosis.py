@@ -26,10 +26,14 @@ class Examined:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All ``findings`` in the order in which they are told, those that were mended at the end."""
+    """All ``findings`` in the order in which they are told, those that were mended at the end.
+
+    ``notes`` tell of certificates that other clients order.
+    """
 
     findings: tuple[Finding, ...]
     examined: Examined
+    notes: tuple[str, ...] = ()
 
     @property
     def has_error(self) -> bool:
@@ -46,10 +50,10 @@ class Diagnosis:
         return sum(finding.severity == severity and not finding.fixed for finding in self.findings)
 
 
-def diagnosed(findings: Iterable[Finding], examined: Examined) -> Diagnosis:
+def diagnosed(findings: Iterable[Finding], examined: Examined, notes: tuple[str, ...] = ()) -> Diagnosis:
     """The diagnosis: ``findings`` in order, each once. Names stand in their subjects as people write them."""
     unlike = dict.fromkeys(replace(finding, subject=shown(finding.subject)) for finding in findings)
-    return Diagnosis(tuple(sorted(unlike, key=_rank)), examined)
+    return Diagnosis(tuple(sorted(unlike, key=_rank)), examined, notes)
 
 
 def _rank(finding: Finding) -> tuple[object, ...]:

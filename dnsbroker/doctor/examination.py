@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
-from dnsbroker.doctor import subjects
+from dnsbroker.doctor import elsewhere, subjects
 from dnsbroker.doctor.alone import Alone, Job, patience
 from dnsbroker.doctor.authorities import Office, compared, visit
 from dnsbroker.doctor.diagnosis import Diagnosis, Examined, diagnosed
@@ -67,13 +67,23 @@ async def _examined(run: Run, names: Sequence[str], troubles: Mapping[Target, Br
     echoes = [*chain.from_iterable(site.findings for site in sites.values()), *in_doubt(troubles)]
     found += without_echoes(echoes, [*mended, *of_providers])
     found += [] if names else subjects.broken(run.config)
-    return diagnosed(found, _counted(sites, providers))
+    notes, of_files = await _elsewhere(run, names)
+    return diagnosed([*found, *of_files], _counted(sites, providers), notes)
+
+
+async def _elsewhere(run: Run, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """What is told of certificates that other clients order, and what is wrong with their files."""
+    kept = subjects.elsewhere(run.config, names)
+    if not names:
+        return elsewhere.left_out(kept), ()
+    looked = await together(elsewhere.look(run, certificate) for certificate in kept)
+    return tuple(note for note, _ in looked), tuple(chain.from_iterable(found for _, found in looked))
 
 
 async def _offices(run: Run, wanted: Sequence[subjects.Subject]) -> dict[str, Office]:
     """The CA of each account that is used; only one that a certificate uses has to be able to order."""
     ordering = {subject.account for subject in wanted if subject.certificate}
-    accounts = tuple(dict.fromkeys(subject.account for subject in wanted))
+    accounts = tuple(dict.fromkeys(subject.account for subject in wanted if subject.account))
     visits = await together(visit(run, name, is_ordering=name in ordering) for name in accounts)
     return dict(zip(accounts, visits, strict=True))
 

@@ -54,6 +54,8 @@ class Round:
             if place is not None:
                 yield from self._of_place(place)
         for subject in self._subjects:
+            if not subject.account:  # another client orders, and who knows from whom
+                continue
             yield Job(subject.certificate, "what limits it", partial(examine_limits, run, subject))
             for name in subject.names:
                 if self._sites[name].home is not None:  # else nobody answers for the name, which is told already
@@ -126,7 +128,8 @@ class Round:
         return _allowed(await shadowing(place, self._run.finder), allow)
 
     async def _remains(self, place: Place) -> tuple[Finding, ...]:
-        limits = [self._offices[subject.account].cache_limit for subject in self._with(place)]
+        offices = [self._offices.get(subject.account) for subject in self._with(place)]
+        limits = [office.cache_limit if office is not None else None for office in offices]
         known = [limit for limit in limits if limit is not None]
         return await remains(
             place,
