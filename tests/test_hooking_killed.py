@@ -100,7 +100,7 @@ def test_h9_what_a_killed_client_left_goes_with_its_time(tmp_path: Path, calls: 
 
 def test_what_a_killed_dehydrated_left_goes_at_its_next_start(tmp_path: Path) -> None:
     """It need not expire: the client's own lock says that the earlier run is dead."""
-    assert is_killed(tmp_path, (DEHYDRATED[1], Ended("nobody"), DEHYDRATED[3]), 8)
+    assert is_killed(tmp_path, (DEHYDRATED[1], Ended("nobody"), DEHYDRATED[3]), 6)
     with kept(tmp_path) as made:
         assert made.standing() == {"a", "b"}
         assert not made.call(Started("dehydrated /elsewhere")).failures

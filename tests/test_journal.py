@@ -89,6 +89,18 @@ def test_a_write_without_receipt_stays_suspect_for_its_time(leases: Leases, cloc
     assert leases.by_id([lease.id])[0].state is State.CLOSED
 
 
+def test_the_first_request_is_suspected_in_the_transaction_that_takes(leases: Leases, clock: FakeClock) -> None:
+    """Killed between the two, the run has left it so; a withdrawal needs no such doubt."""
+    until = clock.now().timestamp() + 10
+    (lease,) = leases.want("corp", ZONE, [record("a")], ttl=5)
+    (taken,) = leases.take("corp", ZONE, is_alive=alive, may_act_until=until)
+    assert (taken.suspect_until, leases.by_id([lease.id])[0].suspect_until) == (None, until)
+    leases.written([taken], serial=7)
+    leases.withdraw([lease.id])
+    leases.take("corp", ZONE, is_alive=alive, may_act_until=until)
+    assert leases.by_id([lease.id])[0].suspect_until is None
+
+
 def test_what_an_earlier_write_may_still_do_is_not_forgotten_over_a_refusal(leases: Leases, clock: FakeClock) -> None:
     """The last attempt certainly did nothing; the one before, of a process that died over it, perhaps."""
     (lease,) = leases.want("corp", ZONE, [record("a")], ttl=5)

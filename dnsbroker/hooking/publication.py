@@ -19,7 +19,6 @@ from dnsbroker.journal.hooked import LIFE, Failed, Values
 from dnsbroker.records import checked_texts
 from dnsbroker.routing import Target
 from dnsbroker.run import Run
-from dnsbroker.sweeping import sweep
 from dnsbroker.tasks import uninterrupted
 from dnsbroker.texts import Texts
 
@@ -118,7 +117,8 @@ class Publication:
             with suppress(StoreError):
                 self._sessions.forget(values)
         if not failures:
-            return Answer(told=await self._sweep(targets), changed=self._run.changed)
+            await self._sweep(targets)
+            return Answer(told=[error.message for error in self._left()], changed=self._run.changed)
         if not call.is_forgiving:
             return Answer(failures=failures, changed=self._run.changed)
         for failure in failures:
@@ -144,12 +144,13 @@ class Publication:
         left = self._left()
         for one in earlier:
             self._sessions.end(one)
-        return Answer(told=[*(error.message for error in left), *await self._sweep()], changed=self._run.changed)
+        await self._sweep()
+        return Answer(told=[error.message for error in (*left, *self._left())], changed=self._run.changed)
 
     async def end(self, session: str) -> Answer:
         """Withdraw all that ``session`` still has, and tell again what it has met."""
         await self._withdraw(self._ids(self._sessions.values(session)))
-        self._run.publisher.report(await sweep(self._run))
+        await self._sweep()
         left, met = self._left(), self._sessions.failures(session)
         self._sessions.end(session)
         return Answer(
@@ -158,10 +159,11 @@ class Publication:
             changed=self._run.changed,
         )
 
-    async def _sweep(self, targets: Collection[Target] | None = None) -> list[str]:
-        """Withdraw what is over, at ``targets`` alone where they are given; what could not be, for people."""
+    async def _sweep(self, targets: Collection[Target] | None = None) -> None:
+        """Withdraw what is over, at ``targets`` alone where they are given. What could not be is told, as before."""
+        from dnsbroker.sweeping import sweep  # which who only publishes needs not import
+
         self._run.publisher.report(await sweep(self._run, targets))
-        return [error.message for error in self._left()]
 
     def _ids(self, values: Values) -> list[int]:
         return [

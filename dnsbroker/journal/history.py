@@ -1,8 +1,9 @@
 """What was written, withdrawn, asked, answered and deployed, and by which run: kept for half a year, then forgotten.
 
-Events come in as they are told and are put on disk at most once a second, so that a story costs no time. What a killed
-run did not get to write here is told by its leases, which are on disk before anything is sent. Listening never fails:
-an event that cannot be written waits for the next time. An unknown kind of event is not kept.
+Events come in as they are told, and are put on disk at most once a second and at the end: a story costs no time, and a
+short one is a single transaction. What a killed run did not get to write here is told by its leases, which are on disk
+before anything is sent. Listening never fails: an event that cannot be written waits for the next time. An unknown kind
+of event is not kept.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class History:
         self._run = run_id
         self._command = command
         self._waiting: list[tuple[object, ...]] = []
-        self._flushed = 0.0
+        self._flushed: float | None = None
         self._has_rows = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -72,6 +73,7 @@ class History:
             return
         moment = datetime.fromisoformat(str(event["time"])).timestamp()
         self._waiting.append(self._row(moment, kind, event))
+        self._flushed = moment if self._flushed is None else self._flushed
         if not 0 <= moment - self._flushed < _PERIOD:
             self._flushed = moment
             self._flush_if_possible()
@@ -100,22 +102,29 @@ class History:
         """Put on disk what waits for it. Raises StoreError, and what waits goes on waiting."""
         if not self._waiting:
             return
-        newest = float(str(self._waiting[-1][0]))
+        self._put(self._waiting)
+        self._has_rows = True
+
+    def _put(self, rows: Sequence[tuple[object, ...]]) -> None:
+        """Put ``rows`` on disk, and forget what is old; after that nothing waits."""
+        newest = float(str(rows[-1][0]))
         with self._journal.transaction() as database:
-            _insert(database, self._waiting)
+            database.executemany(
+                "INSERT INTO event (at, run, command, event, certificate, fields) VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
             database.execute("DELETE FROM event WHERE at < ?", (newest - _KEPT,))
             database.execute("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (MOST_ROWS,))
         self._waiting.clear()
-        self._has_rows = True
 
     def close(self) -> None:
         """Put on disk what waits, and that nothing is missing. May be called more than once, and raises nothing."""
-        self._flush_if_possible()
+        self._stop_timer()
+        if not (self._waiting or self._has_rows):
+            return
+        moment = self._waiting[-1][0] if self._waiting else self._flushed
         with suppress(StoreError):
-            if self._has_rows:
-                with self._journal.transaction() as database:
-                    _insert(database, [(self._flushed, self._run, self._command, _ENDED, "", "{}")])
-                self._has_rows = False
+            self._put([*self._waiting, (moment, self._run, self._command, _ENDED, "", "{}")])
+            self._has_rows = False
 
     def entries(
         self, certificate: str = "", since: datetime | None = None, names: Iterable[str] = ()
@@ -153,12 +162,6 @@ class History:
         # Values at one name that went in one write are one event, as they are when a run tells.
         unlike = {(entry.time, entry.run, entry.event, str(entry.fields["name"])): entry for entry in found}
         return [entry for key, entry in unlike.items() if key[1:] not in known]
-
-
-def _insert(database: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    database.executemany(
-        "INSERT INTO event (at, run, command, event, certificate, fields) VALUES (?, ?, ?, ?, ?, ?)", rows
-    )
 
 
 def _short(value: object) -> object:

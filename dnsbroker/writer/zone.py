@@ -153,11 +153,17 @@ class ZoneWriter:
     async def _write(self, deadline: Deadline) -> None:
         """Send all that is pending, as one write where the service takes it so."""
         adapter = self._desk.adapter(self._target.provider)
-        leases = self._desk.leases.take(self._target.provider, self._target.zone, is_alive=self._desk.runs.is_alive)
+        target, desk = self._target, self._desk
+        leases = desk.leases.take(
+            target.provider,
+            target.zone,
+            is_alive=desk.runs.is_alive,
+            may_act_until=self._soon(2 * adapter.request_timeout),
+        )
         if not leases:
             return
         groups = _apart(leases)
-        failure = await self._attempt(adapter, leases, deadline)
+        failure = await self._attempt(adapter, leases, deadline, is_noted=True)
         if len(groups) > 1 and failure and isinstance(failure.error, Conflict | RecordRejected):
             for group in groups:  # one bad name must not fail its neighbours
                 again = await self._attempt(adapter, group, deadline)
@@ -165,14 +171,18 @@ class ZoneWriter:
         else:
             self._note(leases, failure)
 
-    async def _attempt(self, adapter: Adapter, leases: Sequence[Lease], deadline: Deadline) -> _Failure | None:
-        """Send ``leases``; what stands in the place of a receipt, where none came."""
+    async def _attempt(
+        self, adapter: Adapter, leases: Sequence[Lease], deadline: Deadline, *, is_noted: bool = False
+    ) -> _Failure | None:
+        """Send ``leases``, the journal having the first request where it ``is_noted``; what stands for a receipt."""
         changes = [_change(lease) for lease in leases]
         is_certain = True
 
         async def apply() -> Receipt:
-            nonlocal is_certain
-            self._suspect(leases, 2 * adapter.request_timeout)  # as an adapter promises
+            nonlocal is_certain, is_noted
+            if not is_noted:
+                self._suspect(leases, 2 * adapter.request_timeout)  # as an adapter promises
+            is_noted = False
             try:
                 return await adapter.apply(self._target.zone, changes)
             except ProviderError as error:
@@ -189,7 +199,10 @@ class ZoneWriter:
         return None
 
     def _suspect(self, leases: Sequence[Lease], seconds: float) -> None:
-        self._desk.leases.sent(leases, self._desk.clock.now().timestamp() + seconds)
+        self._desk.leases.sent(leases, self._soon(seconds))
+
+    def _soon(self, seconds: float) -> float:
+        return self._desk.clock.now().timestamp() + seconds
 
     def _note(self, leases: Sequence[Lease], failure: _Failure | None) -> None:
         """Write down that there was no receipt for ``leases``, and have the reason for those who wait."""

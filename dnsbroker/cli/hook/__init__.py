@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Example: ``main(["present", "_acme-challenge.example.org.", "LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"])``.
     """
     if arguments is None:
-        gc.set_threshold(20_000)  # so short a run has little to collect, and looks for it rarely
+        gc.set_threshold(200_000)  # so short a run has little to collect, and looks for it rarely
     try:
         close_inherited()
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
