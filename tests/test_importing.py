@@ -121,6 +121,35 @@ def test_a_configured_certificate_is_never_written_over(tree: CertbotTree, place
     assert Store(tmp_path / "state").names() == ()
 
 
+@pytest.mark.parametrize(("name", "key"), [(NAME, ""), ("Example.ORG", ""), ("mail", ""), (NAME, 'key_type = "dsa"\n')])
+def test_a_client_that_keeps_one_here_is_not_to_be_ended(
+    tree: CertbotTree, place: Path, run: Run, name: str, key: str
+) -> None:
+    """By whatever name, in a table that is right or wrong: nobody would renew that one any more."""
+    tree.lineage("b.example")
+    live = tree.root / "live" / NAME
+    place.write_text(f'{place.read_text()}[certificates."{name}"]\nlineage = "{live}"\n{key}')
+    status, out, _ = run("import", str(tree.root))
+    assert status == 0
+    assert (f"{NAME}: certbot keeps it (lineage): to take it over, take its table out" in out) == (name != "mail")
+    assert out.splitlines()[-1] == (
+        f"then: point programs to the files here; certbot has to go on, for it keeps {name} (lineage)"
+    )
+    assert "end certbot's timer" not in out
+
+
+def test_a_client_that_keeps_none_here_is(tree: CertbotTree, place: Path, run: Run, tmp_path: Path) -> None:
+    """The twin: the certificate of that name is another client's by now."""
+    live = tmp_path / "certs" / NAME
+    live.mkdir(parents=True)
+    (live / "fullchain.pem").write_text("")
+    place.write_text(f'{place.read_text()}[certificates."{NAME}"]\nlineage = "{live}"\n')
+    tree.lineage("b.example")
+    _, out, _ = run("import", str(tree.root))
+    assert f"{NAME}: it is configured already" in out
+    assert out.splitlines()[-1] == "then: point programs to the files here, and end certbot's timer or cron job"
+
+
 def test_another_certificate_that_is_live_under_the_name_stays(tree: CertbotTree, run: Run, tmp_path: Path) -> None:
     """With the way out."""
     other = CertbotTree(tmp_path / "other")

@@ -61,6 +61,7 @@ def _result(imported: Imported) -> Result:
             "accounts": [_account_facts(item) for item in imported.accounts],
             "providers": list(imported.providers),
             "notes": list(imported.notes),
+            "still_kept": list(imported.still_kept),
         },
     )
 
@@ -80,7 +81,11 @@ def _lines(imported: Imported) -> Iterator[str]:
         yield "nothing is changed"
         return
     yield f"next: `dnsbroker renew --dry-run` shows what {imported.configuration} means"
-    yield f"then: point programs to the files here, and end {imported.client}'s timer or cron job"
+    if imported.still_kept:
+        kept = ", ".join(map(shown, imported.still_kept))
+        yield f"then: point programs to the files here; {imported.client} has to go on, for it keeps {kept} (lineage)"
+    else:
+        yield f"then: point programs to the files here, and end {imported.client}'s timer or cron job"
 
 
 def _told(item: ImportedCertificate) -> str:

@@ -8,6 +8,7 @@ and one that has nothing to do changes nothing. One certificate that cannot be t
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from dnsbroker.importing.found import Found, FoundAccount, FoundCertificate, Fou
 from dnsbroker.importing.placing import Placed, place
 from dnsbroker.importing.target import Target, owner_note
 from dnsbroker.keys import describe
+from dnsbroker.lineages import client_of
 from dnsbroker.lineages.tree import unreadable
 from dnsbroker.store import Access, Lineage, Provenance, Store
 
@@ -52,7 +54,10 @@ class ImportedCertificate:
 
 @dataclass(frozen=True)
 class Imported:
-    """A whole import. ``providers`` are those added; ``notes`` tell what was not taken, and what is left to do."""
+    """A whole import. ``providers`` are those added; ``notes`` tell what was not taken, and what is left to do.
+
+    ``still_kept`` are certificates configured here that the client goes on to obtain: it is not to be ended yet.
+    """
 
     client: str
     configuration: Path
@@ -61,6 +66,7 @@ class Imported:
     providers: tuple[str, ...]
     notes: tuple[str, ...]
     changed: bool
+    still_kept: tuple[str, ...] = ()
 
 
 def bring_in(path: Path, configuration: str, environment: Mapping[str, str], *, is_root: bool) -> Imported:
@@ -105,6 +111,7 @@ class _Move:
         self._store = Store(target.config.state_dir)
         self._changed = False
         self._placed: dict[FoundAccount, Placed | ConfigError] = {}
+        self._still_kept = _still_kept(found, target.config)
 
     def done(self) -> Imported:
         """Do all of it."""
@@ -122,6 +129,7 @@ class _Move:
             providers,
             tuple(dict.fromkeys((*self._found.notes, *self._notes()))),
             changed,
+            self._still_kept,
         )
 
     def _adopt(self, account: FoundAccount, placed: Placed | ConfigError) -> ImportedAccount:
@@ -196,6 +204,8 @@ class _Move:
         known = {one.lower(): one for one in (*config.certificates, *config.broken)}
         if name.lower() not in known:
             return ""
+        if known[name.lower()] in self._still_kept:
+            return f"{self._found.client} keeps it (lineage): to take it over, take its table out and import again"
         configured = config.certificates.get(known[name.lower()])
         where = f"remembered in {config.state_dir}" if configured and configured.remembered else "configured"
         return f"it is {where} already, and stays as it is"
@@ -234,6 +244,23 @@ class _Move:
             notes.append("no [providers] table says yet which DNS service to write to: see `dnsbroker config example`")
         owner = owner_note(config) if self._changed else ""
         return [*notes, *([owner] if owner else [])]
+
+
+def _still_kept(found: Found, config: Config) -> tuple[str, ...]:
+    """The certificates whose lineage the client keeps: below its directory, or elsewhere under a name found there."""
+    places = {name: item.lineage for name, item in config.certificates.items()}
+    places |= {item.name: item.path for item in config.broken_lineages}
+    known = {item.name.lower() for item in found.certificates}
+    root = Path(os.path.realpath(found.root))
+    return tuple(
+        name
+        for name, place in places.items()
+        if place is not None
+        and (
+            Path(os.path.realpath(place)).is_relative_to(root)
+            or (name.lower() in known and client_of(place) == found.client)
+        )
+    )
 
 
 def _failed(name: str, error: BrokerError) -> ImportedCertificate:
