@@ -26,9 +26,16 @@ AUTH = {
     "CERTBOT_ALL_DOMAINS": "www.example.org,example.org",
 }
 BASE = {"BASEDIR": "/var/lib/dehydrated"}
-SESSION = f"dehydrated /var/lib/dehydrated {os.getpgrp()}"
+GROUP = 4711
+SESSION = f"dehydrated /var/lib/dehydrated {GROUP}"
 LIVE = "/var/lib/dehydrated/certs/example.org"
 FILES = [f"{LIVE}/{name}.pem" for name in ("privkey", "cert", "fullchain", "chain")]
+
+
+@pytest.fixture(autouse=True)
+def group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is told, wherever these tests run."""
+    monkeypatch.setattr(os, "getpgrp", lambda: GROUP)
 
 
 def without(*names: str) -> dict[str, str]:
@@ -39,7 +46,7 @@ def without(*names: str) -> dict[str, str]:
 def test_certbot_s_call_is_one_of_a_run_that_its_names_tell() -> None:
     """In any order, which is the CA's; and in the environment of 2.1.0, which has no identifiers."""
     call = certbot.call(["auth"], AUTH)
-    session = "certbot example.org,www.example.org"
+    session = own("certbot example.org,www.example.org")
     assert call == Present(session, {PLACE: [VALUE]}, following=1, is_heeded=False, is_spaced=True)
     turned = certbot.call(["auth"], {**AUTH, "CERTBOT_ALL_DOMAINS": "example.org,www.example.org"})
     assert turned == call
@@ -203,16 +210,18 @@ def test_only_an_exit_hook_without_an_argument_is_the_end_of_the_run() -> None:
     assert dehydrated.call(["startup_hook"], BASE) == Started(SESSION)
 
 
-def test_a_run_that_cannot_be_told_is_no_session() -> None:
-    """Called by hand, without dehydrated's environment."""
+def test_a_run_that_cannot_be_told_is_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand, without dehydrated's environment; in group 0, as all are in whose leader is outside their container."""
     assert dehydrated.call(["exit_hook"], {}) == Ended("")
     assert dehydrated.call(["exit_hook"], {"BASEDIR": ""}) == Ended("")
+    monkeypatch.setattr(os, "getpgrp", lambda: 0)
+    assert dehydrated.call(["startup_hook"], BASE) == Started("")
 
 
 def test_octets_that_are_no_text_are_escaped_before_anything_keeps_them() -> None:
     """A journal takes text alone."""
     call = dehydrated.call(["exit_hook", "\udce9"], {"BASEDIR": "/\udce9"})
-    assert call == Stumbled(f"dehydrated /\\udce9 {os.getpgrp()}", "\\udce9")
+    assert call == Stumbled(f"dehydrated /\\udce9 {GROUP}", "\\udce9")
 
 
 def test_a_refused_challenge_is_passed_on_with_all_that_was_answered() -> None:

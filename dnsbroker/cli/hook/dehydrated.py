@@ -31,8 +31,10 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Non
     """What a hook asks for; None where that is nothing. Raises ConfigError where the arguments are not dehydrated's."""
     word, *told = arguments or [""]
     base = environment.get("BASEDIR", "")
-    # Several may run at one place at once (--lock-suffix); all that one starts is in its process group.
-    session = storable(f"dehydrated {base} {os.getpgrp()}") if base else ""
+    # Several may run at one place at once (--lock-suffix); all that one starts is in its process group. One that began
+    # outside this container has the number 0 for everybody, and by that one run would sweep after another that lives.
+    group = os.getpgrp()
+    session = storable(f"dehydrated {base} {group}") if base and group else ""
     match word:
         case "deploy_challenge" | "clean_challenge":
             return _challenges(word, told, session)
