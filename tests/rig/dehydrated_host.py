@@ -102,6 +102,7 @@ class Dehydrated:
             text=True,
             timeout=SECONDS,
             check=False,
+            start_new_session=True,  # as cron has it: its hook's calls belong together by their process group
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)
