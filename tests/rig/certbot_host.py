@@ -139,7 +139,13 @@ class Host:
     def _ran(self, words: Sequence[str | Path]) -> Ran:
         """Run ``words`` to their end."""
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            start_new_session=True,  # as cron has it: its hooks' calls belong together by their process group
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
