@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from dnsbroker.cli.hook.words import HELP
 
 VALUE = "LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"
 NAME = "_acme-challenge.example.org"
+TRIPLE = ("example.org", "token", VALUE)
 BRICK = "this_hookscript_is_broken__dehydrated_is_working_fine__please_ignore_unknown_hooks_in_your_script"
 NOWHERE = "/nonexistent/dnsbroker.toml"
 
@@ -74,6 +76,19 @@ def test_what_can_be_no_hook_s_name_is_an_error(run: Run, word: str) -> None:
     assert (status, out) == (2, "")
     assert err.startswith("error: no ")
     assert "\nhint: `dnsbroker-hook --help`" in err
+
+
+@pytest.mark.parametrize("word", ["auth", "cleanup", "deploy"])
+def test_a_word_of_certbot_s_that_is_written_wrong_is_accepted_with_a_warning(run: Run, word: str) -> None:
+    """It could be dehydrated's; if it is not, certbot goes to its CA with nothing in DNS."""
+    wrong, right = f"certbot_{word}", f"certbot-{word}"
+    status, out, err = run(wrong)
+    assert (status, out, err.count("\n")) == (0, "", 1)
+    assert err.startswith("warning: nothing is done: ")
+    assert err.endswith(f"certbot's word is {right}\n")
+    assert run("-v", wrong) == (status, out, err)
+    told = [json.loads(line) for line in run("--json", wrong)[1].splitlines()]
+    assert [(event["event"], event.get("status")) for event in told] == [("warning", None), ("result", 0)]
 
 
 def test_a_call_without_any_word_is_an_error(run: Run) -> None:
@@ -127,6 +142,7 @@ def test_after_the_word_everything_is_the_client_s(run: Run) -> None:
         (("-", "add"), "no such option -"),
         (("--", "add"), "no such option --"),
         (("--config",), "option '--config' requires an argument"),
+        (("--ignore",), "option '--ignore' requires an argument"),
     ],
 )
 def test_a_wrong_option_is_named(run: Run, arguments: Sequence[str], words: str) -> None:
@@ -238,6 +254,28 @@ print(*os.listdir("/dev/fd"))
     before, after = ({int(number) for number in line.split()} for line in done.stdout.splitlines())
     assert before >= {0, 1, 2, *files}
     assert after & {0, 1, 2, *files} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    "called", [".hook import main; main()", " import main; main(['hook', 'dehydrated', *sys.argv[1:]])"]
+)
+def test_it_is_closed_before_anybody_is_waited_for(tmp_path: Path, called: str) -> None:
+    """Whoever reads what the client keeps open sees its end, however long the call takes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.settimeout(60)
+        path = tmp_path / "dnsbroker.toml"
+        path.write_text(f'state_dir = "{tmp_path}/s"\n[dns]\nresolvers = ["127.0.0.1:{silent.getsockname()[1]}"]\n')
+        reading, writing = os.pipe()
+        arguments = [sys.executable, "-c", f"import sys; from dnsbroker.cli{called}", "deploy_challenge", *TRIPLE]
+        with subprocess.Popen(arguments, env={"DNSBROKER_CONFIG": str(path)}, pass_fds=[writing]) as process:
+            os.close(writing)
+            os.set_blocking(reading, False)
+            silent.recv(512)
+            with open(reading, "rb") as pipe:
+                rest = pipe.read()
+            process.terminate()
+        assert rest == b""  # None, if anybody could still write
 
 
 def test_descriptors_that_this_process_opened_stay() -> None:

@@ -69,8 +69,8 @@ class TestOneThatIsBehind:
         """Longer than the refresh and than the present one, in whole minutes."""
         assert failure(seen(1), STALE, waited=waited, timeout=timeout).hint() == (
             "ns2.example.org refreshes every 3600 s and did not follow our NOTIFY: let it accept NOTIFY from "
-            f"ns1.example.org (192.0.2.1), set propagation.timeout to {proposed}, or try once with --ignore "
-            "ns2.example.org"
+            f"ns1.example.org (192.0.2.1), set propagation.timeout to {proposed}, or leave it out, with "
+            "propagation.ignore or once with --ignore ns2.example.org"
         )
 
     def test_after_its_refresh_it_is_the_transfer_that_fails(self) -> None:

@@ -76,8 +76,8 @@ def test_n30_the_deadline_ends_it_with_a_table(two: Stage) -> None:
     }
     assert error.hint == (
         "ns2.example.test refreshes every 3600 s and did not follow our NOTIFY: let it accept NOTIFY from "
-        f"ns1.example.test (127.0.0.21:{port}), set propagation.timeout to 65m, or try once with --ignore "
-        "ns2.example.test"
+        f"ns1.example.test (127.0.0.21:{port}), set propagation.timeout to 65m, or leave it out, with "
+        "propagation.ignore or once with --ignore ns2.example.test"
     )
     assert not [event for event in two.events if event["event"] == "propagated"]
 

@@ -46,9 +46,10 @@ def txt() -> None:
     "--wait/--no-wait", default=True, help="Return when every name server has them (the default), or once written."
 )
 @click.option("--expires", type=_Duration(), default="1h", show_default=True, help="After that, gc withdraws them.")
+@click.option("--ignore", multiple=True, metavar="SERVER", help="Do not wait for this name server (name or address).")
 @common
 @click.pass_context
-def present(context: click.Context, pairs: tuple[str, ...], wait: bool, expires: float) -> int:
+def present(context: click.Context, pairs: tuple[str, ...], wait: bool, expires: float, ignore: tuple[str, ...]) -> int:
     """Publish TXT values, and wait until every authoritative server has them. NAME is the full owner name."""
     values = _values(pairs)
 
@@ -58,7 +59,7 @@ def present(context: click.Context, pairs: tuple[str, ...], wait: bool, expires:
         changed = await broker.texts.present(values, expires=expires, wait=wait)
         return Result(changed=changed, lines=[f"present: {shown(name)}" for name in values])
 
-    return _run(context, work)
+    return _run(context, work, ignore)
 
 
 @txt.command(

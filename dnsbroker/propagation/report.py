@@ -57,12 +57,13 @@ class Failure:
         return [state for state in self.states if _is_wrong(state)] or [one for one in self.states if one.wavers]
 
     def _way_out(self, state: ServerVerdict) -> str:
-        """The option that leaves ``state`` out, where that is possible and would leave somebody."""
+        """What leaves ``state`` out, where that is possible and would leave somebody: not everyone has options."""
         right = [other for other in self.states if other is not state and not _is_wrong(other)]
         if self.want.type == "TLSA" or state.verdict is Verdict.BOGUS or not right:
             return ""
         has_name = state.server != state.address and all(other.server != state.server for other in right)
-        return f", or try once with --ignore {shown(state.server) if has_name else state.ip}"
+        named = shown(state.server) if has_name else state.ip
+        return f", or leave it out, with propagation.ignore or once with --ignore {named}"
 
     def _cure(self, state: ServerVerdict) -> str:
         server, zone = shown(state.server), shown(self.zone.name)

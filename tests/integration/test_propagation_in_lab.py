@@ -45,7 +45,7 @@ def test_a_wrong_answer_is_never_tolerated(lab: Lab, program: Configured, behavi
     assert time.monotonic() - begun < 3 + 20
     assert f"{FLAKY} is " in message
     assert words in message
-    assert hint.endswith("or try once with --ignore ns.flaky.test")
+    assert hint.endswith("or leave it out, with propagation.ignore or once with --ignore ns.flaky.test")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str]) -> int:
-    if given and is_unneeded(given[0]):
+    if given and is_unneeded(given[0]) and not meant(given[0]):
         return 0
     from dnsbroker.cli.hook.words import run
 
@@ -75,6 +75,12 @@ def _leave(status: int) -> None:
 def is_unneeded(word: str) -> bool:
     """Whether ``word`` may be a hook's name, of one that needs nothing; dehydrated asks to accept any."""
     return word != "" and not word.strip(_PLAIN) and word not in CLIENTS
+
+
+def meant(word: str) -> str:
+    """The client's word that ``word``, which is none, was meant to be; empty where it may be dehydrated's own."""
+    dashed = word.replace("_", "-")
+    return dashed if dashed in CLIENTS else ""
 
 
 def close_inherited() -> None:

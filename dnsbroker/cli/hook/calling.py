@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from dnsbroker.run import Run
 
 
-def answer(options: Options, client: str, arguments: Sequence[str], *, wait: bool = True) -> int:
+def answer(
+    options: Options, client: str, arguments: Sequence[str], *, wait: bool = True, ignore: Sequence[str] = ()
+) -> int:
     """Do what ``client`` asks for by ``arguments``, and print what comes of it; returns the exit status.
 
-    Without ``wait``, values are only written, and the client does the waiting.
+    Without ``wait``, values are only written, and the client does the waiting. Name servers to ``ignore`` (names or
+    addresses) are not waited for.
     """
     options.terse = True
     command = named(client, arguments)
@@ -46,7 +49,7 @@ def answer(options: Options, client: str, arguments: Sequence[str], *, wait: boo
             output.story(call.reason)
         return _end(output, Result(status=exit_status.FAILED))
     try:
-        config = Config.load(options.config or None)
+        config = Config.load(options.config or None).ignoring(ignore)
         known = at_once(call, config, SystemClock())
     except BrokerError as error:
         return _end(output, _result(call, Answer(failures=[error])))

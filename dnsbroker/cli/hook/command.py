@@ -23,8 +23,9 @@ _RAW = {"allow_interspersed_args": False}
     default=True,
     help="Return when every name server has the values (the default), or once written: the client waits.",
 )
+@click.option("--ignore", multiple=True, metavar="SERVER", help="Do not wait for this name server (name or address).")
 @common
-def hook(wait: bool) -> None:
+def hook(wait: bool, ignore: tuple[str, ...]) -> None:
     """Do what another ACME client asks its hook for. The program dnsbroker-hook tells the client by itself."""
     close_inherited()
 
@@ -108,4 +109,4 @@ def _answer(context: click.Context, client: str, arguments: Sequence[str]) -> in
     from dnsbroker.cli.hook.calling import answer
 
     above: Any = context.parent
-    return answer(context.ensure_object(Options), client, list(arguments), wait=above.params["wait"])
+    return answer(context.ensure_object(Options), client, list(arguments), **above.params)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from dnsbroker import __version__
 from dnsbroker.cli import streams
-from dnsbroker.cli.hook import CLIENTS, is_unneeded
+from dnsbroker.cli.hook import CLIENTS, is_unneeded, meant
 from dnsbroker.cli.options import Options
 
 HELP = """\
@@ -27,14 +27,15 @@ Usage: dnsbroker-hook [OPTIONS] WORD [ARGUMENT]...
   acme.sh     add, rm
 
 Options:
-  --no-wait      Return once values are written; the client waits.
-  --version      Show the version and exit.
-  --config PATH  The configuration file.
-  --json         Print events as JSON, one object a line; the last is the
-                 result.
-  -q, --quiet    Print nothing when all is well.
-  -v             Tell more; -vv tells everything.
-  -h, --help     Show this message and exit.
+  --no-wait        Return once values are written; the client waits.
+  --ignore SERVER  Do not wait for this name server (name or address).
+  --version        Show the version and exit.
+  --config PATH    The configuration file.
+  --json           Print events as JSON, one object a line; the last is the
+                   result.
+  -q, --quiet      Print nothing when all is well.
+  -v               Tell more; -vv tells everything.
+  -h, --help       Show this message and exit.
 
   Examples:
     certbot certonly --manual --preferred-challenges dns \\
@@ -55,6 +56,7 @@ class _Line:
     def __init__(self) -> None:
         self.options = Options(terse=True)
         self.wait = True
+        self.ignore: list[str] = []
         self.answer = ""
         self.rest: list[str] = []
 
@@ -67,12 +69,10 @@ class _Line:
     def _take(self, option: str) -> None:
         options = self.options
         match option.split("=", 1) if option.startswith("--") else [option]:
-            case ["--config", path]:
-                options.config = path
-            case ["--config"] if self.rest:
-                options.config = self.rest.pop(0)
-            case ["--config"]:
-                raise _Wrong("option '--config' requires an argument")
+            case ["--config", *path]:
+                options.config = self._argument("--config", path)
+            case ["--ignore", *server]:
+                self.ignore.append(self._argument("--ignore", server))
             case ["--json"]:
                 options.json = True
             case ["-q" | "--quiet"]:
@@ -87,6 +87,12 @@ class _Line:
                 options.verbose += len(text) - 1
             case _:
                 raise _Wrong(f"no such option {option}")
+
+    def _argument(self, option: str, joined: Sequence[str]) -> str:
+        """What belongs to ``option``: what is ``joined`` to it, else what follows. Raises _Wrong where neither is."""
+        if not (joined or self.rest):
+            raise _Wrong(f"option {option!r} requires an argument")
+        return joined[0] if joined else self.rest.pop(0)
 
 
 def run(given: Sequence[str]) -> int:
@@ -115,13 +121,26 @@ def _answered(line: _Line) -> int:
         return 0
     word, *arguments = line.rest or [""]
     if is_unneeded(word):
-        return _ended(line.options, 0)
+        return _warned(line.options, word) if meant(word) else _ended(line.options, 0)
     client = CLIENTS.get(word)
     if client is None:
         raise _Wrong(f"no client has a hook {word!r}" if word else "no word says which client calls")
     from dnsbroker.cli.hook.calling import answer
 
-    return answer(line.options, client, [word.removeprefix("certbot-"), *arguments], wait=line.wait)
+    return answer(line.options, client, [word.removeprefix("certbot-"), *arguments], wait=line.wait, ignore=line.ignore)
+
+
+def _warned(options: Options, word: str) -> int:
+    """The end without any work, in words: a client that is not dehydrated would go on as if all were well."""
+    from dnsbroker.cli.output import Output, Result
+    from dnsbroker.clock import SystemClock
+    from dnsbroker.events import Emitter
+
+    output = Output(options, "hook")
+    told = f"nothing is done: {word} is taken for a hook of dehydrated's; certbot's word is {meant(word)}"
+    Emitter(SystemClock(), output.event)("warning", message=told)
+    output.end(Result())
+    return 0
 
 
 def _ended(options: Options, status: int) -> int:
