@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsbroker.cli.hook import CLIENTS, acmesh, certbot, dehydrated, lego, uacme
-from dnsbroker.cli.hook.challenge import Declined
+from dnsbroker.cli.hook.challenge import Declined, own_run
 from dnsbroker.errors import ConfigError
 from dnsbroker.hooking.calls import Admit, Cleanup, Deploy, Ended, Present, Refused, Started, Stumbled
 
@@ -27,7 +27,8 @@ AUTH = {
 }
 BASE = {"BASEDIR": "/var/lib/dehydrated"}
 GROUP = 4711
-SESSION = f"dehydrated /var/lib/dehydrated {GROUP}"
+NAMESPACE = os.stat("/proc/self/ns/pid").st_ino
+SESSION = f"dehydrated /var/lib/dehydrated {NAMESPACE} {GROUP}"
 LIVE = "/var/lib/dehydrated/certs/example.org"
 FILES = [f"{LIVE}/{name}.pem" for name in ("privkey", "cert", "fullchain", "chain")]
 
@@ -46,8 +47,10 @@ def without(*names: str) -> dict[str, str]:
 def test_certbot_s_call_is_one_of_a_run_that_its_names_tell() -> None:
     """In any order, which is the CA's; and in the environment of 2.1.0, which has no identifiers."""
     call = certbot.call(["auth"], AUTH)
-    session = own("certbot example.org,www.example.org")
-    assert call == Present(session, {PLACE: [VALUE]}, following=1, is_heeded=False, is_spaced=True)
+    session = own_run("certbot example.org,www.example.org")
+    assert call == Present(session, {PLACE: [VALUE]}, following=1, is_first=True, is_heeded=False, is_spaced=True)
+    last = certbot.call(["auth"], {**AUTH, "CERTBOT_REMAINING_CHALLENGES": "0"})
+    assert last == Present(session, {PLACE: [VALUE]}, is_heeded=False, is_spaced=True)
     turned = certbot.call(["auth"], {**AUTH, "CERTBOT_ALL_DOMAINS": "example.org,www.example.org"})
     assert turned == call
     newer = {"CERTBOT_IDENTIFIER": "example.org", "CERTBOT_ALL_IDENTIFIERS": "www.example.org,example.org"}
@@ -55,19 +58,12 @@ def test_certbot_s_call_is_one_of_a_run_that_its_names_tell() -> None:
     assert certbot.call(["cleanup"], AUTH) == Cleanup(session, {PLACE: [VALUE]})
 
 
-def test_certbot_s_other_names_are_another_run() -> None:
-    """The twin."""
-    other = certbot.call(["auth"], {**AUTH, "CERTBOT_ALL_DOMAINS": "example.org"})
-    assert isinstance(other, Present)
-    assert other.session == "certbot example.org"
-
-
 @pytest.mark.parametrize("missing", ["CERTBOT_REMAINING_CHALLENGES", "CERTBOT_ALL_DOMAINS"])
 def test_a_value_is_not_kept_back_for_calls_that_nobody_has_announced(missing: str) -> None:
     """Nor where they would belong to a run that cannot be told from others."""
     call = certbot.call(["auth"], without(missing))
     assert isinstance(call, Present)
-    assert call.following == 0
+    assert (call.following, call.is_first) == (0, False)
 
 
 @pytest.mark.parametrize("word", ["auth", "cleanup"])
@@ -205,8 +201,8 @@ def test_what_is_no_hook_s_name_is_refused(hook: str) -> None:
 def test_only_an_exit_hook_without_an_argument_is_the_end_of_the_run() -> None:
     """An empty one is an error too."""
     assert dehydrated.call(["exit_hook"], BASE) == Ended(SESSION)
-    assert dehydrated.call(["exit_hook", ""], BASE) == Stumbled(SESSION, "")
-    assert dehydrated.call(["exit_hook", "no nonce"], BASE) == Stumbled(SESSION, "no nonce")
+    assert dehydrated.call(["exit_hook", ""], BASE) == Stumbled(SESSION)
+    assert dehydrated.call(["exit_hook", "no nonce"], BASE) == Stumbled(SESSION)
     assert dehydrated.call(["startup_hook"], BASE) == Started(SESSION)
 
 
@@ -221,7 +217,7 @@ def test_a_run_that_cannot_be_told_is_no_session(monkeypatch: pytest.MonkeyPatch
 def test_octets_that_are_no_text_are_escaped_before_anything_keeps_them() -> None:
     """A journal takes text alone."""
     call = dehydrated.call(["exit_hook", "\udce9"], {"BASEDIR": "/\udce9"})
-    assert call == Stumbled(f"dehydrated /\\udce9 {GROUP}", "\\udce9")
+    assert call == Stumbled(f"dehydrated /\\udce9 {NAMESPACE} {GROUP}")
 
 
 def test_a_refused_challenge_is_passed_on_with_all_that_was_answered() -> None:

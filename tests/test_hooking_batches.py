@@ -100,23 +100,6 @@ def test_without_waiting_values_are_written_and_nobody_is_watched(bench: Host) -
     assert not [event for event in bench.told if event["event"] in ("server", "propagated")]
 
 
-def test_two_clients_that_share_a_session_both_have_what_they_parked(bench: Host) -> None:
-    """Whoever comes last first takes what is there; the other one waits for it, and nobody's value is missing."""
-    bench.clock.is_patient = True
-
-    async def story() -> None:
-        for value in ("a1", "b1"):
-            await bench.called(spaced(value, following=1))
-        answers = await asyncio.gather(bench.called(spaced("a2")), bench.called(spaced("b2")))
-        assert [list(answer.failures) for answer in answers] == [[], []]
-        assert bench.standing() == {"a1", "a2", "b1", "b2"}
-        for value in ("a1", "a2", "b1", "b2"):
-            assert not (await bench.called(cleanup(value, session=SESSION))).failures
-
-    asyncio.run(story())
-    assert (bench.standing(), bench.open()) == (set(), ())
-
-
 async def underway(bench: Host, call: Present) -> asyncio.Task[Answer]:
     """``call``, which has written and waits for a server that does not follow."""
     bench.service.stuck, count = {ZONE}, len(bench.service.seen)
@@ -126,35 +109,18 @@ async def underway(bench: Host, call: Present) -> asyncio.Task[Answer]:
     return task
 
 
-def test_what_another_run_has_claimed_is_waited_for(bench: Host) -> None:
-    """It stands at the CA's servers when both calls have ended, and not before."""
-    bench.clock.is_patient = True
-    bench.call(spaced("b1", following=1))
+def test_what_was_claimed_and_taken_back_is_written_by_nobody_else(bench: Host) -> None:
+    """A signal cut its call off, and certbot's run is over with it."""
+    bench.call(spaced("a", following=1))
 
     async def story() -> None:
-        first = await underway(bench, spaced("a2"))
-        second = asyncio.ensure_future(bench.called(spaced("b2", name=f"_acme-challenge.{OTHER}")))
-        await asyncio.wait({second}, timeout=0.5)
-        assert not second.done() and bench.standing(f"_acme-challenge.{OTHER}") == {"b2"}
-        bench.service.follow(ZONE)
-        assert not (await first).failures and not (await second).failures
-
-    asyncio.run(story())
-    assert bench.standing() == {"a2", "b1"}
-
-
-def test_what_a_run_claimed_that_did_not_come_to_its_end_is_written_by_the_next(bench: Host) -> None:
-    """A signal cut it off, and it took all back."""
-    bench.call(spaced("b1", following=1))
-
-    async def story() -> None:
-        first = await underway(bench, spaced("a2"))
-        assert bench.standing() == {"a2", "b1"}
+        first = await underway(bench, spaced("b"))
+        assert bench.standing() == {"a", "b"}
         first.cancel()
         await asyncio.wait({first})
         assert bench.standing() == set()
         bench.service.follow(ZONE)
-        assert not (await bench.called(spaced("b2"))).failures
+        assert not (await bench.called(spaced("c"))).failures
 
     asyncio.run(story())
-    assert bench.standing() == {"b1", "b2"}
+    assert bench.standing() == {"c"}

@@ -135,7 +135,7 @@ def test_h23_an_error_is_not_the_end_of_a_run(bench: Host) -> None:
     """Said twice, it deletes nothing; what is asked for afterwards has its full time, and the run ends well."""
     bench.call(heeded("a", session=SESSION))
     for _ in range(2):
-        answer = known(bench, Stumbled(SESSION, "a nonce could not be had"))
+        answer = known(bench, Stumbled(SESSION))
         assert answer is not None and not answer.failures
     assert bench.standing() == {"a"}
     (lease,) = bench.open()
@@ -157,7 +157,7 @@ def test_after_an_error_that_was_the_end_minutes_are_enough(bench: Host) -> None
     """Nobody has cleaned up: five minutes later a sweep does, and does not before."""
     bench.call(heeded("a", session=SESSION))
     bench.call(heeded("b", session=ELSEWHERE))
-    bench.call(Stumbled(SESSION, ""))
+    bench.call(Stumbled(SESSION))
     bench.collect()
     assert bench.standing() == {"a", "b"}
     bench.clock.turn(GRACE + 1)
@@ -219,7 +219,7 @@ def test_a_start_is_not_held_up_by_what_cannot_be_withdrawn(bench: Host) -> None
 def test_a_session_that_cannot_be_told_has_nothing_to_end_but_what_is_over(bench: Host) -> None:
     """The values of other clients that have none either are not taken for its own."""
     bench.call(heeded("a"))
-    for call in (Started(""), Stumbled("", "no"), Ended("")):
+    for call in (Started(""), Stumbled(""), Ended("")):
         assert known(bench, call) == Answer()
     assert bench.standing() == {"a"}
     bench.clock.turn(HOUR + 1)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dnsbroker.hooking.calls import Ended, Started
-from hooks_bench import Host, heeded, host
+from dnsbroker.clock import SystemClock
+from dnsbroker.hooking.calls import Ended, Present, Started, Stumbled
+from hooks_bench import ZONE, Host, cleanup, heeded, host, spaced
 
 PLACE = "dehydrated /etc/dehydrated"
+NAMES = "certbot example.test"
+HOUR = 3600
 
 
 @pytest.fixture
@@ -49,3 +54,97 @@ def test_a_start_sweeps_after_a_run_whose_processes_are_gone(bench: Host, dead: 
         bench.call(heeded(f"v{number}", session=f"{place} {dead}"))
     assert not bench.call(Started(f"{PLACE} {dead + 1}")).failures
     assert bench.standing() == {"v1", "v2"}
+
+
+def first(value: str, following: int, session: str) -> Present:
+    """The first call of certbot's for these names."""
+    return replace(spaced(value, following, session=session), is_first=True)
+
+
+def test_what_a_killed_certbot_had_parked_is_never_written(bench: Host, dead: int) -> None:
+    """The next run for the same names writes its own values; the time of the others need not be over."""
+    bench.call(first("dead", 1, f"{NAMES} {dead}"))
+    mine = f"{NAMES} {dead + 1}"
+    for call in (first("a", 1, mine), spaced("b", session=mine)):
+        assert not bench.call(call).failures
+    assert bench.standing() == {"a", "b"}
+
+
+def test_what_a_certbot_beside_it_has_parked_it_writes_itself(bench: Host, alive: int, dead: int) -> None:
+    """The negative twin: it lives, and has the same names; both have their values and clean up for themselves."""
+    theirs, mine = f"{NAMES} {alive}", f"{NAMES} {dead}"
+    bench.call(first("a", 1, theirs))
+    for call in (first("c", 1, mine), spaced("d", session=mine)):
+        bench.call(call)
+    assert bench.standing() == {"c", "d"}
+    bench.call(spaced("b", session=theirs))
+    assert bench.standing() == {"a", "b", "c", "d"}
+    for value in ("c", "d"):
+        assert not bench.call(cleanup(value, session=mine)).failures
+    assert bench.standing() == {"a", "b"}
+
+
+def test_an_earlier_certbot_of_the_same_script_is_over_too(bench: Host, alive: int) -> None:
+    """What runs it again has one process group for both; the first call tells that another run has begun."""
+    session = f"{NAMES} {alive}"
+    for call in (first("dead", 1, session), first("a", 1, session), spaced("b", session=session)):
+        bench.call(call)
+    assert bench.standing() == {"a", "b"}
+
+
+def test_where_processes_cannot_be_told_nothing_that_is_parked_is_forgotten(bench: Host) -> None:
+    """The negative twin: another one with the same names may live."""
+    for call in (first("a", 1, NAMES), first("b", 1, NAMES), spaced("c", session=NAMES)):
+        bench.call(call)
+    assert bench.standing() == {"a", "b", "c"}
+
+
+def test_calls_with_a_process_group_each_belong_together(bench: Host, dead: int) -> None:
+    """Programs like sudo and timeout make one for what they start, and it is gone with the call."""
+    for number, value in enumerate("abc"):
+        session = f"{NAMES} {dead + number}"
+        bench.call(first(value, 2, session) if number == 0 else spaced(value, 2 - number, session=session))
+    assert bench.standing() == {"a", "b", "c"}
+
+
+def test_what_a_killed_certbot_has_in_dns_goes_with_the_next_one_s_values(bench: Host, alive: int, dead: int) -> None:
+    """At its cleanup, or by gc; what one that lives has stays, whatever it is for."""
+    for value, session in (("dead", f"{NAMES} {dead}"), ("beside", f"{NAMES} {alive}")):
+        bench.call(first(value, 0, session))
+    bench.call(first("mine", 0, f"{NAMES} {dead + 1}"))
+    assert bench.standing() == {"dead", "beside", "mine"}
+    assert not bench.call(cleanup("mine", session=f"{NAMES} {dead + 1}")).failures
+    assert bench.standing() == {"beside"}
+
+
+def test_what_is_waited_for_does_not_expire(bench: Host) -> None:
+    """However long that takes, and whatever a second dehydrated meets that finds the lock taken."""
+    bench.clock.is_patient, bench.service.stuck, bench.timeout = True, {ZONE}, 2 * HOUR
+
+    async def story() -> None:
+        task = asyncio.ensure_future(bench.called(heeded("a", session=PLACE)))
+        while not bench.service.seen:
+            await SystemClock().sleep(0.01)
+        await bench.called(Stumbled(PLACE))
+        bench.clock.turn(HOUR + 1)
+        await bench.called(Started(f"{PLACE} elsewhere"))
+        assert bench.standing() == {"a"}
+        bench.service.follow(ZONE)
+        assert not (await task).failures
+
+    asyncio.run(story())
+    bench.clock.turn(HOUR - 60)
+    assert (bench.collect(), bench.standing()) == (0, {"a"})
+    bench.clock.turn(61)
+    assert (bench.collect(), bench.standing()) == (1, set())
+
+
+def test_a_clock_that_was_ahead_leaves_nothing_for_longer(bench: Host) -> None:
+    """Nor does one that is right take anything before its time."""
+    year = 365 * 24 * HOUR
+    bench.clock.turn(year)
+    bench.call(heeded("ahead"), wait=False)
+    bench.clock.turn(-year)
+    assert (bench.collect(), bench.standing()) == (0, {"ahead"})
+    bench.clock.turn(HOUR + 1)
+    assert (bench.collect(), bench.standing()) == (1, set())

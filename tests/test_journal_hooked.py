@@ -16,14 +16,6 @@ NAME = "_acme-challenge.example.org."
 SESSION = "certbot example.org"
 
 
-def nobody(run: str) -> bool:
-    return False
-
-
-def everybody(run: str) -> bool:
-    return True
-
-
 class Bench:
     """Sessions and leases over one journal, at a time that a test turns."""
 
@@ -56,38 +48,93 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_the_parked_values_of_a_session_are_claimed_together_and_once(bench: Bench) -> None:
-    """Whoever parked them; a second claim, while the first one's run lives, gets nothing."""
+    """Whoever parked them; a second claim gets nothing."""
     assert bench.park("a") != bench.park("b")
-    assert bench.sessions.claim(SESSION, "one", is_alive=everybody) == {NAME: {"a", "b"}}
-    assert bench.sessions.claim(SESSION, "two", is_alive=everybody) == {}
-    assert bench.sessions.is_underway(SESSION, "two") and not bench.sessions.is_underway(SESSION, "one")
+    assert bench.sessions.claim([SESSION], "one") == {NAME: {"a", "b"}}
+    assert bench.sessions.claim([SESSION], "two") == {}
 
 
 def test_another_sessions_values_are_not_claimed(bench: Bench) -> None:
     """The negative twin: nor what a run was asked for without parking it."""
     bench.park("theirs", session="certbot other.org")
     bench.ask("dead", "direct")
-    assert bench.sessions.claim(SESSION, "one", is_alive=nobody) == {}
-    assert not bench.sessions.is_underway(SESSION, "one")
-
-
-def test_what_a_dead_run_claimed_is_claimed_again_unless_it_came_to_an_end(bench: Bench) -> None:
-    """A value that is everywhere is nobody's task any more."""
-    bench.park("a")
-    bench.sessions.claim(SESSION, "dead", is_alive=everybody)
-    assert bench.sessions.claim(SESSION, "next", is_alive=nobody) == {NAME: {"a"}}
-    bench.sessions.everywhere("next")
-    assert bench.sessions.claim(SESSION, "third", is_alive=nobody) == {}
-    assert not bench.sessions.is_underway(SESSION, "third")
+    assert bench.sessions.claim([SESSION], "one") == {}
 
 
 def test_a_value_parked_anew_is_to_be_written_anew(bench: Bench) -> None:
     """A CA may hand out the same challenge again after a run that was killed."""
     bench.park("a")
-    bench.sessions.claim(SESSION, "one", is_alive=nobody)
-    bench.sessions.everywhere("one")
+    bench.sessions.claim([SESSION], "one")
     bench.park("a")
-    assert bench.sessions.claim(SESSION, "two", is_alive=everybody) == {NAME: {"a"}}
+    assert bench.sessions.claim([SESSION], "two") == {NAME: {"a"}}
+
+
+def test_what_is_superseded_is_forgotten_where_it_was_parked_and_over_where_it_stands(bench: Bench) -> None:
+    """A lease is found by its session as long as it stands."""
+    bench.park("parked")
+    bench.ask("dead", "written")
+    lease = bench.lease("dead", "written")
+    bench.sessions.supersede(SESSION)
+    bench.sessions.prune()
+    assert bench.sessions.values(SESSION) == {NAME: {"written"}}
+    assert bench.expiry(lease) == 0
+    Leases(bench.journal, "next", bench.clock).withdraw([lease.id])
+    bench.journal.rows("UPDATE lease SET state = 'closed' RETURNING id")
+    bench.sessions.prune()
+    assert bench.sessions.values(SESSION) == {}
+
+
+def test_nobody_else_is_superseded(bench: Bench) -> None:
+    """The negative twin."""
+    bench.park("parked", session="certbot other.org")
+    bench.ask("theirs", "written", session="certbot other.org")
+    lease = bench.lease("theirs", "written")
+    bench.sessions.supersede(SESSION)
+    assert bench.sessions.values("certbot other.org") == {NAME: {"parked", "written"}}
+    assert bench.expiry(lease) == LIFE
+
+
+def test_what_is_everywhere_has_its_full_time_from_then_on(bench: Bench) -> None:
+    """With what its session has had before, so that the first of many names outlasts the wait for the last."""
+    bench.ask("before", "a")
+    bench.ask("mine", "b")
+    leases = bench.lease("before", "a"), bench.lease("mine", "b")
+    bench.clock.turn(LIFE - 60)
+    bench.sessions.prolong(SESSION, "mine")
+    assert [bench.expiry(lease) for lease in leases] == [LIFE, LIFE]
+    bench.clock.turn(LIFE - 60)
+    bench.sessions.prune()
+    assert bench.sessions.values(SESSION) == {NAME: {"a", "b"}}
+
+
+def test_what_is_over_or_another_s_does_not_get_more_time(bench: Bench) -> None:
+    """The negative twin: nor what nobody can tell the session of."""
+    bench.ask("killed", "a")
+    over = bench.lease("killed", "a", expires=10)
+    bench.ask("theirs", "b", session="certbot other.org")
+    bench.ask("none", "c", session="")
+    others = bench.lease("theirs", "b"), bench.lease("none", "c")
+    bench.clock.turn(60)
+    for session in (SESSION, ""):
+        bench.sessions.prolong(session, "mine")
+    assert bench.expiry(over) == -50
+    assert [bench.expiry(lease) for lease in others] == [LIFE - 60] * 2
+
+
+def test_a_clock_that_was_ahead_keeps_nothing_for_longer(bench: Bench) -> None:
+    """Neither what was asked for nor its lease outlasts the rest once the clock is right; what is on time stays."""
+    bench.ask("early", "early")
+    early = bench.lease("early", "early")
+    bench.clock.turn(365 * 24 * 3600)
+    bench.park("late")
+    late = bench.lease("late", "late")
+    bench.clock.turn(-365 * 24 * 3600 + 30)
+    bench.sessions.prune()
+    Leases(bench.journal, "", bench.clock).prune()
+    assert (bench.expiry(early), bench.expiry(late)) == (LIFE - 30, LIFE)
+    bench.clock.turn(LIFE + 1)
+    bench.sessions.prune()
+    assert "late" not in bench.sessions.values(SESSION).get(NAME, ())
 
 
 def test_what_is_parked_expires(bench: Bench) -> None:
@@ -96,7 +143,7 @@ def test_what_is_parked_expires(bench: Bench) -> None:
     bench.clock.turn(LIFE - 1)
     bench.park("fresh")
     bench.clock.turn(2)
-    assert bench.sessions.claim(SESSION, "one", is_alive=nobody) == {NAME: {"fresh"}}
+    assert bench.sessions.claim([SESSION], "one") == {NAME: {"fresh"}}
     bench.sessions.prune()
     assert bench.sessions.values(SESSION) == {NAME: {"fresh"}}
 
@@ -114,7 +161,7 @@ def test_what_may_be_in_dns_is_not_forgotten_so(bench: Bench, beside: str) -> No
     values = {NAME: frozenset({"a", "b"})}
     bench.park("a")
     if beside == "claimed":
-        bench.sessions.claim(SESSION, "one", is_alive=nobody)
+        bench.sessions.claim([SESSION], "one")
         bench.park("b")
     elif beside == "leased":
         bench.park("b")
@@ -143,6 +190,7 @@ def test_leases_of_others_are_not_found(bench: Bench) -> None:
 def test_a_session_that_stumbles_has_only_minutes_left(bench: Bench) -> None:
     """What it was asked for, and the leases of that; what is asked for afterwards has its full time."""
     bench.ask("mine", "a", "b")
+    bench.park("parked")
     soon, late = bench.lease("mine", "a", expires=60), bench.lease("mine", "b")
     bench.sessions.hasten(SESSION, 300)
     assert (bench.expiry(soon), bench.expiry(late)) == (60, 300)
@@ -150,7 +198,7 @@ def test_a_session_that_stumbles_has_only_minutes_left(bench: Bench) -> None:
     assert bench.expiry(bench.lease("next", "b")) == LIFE
     bench.clock.turn(301)
     bench.sessions.prune()
-    assert bench.sessions.values(SESSION) == {NAME: {"b"}}
+    assert bench.sessions.values(SESSION) == {NAME: {"a", "b"}}
 
 
 def test_the_stumbling_of_one_session_is_no_matter_of_another(bench: Bench) -> None:

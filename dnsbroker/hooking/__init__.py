@@ -55,7 +55,7 @@ def at_once(call: Call, config: Config, clock: Clock) -> Answer | None:
 
     journal = Journal(config.state_dir)
     try:
-        return answer(call, journal, clock, is_alive)
+        return answer(call, journal, clock, is_alive, config.path)
     finally:
         journal.close()
 
@@ -88,7 +88,7 @@ async def perform(call: Call, run: Run, *, wait: bool = True) -> Answer:
 
     from dnsbroker.hooking import publication, remembering
 
-    known = remembering.answer(call, run.journal, run.clock, run.runs.is_alive)
+    known = remembering.answer(call, run.journal, run.clock, run.runs.is_alive, run.config.path)
     return await publication.perform(call, run, wait=wait) if known is None else known
 
 

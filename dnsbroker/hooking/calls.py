@@ -21,6 +21,7 @@ class Present:
         tokens: the challenge's token of each value, where the client told it.
         following: how many calls of this session are still to come before anything has to stand; with more than none
             the values are only remembered, and written by the last.
+        is_first: whether no call of this session came before: what is known of it is an earlier run's.
         is_heeded: whether the client gives up when this fails, and never calls again for it: then what was written
             is taken back, and with it all that its session has in DNS.
         is_spaced: whether a session that failed before is refused until its time has come.
@@ -30,6 +31,7 @@ class Present:
     values: Mapping[str, Sequence[str]]
     tokens: Mapping[str, str] = field(default_factory=dict)
     following: int = 0
+    is_first: bool = False
     is_heeded: bool = True
     is_spaced: bool = False
 
@@ -58,7 +60,6 @@ class Stumbled:
     """The client has met an error, and may go on or not: what the session has in DNS is only kept for minutes more."""
 
     session: str
-    message: str
 
 
 @dataclass(frozen=True)

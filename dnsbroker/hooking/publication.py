@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
-from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Held, NameInvalid, NotWithdrawn, StoreError
+from dnsbroker.errors import (
+    AuthRejected,
+    BrokerError,
+    ConfigError,
+    DelegationBroken,
+    DeployFailed,
+    Held,
+    NameInvalid,
+    NoProvider,
+    NotWithdrawn,
+    StoreError,
+    ZoneMissing,
+)
 from dnsbroker.hooking import Answer
 from dnsbroker.hooking.calls import Call, Cleanup, Ended, Present, Started
 from dnsbroker.hooking.remembering import forebears, number, subject
@@ -22,8 +34,8 @@ from dnsbroker.run import Run
 from dnsbroker.tasks import uninterrupted
 from dnsbroker.texts import Texts
 
-# How often another process is looked after that has claimed values of the same session.
-_LOOK = 0.2
+# A person has to mend them, which waiting does not; nor is waiting for a moment a failure.
+_UNSPACED = (ConfigError, NameInvalid, NoProvider, DelegationBroken, AuthRejected, ZoneMissing, Held)
 
 
 async def perform(call: Call, run: Run, *, wait: bool) -> Answer:
@@ -71,29 +83,18 @@ class Publication:
         return Answer(number(ident) if call.is_spaced else "", changed=self._run.changed)
 
     async def _publish(self, session: str, values: Values, *, wait: bool) -> None:
-        """Write ``values`` and all that is parked, see it everywhere, and look after what other runs have claimed."""
-        run, sessions = self._run, self._sessions
-        values = _both(values, sessions.claim(session, run.lock.id, is_alive=run.runs.is_alive))
-        while values:
-            wanted = {name: sorted(texts) for name, texts in values.items()}
-            await self._texts.present(wanted, expires=LIFE, wait=wait, patient=True)
-            sessions.everywhere(run.lock.id)
-            values = await self._what_others_left(session) if wait else {}
-
-    async def _what_others_left(self, session: str) -> Values:
-        """Wait for other runs that write what this session has parked; what they have not finished, claimed."""
-        run, sessions = self._run, self._sessions
-        while True:
-            values = sessions.claim(session, run.lock.id, is_alive=run.runs.is_alive)
-            if values or not sessions.is_underway(session, run.lock.id):
-                return values
-            await run.clock.sleep(_LOOK)
+        """Write ``values`` and all that is parked, and see it everywhere; its time begins when it is."""
+        # A wrapper (sudo, timeout) may give each call a process group of its own, which is gone when the call is.
+        parked = self._sessions.claim(forebears(session, self._sessions), self._run.lock.id)
+        wanted = {name: sorted(texts) for name, texts in _both(values, parked).items()}
+        await self._texts.present(wanted, expires=LIFE, wait=wait, patient=True)
+        if wait:
+            self._sessions.prolong(session, self._run.lock.id)
 
     def _note_failure(self, call: Present, error: BrokerError) -> None:
         with suppress(StoreError):  # the error itself is what matters
             self._sessions.failed(call.session, error)
-            # Nobody was contacted because of a mistake, and waiting for a moment is no failure.
-            if call.is_spaced and not isinstance(error, ConfigError | NameInvalid | Held):
+            if call.is_spaced and not isinstance(error, _UNSPACED):
                 self._attempts.failed(subject(call.session), error)
 
     async def _undo(self, session: str, values: Values) -> None:

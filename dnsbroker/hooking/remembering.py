@@ -1,14 +1,17 @@
 """What the journal alone can answer: values to be written later, clients that stumble, sessions with nothing to do.
 
 Rule: nothing here waits, and nothing is asked of anybody else. A session that has failed is refused until its time has
-come, as a client that takes no notice of our failures would run into the CA's limits.
+come, as a client that takes no notice of our failures would run into the CA's limits; a configuration that is newer
+than the failure is tried at once.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from dnsbroker.clock import Clock
 from dnsbroker.errors import BrokerError, Postponed
@@ -25,14 +28,22 @@ from dnsbroker.records import checked_texts
 GRACE = timedelta(minutes=5).total_seconds()
 # The client's own timer comes twice a day or so; more than that would be missed by pausing longer.
 _LONGEST_PAUSE = timedelta(hours=1)
+_NUMBERS = re.compile(r"( [0-9]+)+$")
 
 
-def answer(call: Call, journal: Journal, clock: Clock, is_alive: Callable[[str], bool]) -> Answer | None:
-    """The answer to ``call``; None where the journal does not have it. Raises as ``dnsbroker.hooking.at_once``."""
+def answer(
+    call: Call, journal: Journal, clock: Clock, is_alive: Callable[[str], bool], path: Path | None
+) -> Answer | None:
+    """The answer to ``call``; None where the journal does not have it. Raises as ``dnsbroker.hooking.at_once``.
+
+    ``path`` is the configuration's.
+    """
     sessions = Sessions(journal, clock)
     match call:
         case Present():
-            _check_time(call, Attempts(journal, clock), clock)
+            if call.is_first:
+                _supersede(call.session, sessions)
+            _check_time(call, Attempts(journal, clock), clock, path)
             return _park(call, sessions) if call.following else None
         case Cleanup():
             return Answer() if sessions.unpark(checked_texts(call.values)) else None
@@ -73,8 +84,8 @@ def _is_gone(group: str) -> bool:
 
 
 def subject(session: str) -> str:
-    """Under what the failures of ``session`` are counted; no certificate has a name with a blank."""
-    return f"hook {session}"
+    """Under what the failures of ``session`` are counted, whichever run it is; no certificate's name has a blank."""
+    return f"hook {_NUMBERS.sub('', session)}"
 
 
 def number(ident: int) -> str:
@@ -86,21 +97,49 @@ def _park(call: Present, sessions: Sessions) -> Answer:
     return Answer(number(sessions.ask(call.session, checked_texts(call.values), call.tokens)))
 
 
-def _check_time(call: Present, attempts: Attempts, clock: Clock) -> None:
+def _supersede(session: str, sessions: Sessions) -> None:
+    """What an earlier run of the client had parked is never written, and what it has in DNS goes with a later sweep."""
+    if not _NUMBERS.search(session):
+        return  # what has the same names may be another's that lives
+    for one in forebears(session, sessions):
+        if sessions.values(one):
+            sessions.supersede(one)
+
+
+def _check_time(call: Present, attempts: Attempts, clock: Clock, path: Path | None) -> None:
     """Raise Postponed where the session's failures are too fresh."""
     attempt = attempts.of(subject(call.session)) if call.is_spaced else None
-    if attempt is None:
+    if attempt is None or _is_newer(path, attempt.last):
         return
     until = min(attempt.next_try, attempt.last + _LONGEST_PAUSE)
     if clock.now() < until:
         times = "once" if attempt.failures == 1 else f"{attempt.failures} times in a row"
         raise Postponed(
-            f"{call.session}: failed {times}, and nothing is published before {until:%Y-%m-%d %H:%M:%S} UTC;"
-            f" last: {attempt.message}",
+            f"{_shortened(call.session)}: failed {times}, and nothing is published before"
+            f" {until:%Y-%m-%d %H:%M:%S} UTC; last: {attempt.message}",
             name=call.session,
             until=until,
-            hint=attempt.hint or "`dnsbroker doctor` looks for the cause",
+            hint=_way_out(attempt.hint, path),
         )
+
+
+def _is_newer(path: Path | None, moment: datetime) -> bool:
+    """Whether the file was changed after that."""
+    try:
+        return path is not None and path.stat().st_mtime > moment.timestamp()
+    except OSError:
+        return False
+
+
+def _way_out(cure: str, path: Path | None) -> str:
+    cure = cure or "`dnsbroker doctor` looks for the cause"
+    return f"{cure}; once that is mended, `touch {path}` lets the next call try at once" if path else cure
+
+
+def _shortened(session: str) -> str:
+    """``session`` in few words, where it has a hundred names."""
+    first, *more = dict.fromkeys(_NUMBERS.sub("", session).split(","))
+    return f"{first} and {len(more)} more" if more else first
 
 
 def _refused(call: Refused, sessions: Sessions) -> Answer:

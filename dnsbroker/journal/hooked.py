@@ -1,15 +1,15 @@
 """What the hooks of other ACME clients were asked for, by the session that ties their processes together.
 
-A value is *parked* until a later call of its session writes it: that one claims it, by the id of its run, and says so
-when it is everywhere. The leases of a value are found by the value itself, and by the run that claimed it; there is no
-other tie, so that none can be missing. What a session has failed in is kept to be told at its end. Everything here
-expires: no client promises another call.
+A value is *parked* until a later call of its session writes it: that one claims it, by the id of its run. The leases of
+a value are found by the value itself, and by the run that claimed it; there is no other tie, so that none can be
+missing. What a session has failed in is kept to be told at its end. Everything here expires: no client promises another
+call.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +22,16 @@ Values = Mapping[str, frozenset[str]]
 #: How long, in seconds, a value that a hook was asked for is of use to anybody.
 LIFE = timedelta(hours=1).total_seconds()
 _FAILURES_KEPT = timedelta(days=1).total_seconds()
+# What still has a lease is to be found by its session as long as that stands.
+_FORGET = (
+    "DELETE FROM hooked WHERE expires <= ? AND NOT EXISTS"
+    " (SELECT 1 FROM lease WHERE run = hooked.run AND value = hooked.value AND state <> 'closed')"
+)
+# The leases of what a session, the second value, was asked for.
+_LEASES = (
+    "state <> 'closed' AND expires IS NOT NULL AND EXISTS (SELECT 1 FROM hooked WHERE session = ?2 AND session <> ''"
+    " AND value = lease.value AND (name = lease.name OR run = lease.run))"
+)
 
 
 @dataclass(frozen=True)
@@ -48,43 +58,34 @@ class Sessions:
         """
         now, ident = self._now(), 0
         with self._journal.transaction() as database:
-            database.execute("DELETE FROM hooked WHERE expires <= ?", (now,))
+            database.execute(_FORGET, (now,))
             for name, value in _pairs(values):
                 row = database.execute(
-                    "INSERT INTO hooked (session, name, value, token, run, is_parked, expires)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session, name, value) DO UPDATE SET"
-                    " token = excluded.token, run = excluded.run, is_parked = excluded.is_parked,"
-                    " is_everywhere = 0, expires = excluded.expires RETURNING id",
-                    (session, name, value, tokens.get(value, ""), run, not run, now + LIFE),
+                    "INSERT INTO hooked (session, name, value, token, run, expires)"
+                    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session, name, value) DO UPDATE SET"
+                    " token = excluded.token, run = excluded.run, expires = excluded.expires RETURNING id",
+                    (session, name, value, tokens.get(value, ""), run, now + LIFE),
                 ).fetchone()
                 ident = row["id"]
         return ident
 
-    def claim(self, session: str, run: str, *, is_alive: Callable[[str], bool]) -> Values:
-        """The parked values of ``session`` that nobody alive has claimed; ``run`` has claimed them from now on."""
+    def claim(self, sessions: Iterable[str], run: str) -> Values:
+        """The parked values of ``sessions``; ``run`` has claimed them from now on."""
         with self._journal.transaction() as database:
-            rows = [
-                row for row in self._unfinished(database, session, run) if not row["run"] or not is_alive(row["run"])
-            ]
+            rows = [row for session in sessions for row in self._parked(database, session)]
             database.executemany("UPDATE hooked SET run = ? WHERE id = ?", [(run, row["id"]) for row in rows])
         return _by_name(rows)
 
-    def is_underway(self, session: str, run: str) -> bool:
-        """Whether another run has claimed parked values of ``session`` and has not come to an end with them."""
-        with self._journal.transaction() as database:
-            return bool(self._unfinished(database, session, run))
-
-    def _unfinished(self, database: sqlite3.Connection, session: str, run: str) -> list[sqlite3.Row]:
+    def _parked(self, database: sqlite3.Connection, session: str) -> list[sqlite3.Row]:
         return database.execute(
-            "SELECT * FROM hooked WHERE session = ? AND is_parked AND NOT is_everywhere AND run <> ? AND expires > ?"
-            " ORDER BY id",
-            (session, run, self._now()),
+            "SELECT * FROM hooked WHERE session = ? AND run = '' AND expires > ?", (session, self._now())
         ).fetchall()
 
-    def everywhere(self, run: str) -> None:
-        """What ``run`` has claimed of others' is where its session wants it."""
+    def supersede(self, session: str) -> None:
+        """Another run has begun in its place: what it has parked is forgotten, and what it has in DNS is over."""
         with self._journal.transaction() as database:
-            database.execute("UPDATE hooked SET is_everywhere = 1 WHERE run = ? AND is_parked", (run,))
+            database.execute("DELETE FROM hooked WHERE session = ? AND run = ''", (session,))
+        self.hasten(session, 0.0)
 
     def values(self, session: str) -> Values:
         """All that ``session`` still has, parked or not; an empty one has nothing."""
@@ -111,14 +112,22 @@ class Sessions:
         """What ``session`` has expires in ``seconds``, if it did not sooner."""
         until = self._now() + seconds
         with self._journal.transaction() as database:
-            database.execute(
-                "UPDATE lease SET expires = min(expires, ?1) WHERE state <> 'closed' AND expires IS NOT NULL"
-                " AND EXISTS (SELECT 1 FROM hooked WHERE session = ?2 AND session <> '' AND value = lease.value"
-                " AND (name = lease.name OR run = lease.run))",
-                (until, session),
-            )
+            database.execute(f"UPDATE lease SET expires = min(expires, ?1) WHERE {_LEASES}", (until, session))
             database.execute(
                 "UPDATE hooked SET expires = min(expires, ?) WHERE session = ? AND session <> ''", (until, session)
+            )
+
+    def prolong(self, session: str, run: str) -> None:
+        """What ``run`` has written, and ``session`` before it, is of use for its full time from now on."""
+        now = self._now()
+        values = (now + LIFE, session, run, now)
+        with self._journal.transaction() as database:
+            database.execute(
+                f"UPDATE lease SET expires = ?1 WHERE expires < ?1 AND (run = ?3 OR expires > ?4 AND {_LEASES})", values
+            )
+            database.execute(
+                "UPDATE hooked SET expires = ?1 WHERE run = ?3 OR session = ?2 AND session <> '' AND expires > ?4",
+                values,
             )
 
     def unpark(self, values: Values) -> bool:
@@ -168,16 +177,19 @@ class Sessions:
         return tuple(dict.fromkeys(found))
 
     def end(self, session: str) -> None:
-        """Forget ``session``: what it asked for and what it has met. Its leases stay what they are."""
+        """Forget ``session``: what it asked for and what it has met. Its leases stay; an empty one is nobody's."""
+        if not session:
+            return
         with self._journal.transaction() as database:
             database.execute("DELETE FROM hooked WHERE session = ?", (session,))
             database.execute("DELETE FROM hooked_failure WHERE session = ?", (session,))
 
     def prune(self) -> None:
-        """Forget what has expired."""
+        """Forget what has expired; a clock that was ahead makes nothing last longer than the rest."""
         now = self._now()
         with self._journal.transaction() as database:
-            database.execute("DELETE FROM hooked WHERE expires <= ?", (now,))
+            database.execute("UPDATE hooked SET expires = ?1 WHERE expires > ?1", (now + LIFE,))
+            database.execute(_FORGET, (now,))
             database.execute("DELETE FROM hooked_failure WHERE at <= ?", (now - _FAILURES_KEPT,))
 
     def _now(self) -> float:

@@ -113,8 +113,6 @@ CREATE TABLE hooked (
     value TEXT NOT NULL,
     token TEXT NOT NULL,
     run TEXT NOT NULL,
-    is_parked INTEGER NOT NULL,
-    is_everywhere INTEGER NOT NULL DEFAULT 0,
     expires REAL NOT NULL,
     UNIQUE (session, name, value)
 );

@@ -24,6 +24,7 @@ from enum import StrEnum
 
 from dnsbroker.clock import Clock
 from dnsbroker.journal.database import Journal
+from dnsbroker.journal.moments import CLOCK_SLACK
 from dnsbroker.records import Record
 
 _HISTORY = timedelta(days=400).total_seconds()
@@ -297,7 +298,7 @@ class Leases:
     def sweepable(self, is_alive: Callable[[str], bool]) -> tuple[Lease, ...]:
         """Open leases that nobody alive answers for, expired ones, and those whose withdrawal has failed.
 
-        Those with an expiry go by that alone until somebody withdraws them.
+        One that expires while another run that wrote it lives is still waited for.
         """
         now = self._now()
         alive: dict[str, bool] = {self._run: True}
@@ -314,7 +315,8 @@ class Leases:
             if lease.withdrawer == self._run:
                 return lease.trouble is not None or lease.suspect_until is not None
             return lease.trouble is not None or not lives(lease.withdrawer or lease.run)
-        return not lives(lease.run) if lease.expires is None else lease.expires <= now
+        is_elsewhere = lease.run != self._run and lives(lease.run)
+        return not lives(lease.run) if lease.expires is None else lease.expires <= now and not is_elsewhere
 
     def prune(self) -> None:
         """Forget closed leases and writes of long ago, and do not believe in a future that cannot be."""
@@ -328,8 +330,10 @@ class Leases:
             )
             database.execute("DELETE FROM denial WHERE until < ?", (before,))
             database.execute(
-                "UPDATE lease SET suspect_until = ?1 WHERE suspect_until > ?1 AND state <> 'closed'",
-                (now + _LONGEST_REQUEST,),
+                "UPDATE lease SET suspect_until = min(suspect_until, ?1), created = min(created, ?2),"
+                " expires = expires - max(0, created - ?2)"
+                " WHERE state <> 'closed' AND (suspect_until > ?1 OR created > ?2 + ?3)",
+                (now + _LONGEST_REQUEST, now, CLOCK_SLACK),
             )
             database.execute("UPDATE denial SET until = ?1 WHERE until > ?1", (now + _LONGEST_DENIAL,))
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dnsbroker.cli.hook.challenge import checked, place_of, storable, wrong
+from dnsbroker.cli.hook.challenge import checked, own_run, place_of, storable, wrong
 from dnsbroker.hooking.calls import Call, Cleanup, Deploy, Present
 
 _AUTH = "call it from certbot: --preferred-challenges dns --manual --manual-auth-hook 'dnsbroker-hook certbot-auth'"
@@ -31,10 +31,12 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call:
             raise wrong("RENEWED_LINEAGE is not set, which says what was renewed", _DEPLOY)
         return Deploy("", Path(lineage))
     values = _values(environment)
-    session, following = _session(environment)
     if word == "cleanup":
-        return Cleanup(session, values)
-    return Present(session, values, following=following, is_heeded=False, is_spaced=True)
+        return Cleanup(_session(environment), values)
+    following, is_first = _position(environment)
+    return Present(
+        _session(environment), values, following=following, is_first=is_first, is_heeded=False, is_spaced=True
+    )
 
 
 def _values(environment: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
@@ -47,14 +49,23 @@ def _values(environment: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
     return {place: [checked(environment["CERTBOT_VALIDATION"], "CERTBOT_VALIDATION")]}
 
 
-def _session(environment: Mapping[str, str]) -> tuple[str, int]:
-    """The run, which is known by its names, and how many calls of it are to come; where either is missing, none.
+def _session(environment: Mapping[str, str]) -> str:
+    """The run, which is known by its names and its processes; sorted, for the CA's order differs from run to run."""
+    domains = environment.get("CERTBOT_ALL_DOMAINS", "")
+    names = sorted((domains or environment["CERTBOT_DOMAIN"]).lower().split(","))
+    session = f"certbot {','.join(names)}"
+    return own_run(session) or storable(session)
 
-    The names are sorted, for the CA's order differs from run to run.
+
+def _position(environment: Mapping[str, str]) -> tuple[int, bool]:
+    """How many calls of the run are to come, none where that is not told; and whether this is the first one.
+
+    There is one for each of the names; a name's wildcard counts as another.
     """
     domains = environment.get("CERTBOT_ALL_DOMAINS", "")
     remaining = environment.get("CERTBOT_REMAINING_CHALLENGES", "")
     if remaining and not _NUMBER.fullmatch(remaining):
         raise wrong(f"CERTBOT_REMAINING_CHALLENGES is no number: {remaining!r}", _AUTH)
-    names = sorted((domains or environment["CERTBOT_DOMAIN"]).lower().split(","))
-    return storable(f"certbot {','.join(names)}"), int(remaining) if domains and remaining else 0
+    if not domains or not remaining:
+        return 0, False
+    return int(remaining), int(remaining) + 1 >= len(domains.split(","))

@@ -6,6 +6,7 @@ any case.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,6 +73,20 @@ def checked(value: str, what: str) -> str:
         reason = f"it has {len(value)} characters" if len(value) != 43 else "it has other letters"
         raise wrong(f"{what} is not 43 characters of base64url: {reason}", "have the client use the challenge dns-01")
     return value
+
+
+def own_run(session: str) -> str:
+    """``session``, told apart from other runs of the same client by their process group; empty where that is not seen.
+
+    All that a client starts is in its group. The number is one of a PID namespace: another container has the same for
+    somebody else, or for nobody.
+    """
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        namespace = 0
+    group = os.getpgrp()  # 0 for everybody who was begun outside the namespace
+    return storable(f"{session} {namespace} {group}") if namespace and group else ""
 
 
 def storable(text: str) -> str:

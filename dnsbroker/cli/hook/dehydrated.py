@@ -7,13 +7,12 @@ of ours, as dehydrated asks.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dnsbroker.cli.hook import is_unneeded
-from dnsbroker.cli.hook.challenge import amount, checked, place_of, storable, wrong
+from dnsbroker.cli.hook.challenge import amount, checked, own_run, place_of, storable, wrong
 from dnsbroker.hooking.calls import Admit, Call, Cleanup, Deploy, Ended, Present, Refused, Started, Stumbled
 
 _HINT = "have dehydrated call it: HOOK names dnsbroker-hook in its configuration"
@@ -31,10 +30,8 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Non
     """What a hook asks for; None where that is nothing. Raises ConfigError where the arguments are not dehydrated's."""
     word, *told = arguments or [""]
     base = environment.get("BASEDIR", "")
-    # Several may run at one place at once (--lock-suffix); all that one starts is in its process group. One that began
-    # outside this container has the number 0 for everybody, and by that one run would sweep after another that lives.
-    group = os.getpgrp()
-    session = storable(f"dehydrated {base} {group}") if base and group else ""
+    # Several may run at one place at once (--lock-suffix); by a session for all, one would sweep after those that live.
+    session = own_run(f"dehydrated {base}") if base else ""
     match word:
         case "deploy_challenge" | "clean_challenge":
             return _challenges(word, told, session)
@@ -43,7 +40,7 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Non
         case "startup_hook":
             return Started(session)
         case "exit_hook":
-            return Stumbled(session, storable(told[0])) if told else Ended(session)
+            return Stumbled(session) if told else Ended(session)
         case "invalid_challenge":
             name, response, *_ = [*map(storable, told), "", ""]
             return Refused(session, name, response)
