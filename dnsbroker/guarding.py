@@ -7,13 +7,10 @@ nobody answers it cannot be told, and that is said. Nothing is written, and whet
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import ssl
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from dnsbroker import keys
 from dnsbroker.endpoints import Endpoint
 from dnsbroker.errors import KeyGuarded, LookupFailed, NameInvalid
 from dnsbroker.events import Emitter
@@ -21,8 +18,8 @@ from dnsbroker.lookup.everywhere import PATIENCE, Everywhere, everywhere
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.names import labels, owner, shown
-from dnsbroker.records import checked_tlsa
 from dnsbroker.tasks import together
+from dnsbroker.tlsa.records import CERT, SPKI, Subject, Tlsa, parse, subjects
 
 T = TypeVar("T")
 
@@ -37,15 +34,6 @@ CURE = (
     "or set tlsa_guard = false"
 )
 _UNCOVERED = "no TLSA record there matches the live certificate"
-_LEAF_USAGES, _CA_USAGES = ("1", "3"), ("0", "2")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A certificate as TLSA records see it: the whole of it, and its SubjectPublicKeyInfo, both in DER."""
-
-    certificate: bytes
-    public_key: bytes
 
 
 @dataclass(frozen=True)
@@ -163,7 +151,7 @@ class Guard:
             service.endpoint,
             records,
             tuple(_naming_only(records, present.public_key, new_public_key)),
-            tuple(_text(record) for record in _read(records) if record.selector == "0" and record.is_of(present)),
+            tuple(str(record) for record in _read(records) if record.kind.selector == CERT and record.names(present)),
         )
 
     async def _if_there(self, name: str, type: str, until: float) -> Everywhere | None:
@@ -226,12 +214,6 @@ def covers(identifiers: Iterable[str], host: str) -> bool:
 # What records say.
 
 
-def subjects(chain_pem: str) -> tuple[Subject, ...]:
-    """Each certificate of a chain, leaf first. Raises PemInvalid."""
-    chain = keys.read_chain(chain_pem)
-    return tuple(Subject(ssl.PEM_cert_to_DER_cert(pem), keys.public_key_in(pem)) for pem in chain)
-
-
 def coverage(guarded: Iterable[Guarded], chain_pem: str) -> list[tuple[str, bool, str]]:
     """Of each service that has records: its endpoint, whether they cover ``chain_pem``, and what is to be said if not.
 
@@ -251,51 +233,21 @@ def covered(records: Iterable[str], chain: Sequence[Subject]) -> bool:
     """
     leaf, authorities = chain[:1], chain[1:]
     return any(
-        record.is_of(subject)
+        record.names(subject)
         for record in _read(records)
-        for subject in (leaf if record.usage in _LEAF_USAGES else authorities)
+        for subject in (leaf if record.kind.is_of_leaf else authorities)
     )
 
 
-@dataclass(frozen=True)
-class _Record:
-    """A TLSA value in its four fields (RFC 6698 section 2.1), as text."""
-
-    usage: str
-    selector: str
-    matching: str
-    data: str
-
-    @property
-    def kind(self) -> tuple[str, str, str]:
-        return (self.usage, self.selector, self.matching)
-
-    def is_of(self, subject: Subject) -> bool:
-        """Whether it names the certificate, or its key, whichever it speaks of."""
-        if self.selector == "0":
-            return self.is_of_octets(subject.certificate)
-        return self.selector == "1" and self.is_of_octets(subject.public_key)
-
-    def is_of_octets(self, octets: bytes) -> bool:
-        if self.matching == "0":
-            return self.data == octets.hex()
-        digests = {"1": hashlib.sha256, "2": hashlib.sha512}
-        return self.matching in digests and self.data == digests[self.matching](octets).hexdigest()
-
-
-def _read(records: Iterable[str]) -> Iterator[_Record]:
+def _read(records: Iterable[str]) -> Iterator[Tlsa]:
     """The records that anybody can use; garbage names no key."""
     for text in records:
         try:
-            found = _Record(*checked_tlsa(text).split())
+            found = parse(text)
         except NameInvalid:
             continue
-        if found.usage in (*_LEAF_USAGES, *_CA_USAGES):
+        if not found.unusable:
             yield found
-
-
-def _text(record: _Record) -> str:
-    return f"{record.usage} {record.selector} {record.matching} {record.data}"
 
 
 def _naming_only(records: Iterable[str], present: bytes, new: bytes) -> Iterator[str]:
@@ -303,8 +255,8 @@ def _naming_only(records: Iterable[str], present: bytes, new: bytes) -> Iterator
 
     Of the same kind, because a client may judge by one kind alone, the strongest digest for one (RFC 7671 section 9).
     """
-    about_keys = [record for record in _read(records) if record.selector == "1"]
-    for_new = {record.kind for record in about_keys if record.is_of_octets(new)}
+    about_keys = [record for record in _read(records) if record.kind.selector == SPKI]
+    for_new = {record.kind for record in about_keys if record.names(Subject(b"", new))}
     for record in about_keys:
-        if record.is_of_octets(present) and record.kind not in for_new:
-            yield _text(record)
+        if record.names(Subject(b"", present)) and record.kind not in for_new:
+            yield str(record)

@@ -10,7 +10,8 @@ import pages
 from authority import Authority
 from dnsbroker import guarding, keys
 from dnsbroker.endpoints import parse
-from dnsbroker.guarding import Guarded, covered, covers, subjects
+from dnsbroker.guarding import Guarded, covered, covers
+from dnsbroker.tlsa.records import subjects
 
 PAGE = pages.text("docs/tlsa-guard.md")
 

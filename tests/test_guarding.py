@@ -14,12 +14,13 @@ import pytest
 from authority import Authority
 from dnsbroker import guarding, keys
 from dnsbroker.endpoints import parse
-from dnsbroker.guarding import Guard, Guarded, covered, covers, subjects
+from dnsbroker.guarding import Guard, Guarded, covered, covers
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.testing import FakeClock
 from dnsbroker.testing.nameserver import NameServers, Zone
 from dnsbroker.testing.tree import Tree
+from dnsbroker.tlsa.records import subjects
 
 EXAMPLE = "@ NS ns\nns A 127.0.0.12\nwww A 127.0.0.1\nmail A 127.0.0.1\n"
 OTHER = "@ NS ns\nns A 127.0.0.14\n"
