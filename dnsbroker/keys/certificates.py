@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dnsbroker.errors import PemInvalid
+from dnsbroker.keys import der
 from dnsbroker.keys.private import kind_of, parsed
 
 
@@ -163,19 +164,6 @@ def spki(certificate: x509.Certificate) -> bytes:
 
     Re-encoding would give others for some keys, and a digest that no TLSA record matches.
     """
-    tbs = certificate.tbs_certificate_bytes
-    at = _element(tbs, 0)[0]
-    if tbs[at] == 0xA0:  # the version, absent in the first
-        at = _element(tbs, at)[1]
-    for _ in ("serialNumber", "signature", "issuer", "validity", "subject"):
-        at = _element(tbs, at)[1]
-    return tbs[at : _element(tbs, at)[1]]
-
-
-def _element(der: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the DER element at octet ``at`` begins, and where it ends."""
-    length, start = der[at + 1], at + 2
-    if length >= 0x80:
-        start += length - 0x80
-        length = int.from_bytes(der[at + 2 : start])
-    return start, start + length
+    fields = der.elements(certificate.tbs_certificate_bytes)
+    has_version = fields[0][0] == 0xA0  # absent in the first version
+    return fields[6 if has_version else 5]

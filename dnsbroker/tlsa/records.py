@@ -106,7 +106,10 @@ class Tlsa:
 
 
 def parse(text: str) -> Tlsa:
-    """The record, usable or not, with the text ``usage selector type hex`` (RFC 6698 section 2.2). Raises NameInvalid."""
+    """The record, usable or not, whose text is ``usage selector type hex`` (RFC 6698 section 2.2).
+
+    Raises NameInvalid.
+    """
     usage, selector, matching, data = checked_tlsa(text).split()
     return Tlsa(Kind(int(usage), int(selector), int(matching)), bytes.fromhex(data))
 
