@@ -13,7 +13,7 @@ from dnsbroker.lazily import lazily
 
 if TYPE_CHECKING:
     from dnsbroker.keys.certificates import Leaf, describe, matches, read_chain, renewal_id, top_issuer
-    from dnsbroker.keys.links import Link, link, links
+    from dnsbroker.keys.linked import Link, link, links
     from dnsbroker.keys.private import KEY_TYPES, generate, key_type_of, pkcs8, read_key, spki_sha256_of
     from dnsbroker.keys.public import public_key_in, public_key_in_request, public_key_of, public_key_requested
     from dnsbroker.keys.requests import Request, csr, read_request, request_matches
@@ -22,7 +22,7 @@ else:
     __getattr__ = lazily(
         __name__,
         certificates="Leaf describe matches read_chain renewal_id top_issuer",
-        links="Link link links",
+        linked="Link link links",
         private="KEY_TYPES generate key_type_of pkcs8 read_key spki_sha256_of",
         public="public_key_in public_key_in_request public_key_of public_key_requested",
         requests="Request csr read_request request_matches",
