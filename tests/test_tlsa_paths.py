@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,16 @@ def test_constraints_on_names_of_other_kinds_hold_too() -> None:
     address = x509.SubjectAlternativeName([x509.DNSName(HOST), x509.RFC822Name("a@example.org")])
     leaf = certified("", limited, authority=False, extensions=[address])
     assert path_of(leaf, limited) == "'limited' may not have 'a@example.org' below it"
+
+
+@pytest.mark.parametrize(("tree", "is_good"), [("192.0.2.0/24", True), ("198.51.100.0/24", False), ("::/0", False)])
+def test_constraints_on_addresses_hold(tree: str, is_good: bool) -> None:
+    """An address of the other family is not permitted either."""
+    constraint = x509.NameConstraints([x509.IPAddress(ip_network(tree))], None)
+    limited = certified("limited", ROOT, extensions=[(constraint, True)])
+    names = x509.SubjectAlternativeName([x509.DNSName(HOST), x509.IPAddress(ip_address("192.0.2.1"))])
+    leaf = certified("", limited, authority=False, extensions=[names])
+    assert path_of(leaf, limited) == ("accepted" if is_good else "'limited' may not have '192.0.2.1' below it")
 
 
 def test_what_is_no_ca_signs_nothing() -> None:

@@ -109,6 +109,13 @@ def test_names_and_dates_of_the_leaf_do_not_matter_to_usage_3() -> None:
     assert asked([LEAF.tlsa("3 1 1")]).warnings == ()
 
 
+def test_a_certificate_may_be_nothing_but_a_key() -> None:
+    """Without a name, an issuer or a future, it still has what usage 3 asks for; nobody else's record fits it."""
+    bare = certified("", authority=None, days=(-30, -1))
+    assert asked([bare.tlsa("3 1 1")], bare.pem).accepted
+    assert not asked([LEAF.tlsa("3 1 1")], bare.pem).accepted
+
+
 def test_names_matter_to_usage_3_where_that_is_asked_for() -> None:
     """Both ways."""
     assert asked([LEAF.tlsa("3 1 1")], ee_name_check=True).accepted

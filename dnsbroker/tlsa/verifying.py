@@ -8,7 +8,7 @@ dates (section 5.1); usage 2 of a CA that is sent along, with a whole path to it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -51,7 +51,7 @@ class Judged:
 class Verdict:
     """Whether the chain is accepted, and the sentence why; each record's part in it, in the order given.
 
-    ``warnings`` tell of what does not decide here but would elsewhere.
+    ``warnings`` tell of what does not matter to this client, which accepts the chain, but does to others.
     """
 
     accepted: bool
@@ -92,7 +92,9 @@ def verify(
     judged = [client.judged(record) for record in dict.fromkeys(map(parse, records))]
     heeded = [_heeded(item, judged) for item in judged]
     matching = [item for item in heeded if item.state == "matches"]
-    warnings = (*dict.fromkeys(item.warning for item in matching if item.warning), *_uncovered(judged))
+    warnings = tuple(dict.fromkeys(item.warning for item in matching if item.warning))
+    if matching:  # else it is the verdict that says so
+        warnings += tuple(map(_uncovered, unmatched(judged)))
     return Verdict(bool(matching), _sentence(heeded), tuple(heeded), warnings)
 
 
@@ -106,12 +108,11 @@ def unmatched(judged: Iterable[Judged]) -> tuple[Kind, ...]:
     return tuple(sorted({item.record.kind for item in usable} - matching))
 
 
-def _uncovered(judged: Sequence[Judged]) -> Iterator[str]:
-    for kind in unmatched(judged):
-        yield (
-            f"no record {kind} matches this chain: a client may go by any kind that is published, "
-            "and each has to match (RFC 7671 section 8.1)"
-        )
+def _uncovered(kind: Kind) -> str:
+    return (
+        f"no record {kind} matches this chain: a client may go by any kind that is published, "
+        "and each has to match (RFC 7671 section 8.1)"
+    )
 
 
 def _heeded(judged: Judged, all_judged: Iterable[Judged]) -> Judged:
