@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from dnsbroker import tlsa
     from dnsbroker.broker import Broker, Certificate
     from dnsbroker.certifying import Outcome, Wishes
     from dnsbroker.config import Config
     from dnsbroker.errors import BrokerError
 
-__all__ = ["Broker", "BrokerError", "Certificate", "Config", "Outcome", "Wishes", "__version__"]
+__all__ = ["Broker", "BrokerError", "Certificate", "Config", "Outcome", "Wishes", "__version__", "tlsa"]
 
 _HOMES = {
     "Broker": "dnsbroker.broker",
@@ -30,8 +31,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name from its home on first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'dnsbroker' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "tlsa":
+        return import_module("dnsbroker.tlsa")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dnsbroker' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

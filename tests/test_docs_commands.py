@@ -55,7 +55,7 @@ def test_no_help_text_is_shown_of_a_command_that_is_not_there() -> None:
 def test_every_command_stands_in_the_overview() -> None:
     """With a link to its section."""
     overview = {word for row in pages.rows(PAGE.partition("## Exit status")[0]) for word in pages.words(row[0])}
-    groups = {("txt",), ("config",), ("account",), ("hook",)}
+    groups = {("txt",), ("tlsa",), ("config",), ("account",), ("hook",)}
     assert overview == {" ".join(words) for words in commands() if words and words not in groups}
 
 

@@ -11,7 +11,7 @@ from authority import Authority
 from dnsbroker import keys
 from dnsbroker.endpoints import STARTTLS_PORTS, TLS_PORTS, parse
 from dnsbroker.errors import ServiceUnreachable
-from dnsbroker.serving import leaf_served
+from dnsbroker.serving import chain_served, chains_served, leaf_served
 from tls_service import HangUp, Script, Talk, TlsService, at_once
 
 HOST = "mail.example.org"
@@ -305,3 +305,30 @@ def test_an_expired_certificate_for_another_host_is_seen_like_any_other() -> Non
             return await leaf_served(parse(f"https://{HOST}"), service.address)
 
     assert keys.describe(ssl.DER_cert_to_PEM_cert(asyncio.run(look()))).names == ("other.example.net",)
+
+
+def test_the_chain_is_seen_as_it_is_sent() -> None:
+    """Leaf first, each certificate, and not the root, which stays at home."""
+
+    async def look() -> tuple[bytes, ...]:
+        async with TlsService(at_once, KEY, CHAIN) as service:
+            return await chain_served(parse(f"https://{HOST}"), service.address)
+
+    assert asyncio.run(look()) == tuple(map(ssl.PEM_cert_to_DER_cert, keys.read_chain(CHAIN)))
+
+
+@pytest.mark.parametrize("has_both", [True, False])
+def test_every_chain_of_a_service_is_seen(has_both: bool) -> None:
+    """One for each algorithm, each once; a service with one has one."""
+    rsa = keys.generate("rsa2048")
+    other = Authority("other").issue(rsa, [HOST])
+
+    async def look() -> tuple[tuple[bytes, ...], ...]:
+        async with TlsService(at_once, KEY, CHAIN) as service:
+            if has_both:
+                service.present_too(rsa, other)
+            return await chains_served(parse(f"https://{HOST}"), service.address)
+
+    wanted = [CHAIN, other] if has_both else [CHAIN]
+    found = asyncio.run(look())
+    assert sorted(found) == sorted(tuple(map(ssl.PEM_cert_to_DER_cert, keys.read_chain(chain))) for chain in wanted)

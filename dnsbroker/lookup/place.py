@@ -119,7 +119,7 @@ class Finder:
                 found = await self._cuts.addresses(name)
             except LookupFailed:
                 found = frozenset()  # then the system's own word is the last one
-        return tuple(sorted(found)) or await _system_addresses(host)
+        return tuple(sorted(found)) or await system_addresses(host)
 
     async def service_addresses(self, host: str) -> tuple[str, ...]:
         """The IP addresses of a service's ``host``. Raises LookupFailed where there is none.
@@ -225,7 +225,8 @@ def _outside(name: str) -> LookupFailed:
     )
 
 
-async def _system_addresses(host: str) -> tuple[str, ...]:
+async def system_addresses(host: str) -> tuple[str, ...]:
+    """The addresses of ``host`` as this system looks hosts up. Raises LookupFailed."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The certificate that a service presents at one address.
+"""The certificates that a service presents at one address.
 
 Rule: one connection, one handshake, then it is closed; all of it within the seconds given.
 """
@@ -9,9 +9,10 @@ import asyncio
 import errno
 import os
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from dnsbroker.endpoints import Endpoint
 from dnsbroker.errors import ServiceUnreachable
@@ -30,17 +31,40 @@ _NO_ROUTE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 async def leaf_served(
     endpoint: Endpoint, address: str, *, domain: str = "", algorithm: Algorithm | None = None, seconds: float = LOOK
 ) -> bytes:
-    """The certificate, in DER, that ``endpoint`` presents at ``address``: an IP, with a port where it is another one.
+    """The certificate alone: the first of ``chain_served``."""
+    chain = await chain_served(endpoint, address, domain=domain, algorithm=algorithm, seconds=seconds)
+    return chain[0]
 
-    Its host is asked for by SNI (RFC 6066 section 3, RFC 7671 section 10.2). ``domain`` is what an XMPP stream is
-    for, where that is not the host. A service may have a certificate for each ``algorithm``: the one for that is
-    asked for, with TLS 1.2, whose ciphers tell; without, it is the service's choice. Neither chain nor name is judged.
+
+async def chains_served(endpoint: Endpoint, address: str) -> tuple[tuple[bytes, ...], ...]:
+    """Every chain that ``endpoint`` presents at ``address``, its own choice first, then those for each algorithm.
+
+    Which it has for an algorithm is seen with TLS 1.2 alone. Raises ServiceUnreachable, ValueError.
+    """
+    found = [await chain_served(endpoint, address)]
+    for algorithm in get_args(Algorithm):
+        try:
+            found.append(await chain_served(endpoint, address, algorithm=algorithm))
+        except ServiceUnreachable:  # it has none for that algorithm
+            continue
+    return tuple(dict.fromkeys(found))
+
+
+async def chain_served(
+    endpoint: Endpoint, address: str, *, domain: str = "", algorithm: Algorithm | None = None, seconds: float = LOOK
+) -> tuple[bytes, ...]:
+    """The certificates, in DER and as they are sent, leaf first, that ``endpoint`` presents at ``address``.
+
+    That is an IP, with a port where it is another one. The endpoint's host is asked for by SNI (RFC 6066 section 3,
+    RFC 7671 section 10.2). ``domain`` is what an XMPP stream is for, where that is not the host. A service may have a
+    certificate for each ``algorithm``: the one for that is asked for, with TLS 1.2, whose ciphers tell; without, it is
+    the service's choice. Neither chain nor name is judged.
     Raises ServiceUnreachable, ValueError where ``address`` is none.
     """
     at = parse_address(address, endpoint.port)
     try:
         async with asyncio.timeout(seconds):
-            return await _leaf(endpoint, at, domain or endpoint.host, _context(algorithm))
+            return await _chain(endpoint, at, domain or endpoint.host, _context(algorithm))
     except TimeoutError:
         raise _unreachable(endpoint, address, f"no certificate within {seconds:g} s") from None
     except Refused as error:
@@ -51,7 +75,7 @@ async def leaf_served(
         raise _unreachable(endpoint, address, words, untested=error.errno in _NO_ROUTE) from error
 
 
-async def _leaf(endpoint: Endpoint, address: Address, domain: str, context: ssl.SSLContext) -> bytes:
+async def _chain(endpoint: Endpoint, address: Address, domain: str, context: ssl.SSLContext) -> tuple[bytes, ...]:
     reader, writer = await asyncio.open_connection(address.ip, address.port)
     try:
         dialogue = Dialogue(reader, writer)
@@ -60,10 +84,21 @@ async def _leaf(endpoint: Endpoint, address: Address, domain: str, context: ssl.
         tls = await dialogue.shake_hands(context, endpoint.host)
     finally:
         writer.transport.abort()
-    der = tls.getpeercert(binary_form=True)
-    if der is None:
+    chain = _presented(tls)
+    if not chain:
         raise Refused("it presents no certificate")
-    return der
+    return chain
+
+
+def _presented(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """What was sent, none of it verified."""
+    if sys.version_info >= (3, 13):
+        return tuple(tls.get_unverified_chain())
+    # Python 3.11 and 3.12, which change no more, have the same method one object below.
+    from _ssl import ENCODING_DER
+
+    seen: Any = tls
+    return tuple(each.public_bytes(ENCODING_DER) for each in seen._sslobj.get_unverified_chain() or ())
 
 
 def _context(algorithm: Algorithm | None) -> ssl.SSLContext:

@@ -1,1 +1,14 @@
-"""TLSA records (RFC 6698, RFC 7671) as pure functions over text: no network, no clock but where a moment is given."""
+"""TLSA records (RFC 6698, RFC 7671): computed, and judged, from text alone. Each name is imported when it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsbroker.lazily import lazily
+
+if TYPE_CHECKING:
+    from dnsbroker.tlsa.computing import compute
+else:
+    __getattr__ = lazily(__name__, computing="compute")
+
+__all__ = ["compute"]

@@ -25,10 +25,15 @@ class Authority:
         root_key, self._key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         self._root_name, self._name = _common_name(f"{name} root"), _common_name(f"{name} issuing")
         self._serials = count(0xA0000001)
+        self._root_key = root_key
         root = self._certificate(self._root_name, self._root_name, root_key.public_key(), authority=True)
         self.root_pem = _pem(root, root_key)
+        self.issuing_pem = self.issuing_again()
+
+    def issuing_again(self) -> str:
+        """Another certificate for the issuing CA's key, as authorities get them from time to time."""
         issuing = self._certificate(self._name, self._root_name, self._key.public_key(), authority=True)
-        self.issuing_pem = _pem(issuing, root_key)
+        return _pem(issuing, self._root_key)
 
     def issue(
         self,

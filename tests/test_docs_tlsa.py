@@ -1,0 +1,74 @@
+"""docs/tlsa.md: checks, numbers and examples, held to the code; and what the library's page says of it."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from pathlib import Path
+
+import pytest
+
+import dnsbroker.tlsa
+import pages
+from authority import Authority
+from dnsbroker import keys, tlsa
+from dnsbroker.cli import main
+from dnsbroker.errors import ConfigError
+from dnsbroker.tlsa.computing import computed, kinds, read
+from dnsbroker.tlsa.objections import CHECKS, MOST
+
+PAGE = pages.text("docs/tlsa.md")
+LIBRARY = pages.section(pages.text("docs/library.md"), "## TLSA records")
+KEY = keys.generate("ecdsa-p256")
+CHAIN = Authority().issue(KEY, ["mail.example.org"])
+REFUSALS = {pages.words(row[0])[0]: row for row in pages.rows(pages.section(PAGE, "### What is refused"))}
+
+
+def test_every_check_is_in_the_table() -> None:
+    """In the order of the alphabet, and no other."""
+    assert list(REFUSALS) == sorted(CHECKS)
+    assert f"more than {MOST}" in REFUSALS["many"]
+
+
+@pytest.mark.parametrize("word", sorted(set(CHECKS) - {"many", "sha512-alone"}))
+def test_what_the_table_says_of_records_is_so(word: str) -> None:
+    """With what stands for any digit filled in; another check may object to the same record and is allowed."""
+    pem = KEY if word == "leaf-as-anchor" else CHAIN
+    others = [check for check in CHECKS if check != word]
+    for written in pages.words(REFUSALS[word][1]):
+        kind = written.replace("x x 0", "3 1 0").replace("x x", "1 1").replace("x", "1")
+        if "refused" in REFUSALS[word][2]:
+            with pytest.raises(ConfigError, match=kind):
+                tlsa.compute(pem, [kind], port=25, allow=others)
+        if "warning" in REFUSALS[word][2]:
+            found = computed([read(pem)], kinds([kind]), port=443, allow=others)
+            assert [warning.check for warning in found.warnings] == [word]
+
+
+@pytest.mark.parametrize("line", [line for block in pages.blocks(PAGE, "sh") for line in block.splitlines()])
+def test_the_examples_work(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they stand on the page, beside files of these names."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fullchain.pem").write_text(CHAIN)
+    (tmp_path / "next.pem").write_text(KEY)
+    assert main(shlex.split(line)[1:]) == 0
+
+
+def test_every_source_is_in_a_table() -> None:
+    """Those of which a call has one."""
+    table = [pages.words(row[0])[0].split()[0] for row in pages.rows(pages.section(PAGE, "## Computing"))]
+    assert [word for word in table if word.startswith("--")] == ["--cert", "--key", "--csr", "--connect"]
+
+
+def test_the_library_s_page_has_what_is_public() -> None:
+    """Every name of the package."""
+    listed = [pages.words(row[0])[0].partition("(")[0] for row in pages.rows(LIBRARY)]
+    assert listed == sorted(dnsbroker.tlsa.__all__)
+
+
+def test_compute_is_called_as_the_library_s_page_says() -> None:
+    """Its parameters, in their order, without types."""
+    parameters = [
+        item.replace(annotation=inspect.Parameter.empty) for item in inspect.signature(tlsa.compute).parameters.values()
+    ]
+    assert f"compute{inspect.Signature(parameters)}" in LIBRARY
