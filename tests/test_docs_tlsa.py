@@ -24,6 +24,9 @@ CHAIN = Authority().issue(KEY, ["mail.example.org"])
 REFUSALS = {pages.words(row[0])[0]: row for row in pages.rows(pages.section(PAGE, "### What is refused"))}
 
 
+EXAMPLES = [line for block in pages.blocks(PAGE, "sh") for line in block.splitlines()]
+
+
 def test_every_check_is_in_the_table() -> None:
     """In the order of the alphabet, and no other."""
     assert list(REFUSALS) == sorted(CHECKS)
@@ -34,18 +37,19 @@ def test_every_check_is_in_the_table() -> None:
 def test_what_the_table_says_of_records_is_so(word: str) -> None:
     """With what stands for any digit filled in; another check may object to the same record and is allowed."""
     pem = KEY if word == "leaf-as-anchor" else CHAIN
+    host = "example.org" if word == "host-name" else ""
     others = [check for check in CHECKS if check != word]
     for written in pages.words(REFUSALS[word][1]):
         kind = written.replace("x x 0", "3 1 0").replace("x x", "1 1").replace("x", "1")
         if "refused" in REFUSALS[word][2]:
             with pytest.raises(ConfigError, match=kind):
-                tlsa.compute(pem, [kind], port=25, allow=others)
+                tlsa.compute(pem, [kind], host=host, port=25, allow=others)
         if "warning" in REFUSALS[word][2]:
             found = computed([read(pem)], kinds([kind]), port=443, allow=others)
             assert [warning.check for warning in found.warnings] == [word]
 
 
-@pytest.mark.parametrize("line", [line for block in pages.blocks(PAGE, "sh") for line in block.splitlines()])
+@pytest.mark.parametrize("line", [line for line in EXAMPLES if line.startswith("dnsbroker tlsa compute ")])
 def test_the_examples_work(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As they stand on the page, beside files of these names."""
     monkeypatch.chdir(tmp_path)
@@ -63,7 +67,7 @@ def test_every_source_is_in_a_table() -> None:
 def test_the_library_s_page_has_what_is_public() -> None:
     """Every name of the package."""
     listed = [pages.words(row[0])[0].partition("(")[0] for row in pages.rows(LIBRARY)]
-    assert listed == sorted(dnsbroker.tlsa.__all__)
+    assert sorted(listed) == sorted(dnsbroker.tlsa.__all__)
 
 
 def test_compute_is_called_as_the_library_s_page_says() -> None:
@@ -71,4 +75,16 @@ def test_compute_is_called_as_the_library_s_page_says() -> None:
     parameters = [
         item.replace(annotation=inspect.Parameter.empty) for item in inspect.signature(tlsa.compute).parameters.values()
     ]
-    assert f"compute{inspect.Signature(parameters)}" in LIBRARY
+    assert f"compute{inspect.Signature(parameters)}".replace("''", '""') in LIBRARY
+
+
+def test_what_the_page_says_of_wildcards_is_so() -> None:
+    """They stand for one label."""
+    chain = Authority().issue(KEY, ["*.example.org"])
+    assert tlsa.compute(chain, host="a.example.org")
+    named = [word for word in pages.words(REFUSALS["host-name"][3]) if word.endswith("example.org")]
+    assert named[0] == "*.example.org"
+    for host in named[1:]:
+        with pytest.raises(ConfigError, match="look at names"):
+            tlsa.compute(chain, ["2 1 1"], host=host)
+        assert tlsa.compute(chain, ["3 1 1"], host=host)

@@ -13,7 +13,7 @@ import pytest
 import dnsbroker
 from authority import Authority
 from dnsbroker import keys
-from dnsbroker.errors import ConfigError, PemInvalid
+from dnsbroker.errors import ConfigError, NameInvalid, PemInvalid
 from dnsbroker.tlsa import compute
 from dnsbroker.tlsa.computing import computed, kinds, presented, read
 from dnsbroker.tlsa.objections import CHECKS, MOST
@@ -164,6 +164,8 @@ REFUSED = [
     (CHAIN, ["3 1 1", "2 1 2"], None, "sha512-alone"),
     (CHAIN, ["1 1 1"], 25, "pkix"),
     (CHAIN, ["0 1 1"], 25, "pkix"),
+    (CHAIN, ["2 1 1"], None, "host-name"),
+    (CHAIN, ["3 1 1", "1 1 1"], 443, "host-name"),
     (LEAF, ["2 1 1"], None, "leaf-as-anchor"),
     (KEY, ["2 1 1"], None, "leaf-as-anchor"),
 ]
@@ -173,10 +175,11 @@ REFUSED = [
 def test_what_breaks_is_refused_until_it_is_allowed(pem: str, asked: list[str], port: int | None, check: str) -> None:
     """By its own word and no other; the hint has the word."""
     others = [word for word in CHECKS if word != check]
+    host = "example.org" if check == "host-name" else "mail.example.org"
     with pytest.raises(ConfigError) as caught:
-        compute(pem, asked, port=port, allow=others)
+        compute(pem, asked, host=host, port=port, allow=others)
     assert f"--allow {check} " in caught.value.hint
-    assert len(compute(pem, asked, port=port, allow=[check])) == len(asked)
+    assert len(compute(pem, asked, host=host, port=port, allow=[check])) == len(asked)
 
 
 WARNED = [(["2 0 1"], None, "ca-certificate"), (["1 1 1"], 443, "pkix"), (["0 1 1"], None, "pkix")]
@@ -194,7 +197,8 @@ def test_what_may_break_is_told_until_it_is_allowed(asked: list[str], port: int 
 @pytest.mark.parametrize("port", [None, 25, 443])
 def test_what_holds_is_computed_without_a_word(asked: list[str], port: int | None) -> None:
     """The twin: nobody learns to allow everything."""
-    assert computed([read(CHAIN)], kinds(asked), port=port).warnings == ()
+    for host in ("", "mail.example.org", "Mail.Example.ORG."):
+        assert computed([read(CHAIN)], kinds(asked), host=host, port=port).warnings == ()
 
 
 def test_the_thirteenth_record_at_a_name_is_warned_of() -> None:
@@ -210,6 +214,15 @@ def test_the_thirteenth_record_at_a_name_is_warned_of() -> None:
 def test_every_check_is_tried_here() -> None:
     """None is only a word."""
     assert {check for *_, check in (*REFUSED, *WARNED)} | {"many"} == set(CHECKS)
+
+
+def test_names_do_not_matter_to_3_1_1() -> None:
+    """RFC 7671 section 5.1; nor are they known where there is only a key."""
+    assert compute(CHAIN, ["3 1 1"], host="other.example.net") == compute(KEY, host="other.example.net")
+    with pytest.raises(ConfigError, match=r"the leaf is for mail\.example\.org, and not for other\.example\.net"):
+        compute(CHAIN, host="other.example.net")
+    with pytest.raises(NameInvalid):
+        compute(CHAIN, host="other..example")
 
 
 @pytest.mark.parametrize("pem", [KEY, LEAF.replace("-----BEGIN", KEY + "-----BEGIN")], ids=["key", "both"])

@@ -95,32 +95,33 @@ def compute(
     if sum(source is not None for source in (cert, key, csr, connect)) != 1:
         raise click.UsageError("give one of --cert, --key, --csr and --connect")
     port = port or (connect.port if connect else None)
-    owner = _owner(host, port)
+    service = _service(host, port)
+    known = service or connect
 
     async def work(emit: Emitter) -> Result:
         from dnsbroker.tlsa.computing import computed, kinds
 
         wanted = kinds(filter(None, map(str.strip, records.split(","))))
         services = await _connected(connect, emit) if connect else [_in_file(cert, key, csr)]
-        found = computed(services, wanted, port=port, allow=allow)
+        found = computed(services, wanted, host=known.host if known else "", port=port, allow=allow)
         for warning in found.warnings:
             emit("warning", message=warning.message, hint=f"{warning.hint}; --allow {warning.check} silences this")
-        return _told(found.records, owner)
+        return _told(found.records, service.tlsa_name if service else "")
 
     return _run(context, work)
 
 
-def _owner(host: str | None, port: int | None) -> str:
-    """The owner name of the records, empty where no host is given. Raises UsageError."""
+def _service(host: str | None, port: int | None) -> Endpoint | None:
+    """What the records are for, if a host is given. Raises UsageError."""
     from dnsbroker.endpoints import parse
     from dnsbroker.settings import Rejected
 
     if host is None:
-        return ""
+        return None
     if port is None:
         raise click.UsageError("--host needs --port: the port of a service is a part of its records' name")
     try:
-        return parse(f"tls://{host}:{port}").tlsa_name
+        return parse(f"tls://{host}:{port}")
     except Rejected as error:
         raise click.UsageError(f"--host {host!r}: {str(error).partition(': ')[2]}") from None
 

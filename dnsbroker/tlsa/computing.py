@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from dnsbroker import keys
 from dnsbroker.errors import ConfigError, PemInvalid
-from dnsbroker.tlsa.objections import CHECKS, Objection, objections
+from dnsbroker.names import owner
+from dnsbroker.tlsa.objections import CHECKS, Circumstances, Objection, objections
+from dnsbroker.tlsa.paths import misnamed, named
 from dnsbroker.tlsa.records import CERT, DANE_EE, DANE_TA, SHA256, SPKI, Kind, Subject, Tlsa, made
 
 #: What is computed where nothing is asked for; the latter only where a CA is sent along.
@@ -44,15 +46,16 @@ class Computed:
 
 
 def compute(
-    pem: str, records: Iterable[str] = (), *, port: int | None = None, allow: Iterable[str] = ()
+    pem: str, records: Iterable[str] = (), *, host: str = "", port: int | None = None, allow: Iterable[str] = ()
 ) -> tuple[str, ...]:
     """TLSA values, ``3 1 1 hex``, for what ``pem`` holds: a certificate or chain, leaf first, a key, or a request.
 
     ``records`` are kinds such as ``3 1 1``; none: 3 1 1, and 2 1 1 (the highest CA of the chain) where there is one.
-    ``port`` is the service's, if it is known, ``allow`` the checks (dnsbroker.tlsa.objections.CHECKS) that may fail.
-    Raises PemInvalid, and ConfigError where a kind is none, cannot be computed from this, or is refused.
+    ``host`` and ``port`` are the service's, if they are known, ``allow`` the checks that may fail
+    (dnsbroker.tlsa.objections.CHECKS).
+    Raises PemInvalid, NameInvalid, and ConfigError where a kind is none, cannot be computed from this, or is refused.
     """
-    found = computed([read(pem)], kinds(records), port=port, allow=allow)
+    found = computed([read(pem)], kinds(records), host=host, port=port, allow=allow)
     return tuple(str(record) for record in found.records)
 
 
@@ -117,18 +120,22 @@ def presented(served: Sequence[bytes]) -> Presented:
 
 
 def computed(
-    services: Sequence[Presented], wanted: Sequence[Kind], *, port: int | None = None, allow: Iterable[str] = ()
+    services: Sequence[Presented],
+    wanted: Sequence[Kind],
+    *,
+    host: str = "",
+    port: int | None = None,
+    allow: Iterable[str] = (),
 ) -> Computed:
     """The records of the kinds ``wanted``, none for the usual ones, that cover all of ``services``.
 
     There are several where one service has a certificate for each algorithm, or for each address.
-    Raises ConfigError, as ``compute`` does.
+    Raises ConfigError and NameInvalid, as ``compute`` does.
     """
     chosen = tuple(wanted) or _usual(services)
     records = tuple(dict.fromkeys(_record(kind, service) for kind in chosen for service in services))
-    found = objections(
-        chosen, has_authority=all(service.authorities for service in services), count=len(records), port=port
-    )
+    circumstances = Circumstances(all(service.authorities for service in services), port, _misnamed(services, host))
+    found = objections(chosen, circumstances, count=len(records))
     allowed = _checked(allow)
     left = [objection for objection in found if objection.check not in allowed]
     if refused := [objection for objection in left if objection.is_refusal]:
@@ -141,6 +148,15 @@ def _checked(allow: Iterable[str]) -> frozenset[str]:
     if unknown := sorted(words - set(CHECKS)):
         raise ConfigError(f"{unknown[0]!r} is no check that could be allowed", hint=f"there are {', '.join(CHECKS)}")
     return words
+
+
+def _misnamed(services: Sequence[Presented], host: str) -> str:
+    """The words for the first leaf that is not for ``host``; empty where all are, or are not there yet."""
+    if not host:
+        return ""
+    hosts = [owner(host).removesuffix(".")]
+    leaves = (keys.link(service.leaf.certificate) for service in services if service.leaf.certificate)
+    return next((misnamed(leaf, hosts) for leaf in leaves if not named(leaf, hosts)), "")
 
 
 def _usual(services: Sequence[Presented]) -> tuple[Kind, ...]:
