@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from cryptography import x509
@@ -237,6 +238,15 @@ def test_where_all_are_unusable_nothing_is_valid(record: str, why: str) -> None:
     assert verdict.why == "no record is usable, so nothing vouches for this chain, and no public CA does instead"
     assert why in verdict.records[0].why
     assert asked([record, LEAF.tlsa("3 1 1")]).accepted
+
+
+@pytest.mark.parametrize("kind", ["3 1 1", "2 1 1"])
+def test_the_digest_of_an_empty_file_says_what_it_is(kind: str) -> None:
+    """Tools have published it; a digest of something else is only another one."""
+    empty, other = (asked([f"{kind} {sha256(octets).hexdigest()}"]) for octets in (b"", b"other"))
+    assert not empty.accepted and not other.accepted
+    assert "digest of nothing" in empty.records[0].why
+    assert "digest of nothing" not in other.records[0].why
 
 
 @pytest.mark.parametrize("kind", ["0 1 1", "1 1 1"])

@@ -151,6 +151,8 @@ class _Client:
     def judged(self, record: Tlsa) -> Judged:
         if reason := record.unusable:
             return Judged(record, "unusable", reason)
+        if record.is_of_nothing:
+            return Judged(record, "differs", "it is the digest of nothing: whoever made it read an empty file")
         if record.kind.usage == DANE_EE:
             return self._by_leaf(record)
         return self._by_authority(record) if record.kind.usage == DANE_TA else Judged(record, "not_judged", _PKIX)
