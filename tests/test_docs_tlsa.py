@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import shlex
 from pathlib import Path
+from types import FunctionType
+from typing import get_args
 
 import pytest
 
@@ -16,6 +18,7 @@ from dnsbroker.cli import main
 from dnsbroker.errors import ConfigError
 from dnsbroker.tlsa.computing import computed, kinds, read
 from dnsbroker.tlsa.objections import CHECKS, MOST
+from dnsbroker.tlsa.verifying import State
 
 PAGE = pages.text("docs/tlsa.md")
 LIBRARY = pages.section(pages.text("docs/library.md"), "## TLSA records")
@@ -55,7 +58,7 @@ def test_the_examples_work(line: str, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fullchain.pem").write_text(CHAIN)
     (tmp_path / "next.pem").write_text(KEY)
-    assert main(shlex.split(line)[1:]) == 0
+    assert main(shlex.split(line)[1:]) == (4 if " verify " in line else 0)  # the record shown is of another key
 
 
 def test_every_source_is_in_a_table() -> None:
@@ -70,12 +73,27 @@ def test_the_library_s_page_has_what_is_public() -> None:
     assert sorted(listed) == sorted(dnsbroker.tlsa.__all__)
 
 
-def test_compute_is_called_as_the_library_s_page_says() -> None:
-    """Its parameters, in their order, without types."""
+@pytest.mark.parametrize("function", [tlsa.compute, tlsa.verify])
+def test_functions_are_called_as_the_library_s_page_says(function: FunctionType) -> None:
+    """Their parameters, in their order, without types."""
     parameters = [
-        item.replace(annotation=inspect.Parameter.empty) for item in inspect.signature(tlsa.compute).parameters.values()
+        item.replace(annotation=inspect.Parameter.empty) for item in inspect.signature(function).parameters.values()
     ]
-    assert f"compute{inspect.Signature(parameters)}".replace("''", '""') in LIBRARY
+    assert f"{function.__name__}{inspect.Signature(parameters)}".replace("''", '""') in LIBRARY
+
+
+@pytest.mark.parametrize("kind", [tlsa.Judged, tlsa.Verdict])
+def test_what_a_verdict_holds_is_on_the_library_s_page(kind: type) -> None:
+    """Every field, and nothing that is not there."""
+    (row,) = [row for row in pages.rows(LIBRARY) if row[0] == f"`{kind.__name__}`"]
+    names = set(inspect.signature(kind).parameters) | {name for name in vars(kind) if not name.startswith("_")}
+    assert set(pages.words(row[1])) - {"str", "Judged", "3 1 1 hex"} == names
+
+
+def test_every_state_is_in_the_table() -> None:
+    """And no other."""
+    listed = [pages.words(row[0])[0] for row in pages.rows(pages.section(PAGE, "## Verifying"))]
+    assert listed == list(get_args(State))
 
 
 def test_what_the_page_says_of_wildcards_is_so() -> None:

@@ -31,7 +31,7 @@ _COMMANDS = {
     "doctor": ("dnsbroker.cli.doctor:doctor", "Find what would make a validation fail, before it does."),
     "txt": ("dnsbroker.cli.records:txt", "Publish or withdraw TXT values."),
     "wait": ("dnsbroker.cli.records:wait", "Watch the authoritative servers until all have a value."),
-    "tlsa": ("dnsbroker.cli.tlsa:tlsa", "Compute TLSA records."),
+    "tlsa": ("dnsbroker.cli.tlsa:tlsa", "Compute TLSA records, and judge chains by them."),
     "gc": ("dnsbroker.cli.records:gc", "Withdraw what dead or expired runs left in DNS."),
     "hook": ("dnsbroker.cli.hook.command:hook", "Do what another ACME client asks its hook for."),
     "config": ("dnsbroker.cli.configuration:config", "Check the configuration, and print what goes with it."),

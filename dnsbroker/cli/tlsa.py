@@ -11,6 +11,7 @@ import click
 
 from dnsbroker.cli.grammar import Group, common, example
 from dnsbroker.cli.options import Options
+from dnsbroker.cli.tlsa_verify import verify
 
 if TYPE_CHECKING:
     from dnsbroker.cli.output import Result
@@ -51,7 +52,7 @@ class _Endpoint(click.ParamType["Endpoint"]):
 @click.group(cls=Group)
 @common
 def tlsa() -> None:
-    """Compute TLSA records, which tell clients by DNS whose key a service has (DANE)."""
+    """Compute TLSA records, which tell clients by DNS whose key a service has (DANE), and judge by them."""
 
 
 @tlsa.command(
@@ -109,6 +110,9 @@ def compute(
         return _told(found.records, service.tlsa_name if service else "")
 
     return _run(context, work)
+
+
+tlsa.add_command(verify)
 
 
 def _service(host: str | None, port: int | None) -> Endpoint | None:

@@ -8,7 +8,8 @@ from dnsbroker.lazily import lazily
 
 if TYPE_CHECKING:
     from dnsbroker.tlsa.computing import compute
+    from dnsbroker.tlsa.verifying import Judged, Verdict, verify
 else:
-    __getattr__ = lazily(__name__, computing="compute")
+    __getattr__ = lazily(__name__, computing="compute", verifying="Judged Verdict verify")
 
-__all__ = ["compute"]
+__all__ = ["Judged", "Verdict", "compute", "verify"]
