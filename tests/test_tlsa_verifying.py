@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from ssl import DER_cert_to_PEM_cert, PEM_cert_to_DER_cert
 
 import pytest
 from cryptography import x509
@@ -295,6 +297,20 @@ def test_what_is_none_is_refused() -> None:
         verify(CHAIN, "a..b", [])
     with pytest.raises(NameInvalid):
         verify(CHAIN, HOST, ["3 1 1 nothing"])
+
+
+@given(st.sampled_from([0, 1]), st.integers(min_value=0), st.integers(1, 255))
+def test_one_changed_octet_breaks_a_path(which: int, at: int, change: int) -> None:
+    """In whatever certificate below the anchor, and wherever: it is refused, or cannot be read."""
+    ders = [bytearray(PEM_cert_to_DER_cert(each.pem)) for each in (LEAF, ISSUING, ROOT)]
+    ders[which][at % len(ders[which])] ^= change
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library has an opinion on serial numbers below zero
+        try:
+            accepted = asked([ROOT.tlsa("2 1 1")], "".join(map(DER_cert_to_PEM_cert, ders))).accepted
+        except PemInvalid:
+            accepted = False
+    assert not accepted
 
 
 CAST = [LEAF, ISSUING, ROOT, OTHER]

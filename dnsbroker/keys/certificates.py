@@ -109,7 +109,7 @@ def loaded(pem: str) -> list[x509.Certificate]:
     """The certificates in ``pem``, at least one. Raises PemInvalid."""
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise PemInvalid("certificate", "there is none in PEM form that can be read") from error
     if len(found) < pem.count("-----BEGIN CERTIFICATE-----"):  # the library passes over a block without an end
         raise PemInvalid("certificate", "one is cut off")

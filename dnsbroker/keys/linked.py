@@ -37,6 +37,8 @@ _UNDERSTOOD = frozenset(
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
     }
 )
+#: All that the library raises for a certificate that is none.
+_UNREADABLE = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _FOR_SERVERS = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
 
 
@@ -122,7 +124,7 @@ class Link:
         return True
 
     def check(self) -> None:
-        """Read all that others take for granted. Raises ValueError, which is also what the library raises."""
+        """Read all that others take for granted. Raises whatever the library does."""
         _ = self._certificate.extensions, self.public_key, self.names
 
     def _said(self, kind: type[T]) -> T | None:
@@ -146,6 +148,6 @@ def _checked(der: bytes) -> Link:
     found = Link(der)
     try:
         found.check()
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except _UNREADABLE as error:
         raise PemInvalid("certificate", "it is in DER that cannot be read") from error
     return found
