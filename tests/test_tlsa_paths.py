@@ -52,6 +52,9 @@ CONSTRAINED = {
     "excluded": (None, [x509.DNSName("example.org")], False),
     "not excluded": (None, [x509.DNSName("example.com")], True),
     "excluded from what is permitted": ([x509.DNSName("org")], [x509.DNSName(HOST)], False),
+    "not permitted itself": ([x509.DNSName(f".{HOST}")], None, False),
+    "permitted with all": ([x509.DNSName("")], None, True),
+    "excluded with all": (None, [x509.DNSName("")], False),
     "of another kind": ([x509.RFC822Name("example.com")], None, True),
 }
 
@@ -78,11 +81,27 @@ def test_constraints_on_names_of_other_kinds_hold_too() -> None:
     dns = x509.NameConstraints(None, [x509.DNSName("example.org")])
     limited = certified("limited", ROOT, extensions=[(dns, True)])
     assert path_of(certified(HOST, limited, authority=False), limited) == f"'limited' may not have '{HOST}' below it"
-    mail = x509.NameConstraints([x509.RFC822Name("example.org")], None)
-    limited = certified("limited", ROOT, extensions=[(mail, True)])
+
+
+def test_constraints_that_cannot_be_compared_forbid() -> None:
+    """Where a name of their kind stands at all, whether they permit or exclude."""
     address = x509.SubjectAlternativeName([x509.DNSName(HOST), x509.RFC822Name("a@example.org")])
-    leaf = certified("", limited, authority=False, extensions=[address])
-    assert path_of(leaf, limited) == "'limited' may not have 'a@example.org' below it"
+    tree = [x509.RFC822Name("example.org")]
+    for constraint in (x509.NameConstraints(tree, None), x509.NameConstraints(None, tree)):
+        limited = certified("limited", ROOT, extensions=[(constraint, True)])
+        leaf = certified("", limited, authority=False, extensions=[address])
+        assert path_of(leaf, limited) == "'limited' may not have 'a@example.org' below it"
+        assert path_of(leaf_by(limited), limited) == "accepted"
+
+
+def test_a_ca_that_issued_itself_anew_is_not_constrained_by_itself() -> None:
+    """RFC 5280 section 6.1.3; a leaf is in any case."""
+    elsewhere = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "elsewhere")])
+    tree = x509.NameConstraints([x509.DirectoryName(elsewhere)], None)
+    limited = certified("limited", extensions=[(tree, True)])
+    renewed = certified("limited", limited)
+    assert path_of(leaf_by(renewed), renewed, limited) == "accepted"
+    assert path_of(certified("limited", limited, authority=False, names=[HOST]), limited) != "accepted"
 
 
 @pytest.mark.parametrize(("tree", "is_good"), [("192.0.2.0/24", True), ("198.51.100.0/24", False), ("::/0", False)])
@@ -131,6 +150,8 @@ def test_expired_cas_are_refused_or_gone_around() -> None:
     new = certified("middle", ROOT, own_key=old.key)
     assert path_of(leaf, old, new, ROOT) == "accepted"
     assert path_of(leaf, new, old, ROOT) == "accepted"
+    none = certified("middle", ROOT, own_key=old.key, authority=False)
+    assert path_of(leaf, none, new, ROOT) == "accepted"
 
 
 def test_a_critical_extension_that_nobody_knows_is_refused() -> None:

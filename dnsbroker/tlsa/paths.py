@@ -6,7 +6,7 @@ are of no account (RFC 7671 section 5.2). Revocation is not looked at. The words
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from dnsbroker.keys import Link
@@ -20,16 +20,15 @@ class Broken(Exception):
     """There is no path that a client would accept; ``str`` says why."""
 
 
-def path(leaf: Link, authorities: Iterable[Link], is_anchor: Callable[[Link], bool], now: datetime) -> Path:
-    """The shortest path from ``leaf`` to one of the ``authorities`` that ``is_anchor``. Raises Broken.
+def path(leaf: Link, authorities: Sequence[Link], is_anchor: Callable[[Link], bool], now: datetime) -> Path:
+    """The shortest path from ``leaf`` to one of the ``authorities``, of which it is none, that ``is_anchor``.
 
-    What is expired, or no CA's, is gone around where there is another way.
+    Raises Broken. What is expired, or no CA's, is gone around where there is another way.
     """
-    others = [link for link in authorities if link != leaf]
-    good = [link for link in others if not _fault(link, now) and link.is_authority]
-    found = _way(leaf, good, is_anchor) or _way(leaf, others, is_anchor)
+    good = [link for link in authorities if not _fault(link, now) and link.is_authority]
+    found = _way(leaf, good, is_anchor) or _way(leaf, authorities, is_anchor)
     if not found:
-        anchors = " or ".join(dict.fromkeys(repr(link.called) for link in others if is_anchor(link)))
+        anchors = " or ".join(dict.fromkeys(repr(link.called) for link in authorities if is_anchor(link)))
         raise Broken(f"no path of signatures leads from {leaf.called!r} to {anchors}")
     if reason := _wrong(found, now):
         raise Broken(reason)

@@ -170,10 +170,11 @@ class _Client:
 
     def _by_authority(self, record: Tlsa) -> Judged:
         try:
-            authorities = (*self.authorities, *_in_full(record))
+            sent_or_held = (*self.authorities, *_in_full(record))
         except PemInvalid:
             return Judged(record, "unusable", "its data is no certificate")
-        if not any(_is_named(record, link) for link in authorities if link != self.leaf):
+        authorities = [link for link in sent_or_held if link != self.leaf]
+        if not any(_is_named(record, link) for link in authorities):
             return Judged(record, "differs", self._nobody(record))
         try:
             found = paths.path(self.leaf, authorities, lambda link: _is_named(record, link), self.now)
