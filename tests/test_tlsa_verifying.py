@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from ssl import DER_cert_to_PEM_cert, PEM_cert_to_DER_cert
 
 import pytest
@@ -26,6 +27,8 @@ OTHER = certified("other", ROOT)
 CHAIN = LEAF.pem + ISSUING.pem + ROOT.pem
 KINDS = [f"{selector} {matching}" for selector in "01" for matching in "012"]
 NO_SUCH = "00" * 32
+VECTORS = Path(__file__).parent / "vectors"
+APPENDIX_C = [line for line in (VECTORS / "rfc6698-appendix-c.txt").read_text().splitlines() if line[0] != "#"]
 
 
 def asked(records: list[str], chain: str = CHAIN, host: str = HOST, *, ee_name_check: bool = False) -> Verdict:
@@ -49,6 +52,29 @@ def test_a_record_of_the_leaf_is_enough(kind: str) -> None:
     verdict = asked([LEAF.tlsa(f"3 {kind}")])
     assert (verdict.accepted, states(verdict), verdict.matched) == (True, ["matches"], (LEAF.tlsa(f"3 {kind}"),))
     assert verdict.why == f"3 {kind}: it names the leaf{'' if kind.startswith('0') else chr(39) + 's key'}"
+
+
+@pytest.mark.parametrize("line", APPENDIX_C, ids=lambda line: line[:3])
+def test_the_standard_s_own_example_is_accepted(line: str) -> None:
+    """RFC 6698 appendix C: a certificate of X.509's first version, long expired, for another name."""
+    chain = DER_cert_to_PEM_cert(bytes.fromhex(APPENDIX_C[0][4:]))
+    assert asked([f"3 {line}"], chain).accepted
+    assert not asked([f"3 {line}"]).accepted
+    assert states(asked([f"1 {line}"], chain)) == ["not_judged"]
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("ecc256", "5978dd1d2d23e992075dc359d5dd14f7ef79748af97f2b7809c9ebfd6016c433"),
+        ("rsa-2432", "671b40d05b28c85e9b2a52912abcdce38c0384cc5a7c693ed3148ca1e97632c9"),
+    ],
+)
+def test_digests_that_gnutls_publishes_are_accepted(name: str, digest: str) -> None:
+    """For its own test certificates."""
+    chain = (VECTORS / f"gnutls-{name}.pem").read_text()
+    assert asked([f"3 1 1 {digest}"], chain).accepted
+    assert not asked([f"3 1 1 {digest}"]).accepted
 
 
 @pytest.mark.parametrize("kind", KINDS)
