@@ -193,6 +193,18 @@ def test_a_name_alone_makes_no_issuer() -> None:
     assert path_of(LEAF, forged) == wanted
 
 
+def test_what_a_stranger_s_certificate_says_is_fit_to_be_shown() -> None:
+    """No control character, and no endless list."""
+    names = [f"{number:040}.example.com" for number in range(90)]
+    evil = "\x1b[2Jgood\n" + "x" * 40
+    issuer = certified(evil, days=(-30, -1))
+    for leaf in (certified(evil, ROOT, authority=False), certified("", ROOT, authority=False, names=names)):
+        why = path_of(leaf, ROOT)
+        assert why.isprintable()
+        assert len(why) < 300
+    assert path_of(leaf_by(issuer), issuer) == f"'[2jgood {'x' * 40}' expired on 2026-11-20"
+
+
 def test_the_order_of_a_chain_does_not_matter_but_for_the_leaf() -> None:
     """Nor what stands there besides."""
     record = [ROOT.tlsa("2 1 1")]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from dnsbroker import readable
+
 _Name = x509.GeneralName
 
 
@@ -44,8 +46,9 @@ class Names:
 
     @property
     def called(self) -> str:
-        """How people speak of the certificate; newer leaves have no subject."""
-        return next(iter((*self.common, *self.dns)), "") or self.subject.rfc4514_string() or "without a name"
+        """How people speak of the certificate, in a line; newer leaves have no subject."""
+        name = next(iter((*self.common, *self.dns)), "") or self.subject.rfc4514_string()
+        return readable.line(name, 100) or "without a name"
 
     def constrained(self, *, is_leaf: bool) -> Iterator[_Name]:
         """Each as constraints see it; a common name is a host's in a leaf only."""
@@ -97,4 +100,4 @@ def _is_within(name: _Name, tree: _Name) -> bool | None:
 
 
 def _shown(name: _Name) -> str:
-    return name.value.rfc4514_string() if isinstance(name, x509.DirectoryName) else str(name.value)
+    return readable.line(name.value.rfc4514_string() if isinstance(name, x509.DirectoryName) else str(name.value), 100)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from dnsbroker import readable
 from dnsbroker.keys import Link
 from dnsbroker.names import shown
 
@@ -105,5 +106,5 @@ def _is_for(name: str, host: str) -> bool:
 
 def misnamed(leaf: Link, hosts: Sequence[str]) -> str:
     """The words for a leaf that is for none of ``hosts``."""
-    there = ", ".join(leaf.names.hosts) or "nobody"
+    there = readable.line(", ".join(leaf.names.hosts), 200) or "nobody"
     return f"the leaf is for {there}, and not for {' or '.join(map(shown, hosts))}"
