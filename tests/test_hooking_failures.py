@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from dnsbroker.clock import SystemClock
 from dnsbroker.errors import (
     AuthRejected,
     BrokerError,
+    DelegationBroken,
+    NoProvider,
     NotPropagated,
     NotWithdrawn,
     Postponed,
     ProviderUnavailable,
     RateLimited,
     RecordRejected,
+    ZoneMissing,
 )
 from dnsbroker.hooking import Answer
 from dnsbroker.hooking.calls import Present
@@ -197,6 +201,65 @@ def test_a_mistake_in_the_configuration_is_tried_again_at_once(bench: Host) -> N
         with pytest.raises(BrokerError, match="empty label"):
             bench.call(spaced("a", name=name))
     assert count(bench) == 0
+
+
+def refusing(error: BrokerError) -> type[MemoryProvider]:
+    """An adapter that meets ``error`` and writes nothing."""
+
+    class Refusing(MemoryProvider):
+        async def apply(self, zone: str, changes: Sequence[Change]) -> Receipt:
+            raise error
+
+    return Refusing
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthRejected("BADSIG", provider="corp"),
+        ZoneMissing("no such zone", provider="corp", zone=ZONE, tried=[ZONE]),
+        NoProvider("no configured provider", name=NAME, zone=ZONE),
+        DelegationBroken("a circle", name=NAME, chain=[NAME, NAME]),
+    ],
+    ids=lambda error: str(error.kind),
+)
+def test_what_a_person_has_to_mend_is_tried_again_at_once(bench: Host, error: BrokerError) -> None:
+    """Nothing was written, and no pause mends it: the next run after the mending must not fail at the CA."""
+    bench.adapter = refusing(error)
+    assert bench.call(spaced("a")).failures[0] is error
+    bench.adapter = MemoryProvider
+    assert count(bench) == 0
+    assert not bench.call(spaced("b")).failures
+
+
+def test_a_configuration_newer_than_the_failure_is_tried_at_once(bench: Host, tmp_path: Path) -> None:
+    """As the refusal says; one that is older is not."""
+    bench.path = tmp_path / "dnsbroker.toml"
+    bench.path.touch()
+    os.utime(bench.path, (0, 0))
+    late(bench)
+    bench.call(spaced("a"))
+    well(bench)
+    with pytest.raises(Postponed) as refused:
+        bench.call(spaced("b"))
+    assert refused.value.hint.endswith(f"; once that is mended, `touch {bench.path}` lets the next call try at once")
+    later = bench.clock.now().timestamp() + 1
+    os.utime(bench.path, (later, later))
+    assert not bench.call(spaced("b")).failures
+    assert count(bench) == 0
+
+
+def test_a_refusal_names_few_of_many_names_and_whichever_run_it_is(bench: Host) -> None:
+    """The pause is for the names; the process group is nobody's business."""
+    names = ",".join(f"n{number}.example.test" for number in range(100))
+    late(bench)
+    bench.call(spaced("a", session=f"certbot {names} 4026531836 41"))
+    with pytest.raises(Postponed, match=r"^certbot n0\.example\.test and 99 more: failed once, and "):
+        bench.call(spaced("b", session=f"certbot {names} 4026531836 42"))
+    one = "certbot n0.example.test,n0.example.test 4026531836 41"
+    bench.call(spaced("c", session=one))
+    with pytest.raises(Postponed, match=r"^certbot n0\.example\.test: failed once, and "):
+        bench.call(spaced("d", session=one))
 
 
 async def underway(bench: Host, call: Present) -> asyncio.Task[Answer]:

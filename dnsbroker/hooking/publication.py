@@ -115,16 +115,17 @@ class Publication:
             failures: Sequence[BrokerError] = [error]
         else:
             failures = self._left()
+        if not failures:
             with suppress(StoreError):
                 self._sessions.forget(values)
-        if not failures:
             await self._sweep(targets)
-            return Answer(told=[error.message for error in self._left()], changed=self._run.changed)
+            return Answer(changed=self._run.changed)
         if not call.is_forgiving:
             return Answer(failures=failures, changed=self._run.changed)
         for failure in failures:
             self._sessions.failed(call.session, failure)
-        return Answer(told=[error.message for error in failures], changed=self._run.changed)
+        told = [error.message for error in failures if not isinstance(error, NotWithdrawn)]
+        return Answer(told=told, changed=self._run.changed)
 
     async def _clean_up(self, values: Values) -> set[Target]:
         """Withdraw ``values``; where that was. Those that no lease holds are looked for where they should stand."""
@@ -140,18 +141,15 @@ class Publication:
 
     async def start(self, session: str) -> Answer:
         """Withdraw what earlier runs of the client left, and all that is over; nothing here ends the new one."""
-        earlier = forebears(session, self._sessions)
-        await self._withdraw([ident for one in earlier for ident in self._ids(self._sessions.values(one))])
-        left = self._left()
-        for one in earlier:
+        for one in forebears(session, self._sessions):
+            self._sessions.hasten(one, 0.0)
             self._sessions.end(one)
         await self._sweep()
-        return Answer(told=[error.message for error in (*left, *self._left())], changed=self._run.changed)
+        return Answer(changed=self._run.changed)
 
     async def end(self, session: str) -> Answer:
         """Withdraw all that ``session`` still has, and tell again what it has met."""
         await self._withdraw(self._ids(self._sessions.values(session)))
-        await self._sweep()
         left, met = self._left(), self._sessions.failures(session)
         self._sessions.end(session)
         return Answer(
@@ -161,10 +159,14 @@ class Publication:
         )
 
     async def _sweep(self, targets: Collection[Target] | None = None) -> None:
-        """Withdraw what is over, at ``targets`` alone where they are given. What could not be is told, as before."""
+        """Withdraw what is over, at ``targets`` alone where they are given. What could not be is told."""
         from dnsbroker.sweeping import sweep  # which who only publishes needs not import
 
-        self._run.publisher.report(await sweep(self._run, targets))
+        over = self._run.leases.sweepable(self._run.runs.is_alive)
+        failed = await sweep(self._run, targets)
+        self._run.publisher.report(failed)
+        tried = [one for one in over if targets is None or Target(one.provider, one.zone) in targets]
+        self._run.changed = self._run.changed or len(tried) > len(failed)
 
     def _ids(self, values: Values) -> list[int]:
         return [

@@ -47,10 +47,11 @@ def answer(
             return _park(call, sessions) if call.following else None
         case Cleanup():
             return Answer() if sessions.unpark(checked_texts(call.values)) else None
-        case Started() | Ended():
-            meant = forebears(call.session, sessions) if isinstance(call, Started) else (call.session,)
-            is_idle = not any(sessions.values(one) or sessions.failures(one) for one in meant)
+        case Started():
+            is_idle = not any(map(sessions.has_any, forebears(call.session, sessions)))
             return Answer() if is_idle and not Leases(journal, "", clock).sweepable(is_alive) else None
+        case Ended():
+            return None if sessions.has_any(call.session) else Answer()
         case Stumbled():
             sessions.hasten(call.session, GRACE)
             return Answer()
@@ -138,8 +139,9 @@ def _way_out(cure: str, path: Path | None) -> str:
 
 def _shortened(session: str) -> str:
     """``session`` in few words, where it has a hundred names."""
-    first, *more = dict.fromkeys(_NUMBERS.sub("", session).split(","))
-    return f"{first} and {len(more)} more" if more else first
+    client, _, names = _NUMBERS.sub("", session).partition(" ")
+    first, *more = dict.fromkeys(names.split(","))
+    return f"{client} {first} and {len(more)} more" if more else f"{client} {first}"
 
 
 def _refused(call: Refused, sessions: Sessions) -> Answer:

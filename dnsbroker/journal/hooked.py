@@ -91,6 +91,10 @@ class Sessions:
         """All that ``session`` still has, parked or not; an empty one has nothing."""
         return _by_name(self._journal.rows("SELECT * FROM hooked WHERE session = ? AND session <> ''", (session,)))
 
+    def has_any(self, session: str) -> bool:
+        """Whether there is anything to end: values, or failures to be told."""
+        return bool(self.values(session) or self.failures(session))
+
     def named(self, beginning: str) -> tuple[str, ...]:
         """The sessions that have anything, and whose names begin so."""
         is_meant = "WHERE substr(session, 1, length(?1)) = ?1"

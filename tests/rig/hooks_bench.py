@@ -118,7 +118,10 @@ class Served(MemoryService):
 
 
 class Host:
-    """The host. ``told`` are all events, ``timeout`` (seconds) is for waiting, ``adapter`` is what writes."""
+    """The host. ``told`` are all events, ``timeout`` (seconds) is for waiting, ``adapter`` is what writes.
+
+    ``path`` is the configuration's, where it has a file.
+    """
 
     def __init__(self, state_dir: Path, tree: Tree) -> None:
         self.clock = SkippingClock()
@@ -127,6 +130,7 @@ class Host:
         self.told: list[Event] = []
         self.adapter: type[MemoryProvider] = MemoryProvider
         self.timeout = LONG
+        self.path: Path | None = None
         port = tree.servers.port
         self._config = Config.from_dict(
             {
@@ -140,7 +144,7 @@ class Host:
         """What every call reads."""
         provider = ProviderConfig("corp", self.adapter, MemorySettings(self.service), "memory")
         propagation = PropagationConfig(timeout=Duration(self.timeout), interval=Duration(0.05))
-        return replace(self._config, providers={"corp": provider}, propagation=propagation)
+        return replace(self._config, providers={"corp": provider}, propagation=propagation, path=self.path)
 
     def run(self) -> Run:
         """A run of its own, not yet begun."""
