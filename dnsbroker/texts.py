@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from dnsbroker.clock import Deadline
 from dnsbroker.errors import Held, NotPropagated, ProviderError
 from dnsbroker.journal import Lease
+from dnsbroker.journal.moments import at
 from dnsbroker.names import owner
 from dnsbroker.publishing import Located
 from dnsbroker.records import Record, RecordType, checked_texts, checked_tlsa
@@ -92,6 +94,13 @@ class Texts:
             leases.extend(await self._leases(located[name], texts))
         await uninterrupted(self._publisher.withdraw(leases))
         return any(not lease.foreign for lease in leases)
+
+    def promised(self) -> tuple[int, datetime] | None:
+        """How many values stand until they expire, unless they are cleaned up before, and when the last one does."""
+        now = self._run.clock.now().timestamp()
+        found = [lease.expires for lease in self._run.leases.open() if lease.expires is not None and not lease.foreign]
+        ahead = [expires for expires in found if expires > now]
+        return (len(ahead), at(max(ahead))) if ahead else None
 
     async def _leases(self, item: Located, texts: Iterable[str]) -> Sequence[Lease]:
         """The leases that hold ``texts``; made for those that stand although the journal knows of none."""

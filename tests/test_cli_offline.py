@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from dnsbroker.cli import main
+from dnsbroker.clock import SystemClock
 from dnsbroker.config import Config
 from dnsbroker.config.adapters import Adapters
+from dnsbroker.journal import Journal, Leases
+from dnsbroker.records import Record
 
 #: No question can leave this machine, whatever is tried.
 NOWHERE = '[dns]\nresolvers = ["127.0.0.99:1"]\n'
@@ -182,6 +185,22 @@ def test_where_nothing_is_to_be_done_that_is_said(configured: Callable[[str], Pa
     assert run("renew") == (0, "nothing to do: no certificate is configured\n", "")
     assert run("issue") == (0, "nothing to do: no configured certificate is missing\n", "")
     assert run("gc") == (0, "nothing to withdraw\n", "")
+
+
+def test_gc_tells_what_it_leaves_to_those_who_asked_for_it(
+    tmp_path: Path, configured: Callable[[str], Path], run: Run
+) -> None:
+    """Values of hooks stand until somebody comes for them, or until they expire."""
+    configured(NOWHERE)
+    (tmp_path / "state").mkdir(mode=0o700)
+    journal, clock = Journal(tmp_path / "state"), SystemClock()
+    for value, expires in (("a", clock.now().timestamp() + 600), ("b", 4_102_444_800.0)):
+        record = Record("_acme-challenge.example.org.", "TXT", value)
+        Leases(journal, "dead", clock).want("corp", "example.org.", [record], ttl=5, expires=expires)
+    journal.close()
+    status, out, _ = run("gc")
+    left = "left: 2 values of hooks or `txt present` stand, until 2100-01-01 00:00:00 UTC at most"
+    assert (status, out) == (0, f"nothing to withdraw\n{left}\n")
 
 
 def test_the_adapters_installed_are_shown(configured: Callable[[str], Path], run: Run) -> None:

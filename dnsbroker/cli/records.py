@@ -143,7 +143,9 @@ def gc(context: click.Context, search: bool) -> int:
             result.fields = {"withdrawn": known}
         except NotWithdrawn as error:
             result = failed(error)
-        return collected(result, known, await broker.search_garbage() if search else None)
+        result = collected(result, known, await broker.search_garbage() if search else None)
+        result.lines = [*result.lines, *_promised(broker)]
+        return result
 
     return _run(context, work)
 
@@ -164,6 +166,18 @@ def collected(result: Result, known: int, searched: Searched | None) -> Result:
         done.append("nothing to withdraw")
     result.lines = [*done, *(_left(searched) if searched else ())]
     return result
+
+
+def _promised(broker: Broker) -> list[str]:
+    """What somebody may still come to clean up, in words."""
+    promised = broker.texts.promised()
+    if promised is None:
+        return []
+    count, until = promised
+    stands = (
+        "1 value of a hook or `txt present` stands" if count == 1 else f"{count} values of hooks or `txt present` stand"
+    )
+    return [f"left: {stands}, until {until:%Y-%m-%d %H:%M:%S} UTC at most"]
 
 
 def _records(count: int) -> str:
