@@ -236,26 +236,28 @@ def test_a_stopped_certbot_waits_for_the_plugin_and_a_killed_one_leaves_nothing_
     assert_left_until_it_expires(hooks, *killed)
 
 
-def test_a_run_that_ended_in_its_second_call_of_three_hinders_no_other(
+def test_a_run_that_ended_in_its_second_call_of_four_hinders_no_other(
     lab: Lab, host: Hosts, pool: ThreadPoolExecutor
 ) -> None:
-    """Nothing was written yet; the next run writes its own values and no others."""
+    """Nothing was written yet; the next run for the same names writes its own values and no others, and at once."""
     lab.create_zone(Domain(ALONE, "bind"))
 
     def tried(number: signal.Signals) -> tuple[Host, Ran]:
         ended = host("debian", f"{number.name.lower()}.{ALONE}")
-        plant(lab, ended.name)
+        other = f"other.{ended.name}"
+        names = "-d", other, "-d", f"*.{other}"
+        plant(lab, ended.name, other)
         pid = ended.home / "pid"
         waiting = f"until [ -s {pid} ]; do sleep 0.01; done"
         ended.interfere(f'if [ "$number" = 2 ]; then {waiting}; kill -{int(number)} "$(cat {pid})"; fi')
-        with ended.started(HOOKS, "-d", f"third.{ended.name}") as ending:
+        with ended.started(HOOKS, *names) as ending:
             pid.write_text(str(ending.pid))
             look_until(lambda: not ending.is_running, "the end", 20)
         assert open_leases(ended.dnsbroker.state) == []
-        return ended, ended.obtain(HOOKS)
+        return ended, ended.obtain(HOOKS, *names)
 
     for ended, ran in pool.map(tried, (signal.SIGTERM, signal.SIGKILL)):
-        assert_obtained(ended, ran, ended.name)
+        assert_obtained(ended, ran, ended.name, f"other.{ended.name}")
 
 
 @pytest.mark.parametrize("service", ["cloudflare", "rfc2136"])
