@@ -156,6 +156,18 @@ def test_a_dead_runs_wishes_are_not_fulfilled_but_swept(tmp_path: Path, clock: F
     assert ours.sweepable(alive) == ()
 
 
+def test_an_expiry_counts_once_the_run_that_wrote_is_dead(tmp_path: Path, clock: FakeClock) -> None:
+    """It may still wait for its value; of its own it knows itself, and before its time nothing is over."""
+    journal = Journal(tmp_path)
+    theirs, ours = Leases(journal, "theirs", clock), Leases(journal, "ours", clock)
+    for leases in (theirs, ours):
+        leases.want("corp", ZONE, [record("a")], ttl=5, expires=clock.now().timestamp() + 60)
+    assert ours.sweepable(dead) == ()
+    clock.turn(61)
+    assert [lease.run for lease in ours.sweepable(alive)] == ["ours"]
+    assert [lease.run for lease in ours.sweepable(dead)] == ["theirs", "ours"]
+
+
 def test_another_live_runs_wishes_are_sent_along(tmp_path: Path, clock: FakeClock) -> None:
     """Whoever holds the zone's lock writes for all."""
     journal = Journal(tmp_path)
