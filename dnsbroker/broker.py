@@ -28,7 +28,7 @@ from dnsbroker.revoking import Revocation, Revoked, bar, check_replaced, delete,
 from dnsbroker.run import recorded
 from dnsbroker.store import Lineage
 from dnsbroker.surveying import Survey, survey
-from dnsbroker.sweeping import Searched, search, sweep, sweep_out
+from dnsbroker.sweeping import Searched, over, search, sweep, sweep_out
 from dnsbroker.texts import Texts
 
 if TYPE_CHECKING:
@@ -334,7 +334,7 @@ class Broker:
 
     async def collect_garbage(self) -> int:
         """Withdraw what dead or expired runs left in DNS; how many records there were. Raises NotWithdrawn."""
-        found = len(self._run.leases.sweepable(self._run.runs.is_alive))
+        found = len(over(self._run))
         self._run.publisher.report(await sweep_out(self._run))
         if found > len(self._run.publisher.left):
             self._run.changed = True

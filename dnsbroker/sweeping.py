@@ -32,13 +32,19 @@ async def sweep(run: Run, targets: Collection[Target] | None = None) -> dict[Lea
     run.runs.forget_dead()
     run.leases.prune()
     Sessions(run.journal, run.clock).prune()
-    found = run.leases.sweepable(run.runs.is_alive)
+    found = over(run)
     if targets is not None:
         found = tuple(lease for lease in found if Target(lease.provider, lease.zone) in targets)
     if not found:
         return {}
     run.emit("swept", names=sorted({lease.record.name for lease in found}))
     return await run.writer.withdraw(found)
+
+
+def over(run: Run) -> tuple[Lease, ...]:
+    """All that nobody alive answers for, killed clients of hooks included. Raises StoreError."""
+    Sessions(run.journal, run.clock).supersede_gone()
+    return run.leases.sweepable(run.runs.is_alive)
 
 
 async def sweep_out(run: Run) -> dict[Lease, BrokerError]:

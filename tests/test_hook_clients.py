@@ -28,7 +28,7 @@ AUTH = {
 BASE = {"BASEDIR": "/var/lib/dehydrated"}
 GROUP = 4711
 NAMESPACE = os.stat("/proc/self/ns/pid").st_ino
-SESSION = f"dehydrated /var/lib/dehydrated {NAMESPACE} {GROUP}"
+SESSION = f"dehydrated /var/lib/dehydrated {NAMESPACE} {GROUP} 0"
 LIVE = "/var/lib/dehydrated/certs/example.org"
 FILES = [f"{LIVE}/{name}.pem" for name in ("privkey", "cert", "fullchain", "chain")]
 
@@ -47,7 +47,7 @@ def without(*names: str) -> dict[str, str]:
 def test_certbot_s_call_is_one_of_a_run_that_its_names_tell() -> None:
     """In any order, which is the CA's; and in the environment of 2.1.0, which has no identifiers."""
     call = certbot.call(["auth"], AUTH)
-    session = own_run("certbot example.org,www.example.org")
+    session = own_run("certbot example.org,www.example.org", "certbot")
     assert call == Present(session, {PLACE: [VALUE]}, following=1, is_first=True, is_heeded=False, is_spaced=True)
     last = certbot.call(["auth"], {**AUTH, "CERTBOT_REMAINING_CHALLENGES": "0"})
     assert last == Present(session, {PLACE: [VALUE]}, is_heeded=False, is_spaced=True)
@@ -217,7 +217,7 @@ def test_a_run_that_cannot_be_told_is_no_session(monkeypatch: pytest.MonkeyPatch
 def test_octets_that_are_no_text_are_escaped_before_anything_keeps_them() -> None:
     """A journal takes text alone."""
     call = dehydrated.call(["exit_hook", "\udce9"], {"BASEDIR": "/\udce9"})
-    assert call == Stumbled(f"dehydrated /\\udce9 {NAMESPACE} {GROUP}")
+    assert call == Stumbled(f"dehydrated /\\udce9 {NAMESPACE} {GROUP} 0")
 
 
 def test_a_refused_challenge_is_passed_on_with_all_that_was_answered() -> None:

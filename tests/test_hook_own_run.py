@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,10 +28,10 @@ def sessions() -> list[str]:
 
 
 def test_a_run_has_its_processes_in_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process group is a number in its PID namespace alone."""
+    """A process group, where no client is among the ancestors, is a number in its PID namespace alone."""
     monkeypatch.setattr(os, "getpgrp", lambda: 4711)
     namespace = Path("/proc/self/ns/pid").stat().st_ino
-    told = [f"{name} {namespace} 4711" for name in ("certbot example.org,example.org", "dehydrated /etc/dehydrated")]
+    told = [f"{name} {namespace} 4711 0" for name in ("certbot example.org,example.org", "dehydrated /etc/dehydrated")]
     assert sessions() == told
 
 
@@ -51,3 +53,54 @@ def test_where_they_cannot_be_told_nobody_is_taken_for_it(missing: str, monkeypa
 
     monkeypatch.setattr(os, missing, unseen)
     assert sessions() == ["certbot example.org,example.org", ""]
+
+
+# -- the client's own process --
+
+#: What a hook of the client's would find; run by a shell, as most clients run theirs.
+_ASK = "import sys; from dnsbroker.cli.hook.ancestry import client; print(client(sys.argv[1]), flush=True)"
+
+
+def script(path: Path, *lines: str) -> Path:
+    """A program of that name, in shell."""
+    path.write_text("\n".join(("#!/bin/sh", *lines, "")))
+    path.chmod(0o755)
+    return path
+
+
+def found(command: list[str | Path]) -> tuple[int, int]:
+    """The process that runs ``command``, and the one that its hook takes for the client."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        return process.pid, int(process.stdout.read())
+
+
+@pytest.mark.parametrize("client", ["certbot", "dehydrated"])
+@pytest.mark.parametrize(
+    "called",
+    [
+        '"$HOOK" {ask}',
+        'sh -c "{quoted}; true"',
+        'timeout 60 "$HOOK" {ask}',
+        'setsid --wait "$HOOK" {ask}',
+        "$({captured}) # ",
+    ],
+    ids=["itself", "by a shell", "in another group", "in another session", "captured"],
+)
+def test_the_client_is_found_whatever_stands_between(tmp_path: Path, client: str, called: str) -> None:
+    """Its own process, and not a copy of it in which a script runs a part of itself."""
+    asked = script(tmp_path / "asked", f"exec {sys.executable} -c '{_ASK}' {client}")
+    line = called.format(ask="", quoted=asked, captured=f"echo echo $({asked}; true)")
+    program = script(tmp_path / client, f"HOOK={asked}", line, "true")
+    process, told = found([program])
+    assert told == process
+
+
+def test_fail_a_program_of_another_name_is_not_the_client(tmp_path: Path) -> None:
+    """Twin: nor is the hook itself, whose words are like it."""
+    asked = script(tmp_path / "asked", f"exec {sys.executable} -c '{_ASK}' certbot")
+    program = script(tmp_path / "another", f"{asked} certbot-auth", "true")
+    assert found([program])[1] == 0
+    assert found(["env", "-u", "certbot", program])[1] == 0
+    wrapper = script(tmp_path / "as", '[ "$1 $2" = "-u certbot" ] || exit 2', asked.as_posix())
+    assert found([wrapper, "-u", "certbot"])[1] == 0

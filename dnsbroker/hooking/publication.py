@@ -160,12 +160,12 @@ class Publication:
 
     async def _sweep(self, targets: Collection[Target] | None = None) -> None:
         """Withdraw what is over, at ``targets`` alone where they are given. What could not be is told."""
-        from dnsbroker.sweeping import sweep  # which who only publishes needs not import
+        from dnsbroker.sweeping import over, sweep  # which who only publishes needs not import
 
-        over = self._run.leases.sweepable(self._run.runs.is_alive)
+        found = over(self._run)
         failed = await sweep(self._run, targets)
         self._run.publisher.report(failed)
-        tried = [one for one in over if targets is None or Target(one.provider, one.zone) in targets]
+        tried = [one for one in found if targets is None or Target(one.provider, one.zone) in targets]
         self._run.changed = self._run.changed or len(tried) > len(failed)
 
     def _ids(self, values: Values) -> list[int]:

@@ -7,7 +7,6 @@ than the failure is tried at once.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from dnsbroker.errors import BrokerError, Postponed
 from dnsbroker.hooking import Answer
 from dnsbroker.hooking.calls import Call, Cleanup, Ended, Present, Refused, Started, Stumbled
 from dnsbroker.journal.attempts import Attempts
+from dnsbroker.journal.clients import client_run
 from dnsbroker.journal.database import Journal
 from dnsbroker.journal.hooked import Sessions
 from dnsbroker.journal.leases import Leases
@@ -61,27 +61,18 @@ def answer(
 
 
 def forebears(session: str, sessions: Sessions) -> tuple[str, ...]:
-    """``session``, and those of the same client at the same place whose processes are gone.
-
-    That is told by their process group, the number at the end of a session's name; without one there is but itself.
-    """
-    place, _, group = session.rpartition(" ")
-    if not group.isdecimal():
+    """``session``, and those of the same client at the same place whose processes are gone."""
+    mine = client_run(session)
+    if mine is None:
         return (session,)
-    others = sessions.named(f"{place} ")
-    return (session, *(other for other in others if other != session and _is_gone(other.removeprefix(f"{place} "))))
+    others = (client_run(other) for other in sessions.named(f"{mine.name} ") if other != session)
+    return (session, *(one.session for one in others if one and one.name == mine.name and one.is_gone))
 
 
-def _is_gone(group: str) -> bool:
-    if not group.isdecimal():
-        return False  # it is another place's
-    try:
-        os.killpg(int(group), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False
+def _has_process(session: str) -> bool:
+    """Whether ``session`` is one process's of the client, and so no other run's."""
+    run = client_run(session)
+    return run is not None and run.pid > 0
 
 
 def subject(session: str) -> str:
@@ -99,11 +90,12 @@ def _park(call: Present, sessions: Sessions) -> Answer:
 
 
 def _supersede(session: str, sessions: Sessions) -> None:
-    """What an earlier run of the client had parked is never written, and what it has in DNS goes with a later sweep."""
-    if not _NUMBERS.search(session):
-        return  # what has the same names may be another's that lives
+    """What an earlier run of the client had parked is never written, and what it has in DNS goes with a later sweep.
+
+    What the same process has is such: it counts from the beginning again. In a process group others may live.
+    """
     for one in forebears(session, sessions):
-        if sessions.values(one):
+        if (one != session or _has_process(session)) and sessions.values(one):
             sessions.supersede(one)
 
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from dnsbroker.clock import Clock
 from dnsbroker.errors import BrokerError
+from dnsbroker.journal.clients import client_run
 from dnsbroker.journal.database import Journal
 
 Values = Mapping[str, frozenset[str]]
@@ -86,6 +87,16 @@ class Sessions:
         with self._journal.transaction() as database:
             database.execute("DELETE FROM hooked WHERE session = ? AND run = ''", (session,))
         self.hasten(session, 0.0)
+
+    def supersede_gone(self) -> None:
+        """The same for every run of a client of which the process was seen, and is no more.
+
+        Where but a process group was seen, it may have been that of one call.
+        """
+        for session in self.named(""):
+            run = client_run(session)
+            if run is not None and run.pid and run.is_gone:
+                self.supersede(session)
 
     def values(self, session: str) -> Values:
         """All that ``session`` still has, parked or not; an empty one has nothing."""

@@ -54,7 +54,7 @@ def _session(environment: Mapping[str, str]) -> str:
     domains = environment.get("CERTBOT_ALL_DOMAINS", "")
     names = sorted((domains or environment["CERTBOT_DOMAIN"]).lower().split(","))
     session = f"certbot {','.join(names)}"
-    return own_run(session) or storable(session)
+    return own_run(session, "certbot") or storable(session)
 
 
 def _position(environment: Mapping[str, str]) -> tuple[int, bool]:

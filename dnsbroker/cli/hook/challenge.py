@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dnsbroker.cli.hook.ancestry import client
 from dnsbroker.errors import ConfigError, NameInvalid
 from dnsbroker.names import challenge_name, owner
 
@@ -75,18 +76,18 @@ def checked(value: str, what: str) -> str:
     return value
 
 
-def own_run(session: str) -> str:
-    """``session``, told apart from other runs of the same client by their process group; empty where that is not seen.
+def own_run(session: str, program: str) -> str:
+    """``session``, told apart from other runs of the same client; empty where that cannot be.
 
-    All that a client starts is in its group. The number is one of a PID namespace: another container has the same for
-    somebody else, or for nobody.
+    By the process of the client, ``program``, else by the process group, in which is all that a client starts. The
+    numbers are those of a PID namespace: another container has the same for somebody else, or for nobody.
     """
-    try:
-        namespace = os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        namespace = 0
-    group = os.getpgrp()  # 0 for everybody who was begun outside the namespace
-    return storable(f"{session} {namespace} {group}") if namespace and group else ""
+    from dnsbroker.journal.clients import ClientRun, pid_namespace  # which words that need nothing do not pay for
+
+    pid = client(program)
+    group = 0 if pid else os.getpgrp()  # 0 for everybody who was begun outside the namespace
+    run = ClientRun(storable(session), pid_namespace(), group, pid)
+    return run.session if run.namespace and (group or pid) else ""
 
 
 def storable(text: str) -> str:

@@ -31,7 +31,7 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Non
     word, *told = arguments or [""]
     base = environment.get("BASEDIR", "")
     # Several may run at one place at once (--lock-suffix); by a session for all, one would sweep after those that live.
-    session = own_run(f"dehydrated {base}") if base else ""
+    session = own_run(f"dehydrated {base}", "dehydrated") if base else ""
     match word:
         case "deploy_challenge" | "clean_challenge":
             return _challenges(word, told, session)
