@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dnsbroker.cli.hook import certbot, dehydrated
+from dnsbroker.cli.hook.challenge import one_by_one
 from dnsbroker.hooking.calls import Cleanup, Started
 
 BASE = {"BASEDIR": "/etc/dehydrated"}
@@ -55,6 +56,13 @@ def test_where_they_cannot_be_told_nobody_is_taken_for_it(missing: str, monkeypa
     assert sessions() == ["certbot example.org,example.org", ""]
 
 
+def test_a_client_whose_calls_stand_for_themselves_has_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told by its own process or not at all: what a script started beside it is no business of its."""
+    assert one_by_one("lego") == ""
+    monkeypatch.setattr("dnsbroker.cli.hook.challenge.client", lambda program: {"lego": 4711}[program])
+    assert one_by_one("lego") == f"lego {Path('/proc/self/ns/pid').stat().st_ino} 0 4711"
+
+
 # -- the client's own process --
 
 #: What a hook of the client's would find; run by a shell, as most clients run theirs.
@@ -75,7 +83,7 @@ def found(command: list[str | Path]) -> tuple[int, int]:
         return process.pid, int(process.stdout.read())
 
 
-@pytest.mark.parametrize("client", ["certbot", "dehydrated"])
+@pytest.mark.parametrize("client", ["certbot", "dehydrated", "acme.sh"])
 @pytest.mark.parametrize(
     "called",
     [

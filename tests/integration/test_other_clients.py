@@ -21,7 +21,6 @@ from lab.processes import look_until
 from lab.rig import Lab
 from lab.topology import Domain
 from lab.unbound import Unbound
-from later import HOUR, later
 from other_clients import Client
 from program import Program, Ran
 from underway import open_leases
@@ -197,10 +196,9 @@ def test_what_fails_is_taken_back_by_the_call_itself(running_lab: Lab, played: P
         assert running_lab.values("powerdns", owner(host)) == frozenset(), host
 
 
-def test_what_was_killed_with_its_hook_is_withdrawn_when_its_hour_is_over(running_lab: Lab, played: Played) -> None:
-    """Before that hour, nothing is touched."""
-    played.bereft("gc").succeeded()
+def test_what_was_killed_with_its_hook_is_withdrawn_by_gc(running_lab: Lab, played: Played) -> None:
+    """At once: the process that would have asked the CA is seen to be gone."""
     assert [len(running_lab.values("powerdns", owner(host))) for host in KILLED] == [1, 1]
-    played.bereft("gc", environment=later(HOUR)).succeeded()
+    played.bereft("gc").succeeded()
     assert [len(running_lab.values("powerdns", owner(host))) for host in KILLED] == [0, 0]
     assert open_leases(played.bereft.state) == []

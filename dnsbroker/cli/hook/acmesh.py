@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dnsbroker.cli.hook.challenge import checked, counted, place_at, wrong
+from dnsbroker.cli.hook.challenge import checked, counted, one_by_one, place_at, wrong
 from dnsbroker.hooking.calls import Call, Cleanup, Present
 
 
@@ -15,4 +15,5 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call:
         raise wrong(f"acme.sh has no hook {word!r}", "it is add or rm, as dns_dnsbroker.sh calls it")
     name, text = counted(told, "NAME VALUE", word)
     values = {place_at(name, "NAME"): [checked(text, f"VALUE for {name!r}")]}
-    return Present("", values) if word == "add" else Cleanup("", values)
+    session = one_by_one("acme.sh")
+    return Present(session, values) if word == "add" else Cleanup(session, values)

@@ -76,18 +76,23 @@ def checked(value: str, what: str) -> str:
     return value
 
 
-def own_run(session: str, program: str) -> str:
+def own_run(session: str, program: str, *, by_group: bool = True) -> str:
     """``session``, told apart from other runs of the same client; empty where that cannot be.
 
-    By the process of the client, ``program``, else by the process group, in which is all that a client starts. The
-    numbers are those of a PID namespace: another container has the same for somebody else, or for nobody.
+    By the process of the client, ``program``, else, ``by_group``, by the process group, in which is all that a client
+    starts. The numbers are those of a PID namespace: another container has the same for somebody else, or for nobody.
     """
     from dnsbroker.journal.clients import ClientRun, pid_namespace  # which words that need nothing do not pay for
 
     pid = client(program)
-    group = 0 if pid else os.getpgrp()  # 0 for everybody who was begun outside the namespace
+    group = os.getpgrp() if by_group and not pid else 0  # 0 for everybody who was begun outside the namespace
     run = ClientRun(storable(session), pid_namespace(), group, pid)
     return run.session if run.namespace and (group or pid) else ""
+
+
+def one_by_one(program: str) -> str:
+    """The session of a client whose calls stand for themselves: it is only told whether that still lives."""
+    return own_run(program, program, by_group=False)
 
 
 def storable(text: str) -> str:

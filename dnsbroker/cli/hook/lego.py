@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from dnsbroker.cli.hook.challenge import checked, counted, place_at, place_of, wrong
+from dnsbroker.cli.hook.challenge import checked, counted, one_by_one, place_at, place_of, wrong
 from dnsbroker.hooking.calls import Call, Cleanup, Present
 
 
@@ -19,7 +19,8 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call:
     if word not in ("present", "cleanup"):
         raise wrong(f"lego has no hook {word!r}", "it is present or cleanup, as lego's DNS provider `exec` calls it")
     values = _raw(word, told[1:]) if told[:1] == ["--"] else _final(word, told)
-    return Present("", values) if word == "present" else Cleanup("", values)
+    session = one_by_one("lego")
+    return Present(session, values) if word == "present" else Cleanup(session, values)
 
 
 def _final(word: str, told: Sequence[str]) -> Mapping[str, Sequence[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dnsbroker.cli.hook.challenge import Declined, checked, counted, place_of, storable, wrong
+from dnsbroker.cli.hook.challenge import Declined, checked, counted, one_by_one, place_of, storable, wrong
 from dnsbroker.hooking.calls import Call, Cleanup, Present
 
 
@@ -24,4 +24,5 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Dec
         return Declined(f"{storable(kind)} is declined: only dns-01 is ours") if word == "begin" else None
     values = {place_of(identifier, "IDENT"): [checked(text, f"AUTH for {identifier!r}")]}
     # What done and failed end with is not heeded; what they could not withdraw is left to gc.
-    return Present("", values) if word == "begin" else Cleanup("", values, is_forgiving=True)
+    session = one_by_one("uacme")
+    return Present(session, values) if word == "begin" else Cleanup(session, values, is_forgiving=True)
