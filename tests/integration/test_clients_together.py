@@ -55,7 +55,7 @@ def certbot(kind: str, lab: Lab, configuration: Path, home: Path, host: str) -> 
     words: list[str | Path] = [PROGRAMS[kind], "certonly", *account, *places, *manual]
     variables = {"DNSBROKER_CONFIG": str(configuration), "REQUESTS_CA_BUNDLE": str(lab.pebble.ca_file)}
     command = with_environment({**variables, "PYTHONPATH": ""}, [*words, "-d", host, "-d", f"*.{host}"])
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, start_new_session=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return home / "config" / "live" / host / "cert.pem"
 
