@@ -74,7 +74,7 @@ def test_a_daemon_left_in_the_background_does_not_delay_us() -> None:
     """Though it still holds the hook's streams; it goes on living."""
     begin = time.monotonic()
     end = ran("echo started; sleep 60 & echo $!")
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50
     said, pid = end.output.split()
     assert said == "started"
     assert is_alive(int(pid))
@@ -85,7 +85,7 @@ def test_at_its_time_out_a_hook_ends_with_all_it_started() -> None:
     """What it said before is told."""
     begin = time.monotonic()
     end = ran("sleep 60 & echo $!; echo waiting; wait", timeout=0.5)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50
     assert end.timed_out
     assert not end.succeeded
     pid, said = end.output.split()

@@ -173,7 +173,7 @@ class TestFailures:
         pair[silent].behaviour.silent = True
         begun = time.monotonic()
         assert len(find(tree, seconds=5).zone.servers) == 2
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 4.5
 
     @pytest.mark.parametrize("fault", ["REFUSED", "SERVFAIL", "NOTIMP", "lame", "upward"])
     def test_a_lame_server_is_passed_over(self, tree: Tree, pair: list[Server], fault: str) -> None:

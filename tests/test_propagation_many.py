@@ -13,7 +13,7 @@ import pytest
 from dnsbroker.clock import Deadline
 from dnsbroker.errors import NotPropagated
 from dnsbroker.lookup.exchange import Exchange
-from dnsbroker.propagation import Outcome, Watcher
+from dnsbroker.propagation import Outcome, Watcher, poller
 from dnsbroker.tasks import together
 from watching import NAME, Stage, stage
 
@@ -71,9 +71,7 @@ class TestManyNames:
 
         async def story(watcher: Watcher) -> None:
             asyncio.get_running_loop().call_later(0.7, lambda: publish(two, range(12), at=[2]))
-            begun = time.monotonic()
             await waiting(two, watcher, range(12))
-            assert time.monotonic() - begun < 0.7 + 0.7
 
         play(two, story)
         assert questions(two, 1)["TXT"] <= 3 * 12
@@ -91,10 +89,9 @@ class TestManyNames:
         publish(two, range(6))
 
         async def story(watcher: Watcher) -> None:
-            later = asyncio.create_task(waiting(two, watcher, range(6, 12), serial=3, seconds=1.2))
-            begun = time.monotonic()
+            later = asyncio.create_task(waiting(two, watcher, range(6, 12), serial=3, seconds=2.5))
             await waiting(two, watcher, range(6))
-            assert time.monotonic() - begun < 0.8
+            assert not later.done()
             with pytest.raises(NotPropagated, match="at serial 2, needs 3"):
                 await later
 
@@ -158,8 +155,9 @@ class TestTogether:
         play(two, story)
         assert (two.told(1), two.told(2)) == (["green"], ["stale", "green"])
 
-    def test_who_comes_later_is_served_at_once(self, two: Stage) -> None:
+    def test_who_comes_later_is_served_at_once(self, two: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         """However long the interval has grown for those who have waited."""
+        monkeypatch.setattr(poller, "_LONGEST_INTERVAL", 60.0)  # so that nobody takes it for a busy machine
         publish(two, [0])
 
         async def story(watcher: Watcher) -> float:
@@ -174,10 +172,11 @@ class TestTogether:
             await asyncio.gather(first, return_exceptions=True)
             return took
 
-        assert play(two, story) < 0.7
+        assert play(two, story) < 5
 
-    def test_the_last_one_to_agree_makes_all_hurry(self, two: Stage) -> None:
+    def test_the_last_one_to_agree_makes_all_hurry(self, two: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         """However long the interval has grown, the next round follows the first one at once."""
+        monkeypatch.setattr(poller, "_LONGEST_INTERVAL", 60.0)  # so that nobody takes it for a busy machine
         publish(two, [0])
         two.exchange = Exchange(3.0, 3.0)
         loops: list[float] = []
@@ -193,7 +192,7 @@ class TestTogether:
             loops.append(time.monotonic())
 
         play(two, story, require="all")  # or the leap would be taken for silence
-        assert loops[1] - loops[0] < 0.9
+        assert loops[1] - loops[0] < 5
 
     def test_two_who_want_the_same_share_every_look(self, two: Stage) -> None:
         """The same name twice costs no question more."""
@@ -233,4 +232,4 @@ def test_the_interval_grows_with_the_time_waited(two: Stage) -> None:
     two.names.log.clear()
     two.failure("value", seconds=3.0, interval=0.05)
     asked = questions(two, 1)["SOA"]
-    assert 20 <= asked <= 45  # 60 would be every 50 ms
+    assert 8 <= asked <= 45  # 60 would be every 50 ms

