@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dnsbroker.config.certificate import CertificateConfig, CopyConfig
+from dnsbroker.config.dane import DaneConfig
 from dnsbroker.config.model import (
     AcmeConfig,
     Config,
@@ -17,6 +18,7 @@ __all__ = [
     "Config",
     "CopyConfig",
     "DNSConfig",
+    "DaneConfig",
     "PropagationConfig",
     "ProviderConfig",
 ]

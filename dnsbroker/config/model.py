@@ -14,6 +14,7 @@ from typing import Any, Literal
 from dnsbroker.adapter import Adapter
 from dnsbroker.config import values
 from dnsbroker.config.certificate import BrokenLineage, CertificateConfig
+from dnsbroker.config.dane import DaneConfig
 from dnsbroker.config.directories import KNOWN_DIRECTORIES, read_directory, read_staging, staging_of
 from dnsbroker.config.tables import ReadableFile
 from dnsbroker.config.toml import written_key
@@ -240,6 +241,7 @@ class Config:
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
     providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
     certificates: Mapping[str, CertificateConfig] = field(default_factory=dict)
+    dane: Sequence[DaneConfig] = ()
     broken: Mapping[str, ConfigError] = field(default_factory=dict)
     broken_lineages: Sequence[BrokenLineage] = ()
     defaults: Mapping[str, object] = field(default_factory=dict)

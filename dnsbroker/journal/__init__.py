@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dnsbroker.journal.leases import Lease, Leases, State
     from dnsbroker.journal.observations import Observations, Observed
     from dnsbroker.journal.renewal_answers import Answer, RenewalAnswers
+    from dnsbroker.journal.rollovers import Progress, Published, Rollovers, Served, Sight, StepTaken
     from dnsbroker.journal.runs import FileLock, Run, Runs
 else:
     __getattr__ = lazily(
@@ -40,6 +41,7 @@ else:
         leases="Lease Leases State",
         observations="Observations Observed",
         renewal_answers="Answer RenewalAnswers",
+        rollovers="Progress Published Rollovers Served Sight StepTaken",
         runs="FileLock Run Runs",
     )
 
@@ -62,12 +64,18 @@ __all__ = [
     "Leases",
     "Observations",
     "Observed",
+    "Progress",
+    "Published",
     "RenewalAnswers",
+    "Rollovers",
     "Run",
     "Runs",
+    "Served",
     "Sessions",
+    "Sight",
     "State",
     "Step",
+    "StepTaken",
     "Told",
     "spacing",
 ]

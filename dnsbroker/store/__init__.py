@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dnsbroker.store.accounts import AccountFiles
     from dnsbroker.store.lineage import Lineage, Provenance
     from dnsbroker.store.pending import Pending
+    from dnsbroker.store.staged import HeldBack, NextKey
     from dnsbroker.store.state import Store
 else:
     __getattr__ = lazily(
@@ -23,7 +24,8 @@ else:
         accounts="AccountFiles",
         lineage="Lineage Provenance",
         pending="Pending",
+        staged="HeldBack NextKey",
         state="Store",
     )
 
-__all__ = ["Access", "AccountFiles", "Lineage", "Pending", "Provenance", "Store"]
+__all__ = ["Access", "AccountFiles", "HeldBack", "Lineage", "NextKey", "Pending", "Provenance", "Store"]

@@ -28,6 +28,7 @@ from dnsbroker.store.lineage import (
     serial_text,
 )
 from dnsbroker.store.pending import Pending, read_pending, remove_pending, write_pending
+from dnsbroker.store.staged import HeldBack, NextKey
 
 #: A file system's limit in octets, less what is put around a name while its file is written.
 _LONGEST_NAME = 240
@@ -152,6 +153,34 @@ class Store:
     def drop_pending(self, name: str) -> None:
         """Forget the order that ``keep_pending`` kept. Raises StoreError."""
         remove_pending(self._path("pending", name))
+
+    def next_key(self, name: str) -> NextKey | None:
+        """The key that comes next for certificate ``name``; None where none is made. Raises StoreError."""
+        raise NotImplementedError
+
+    def keep_next_key(self, name: str, key: NextKey) -> None:
+        """Keep ``key`` until it is used, instead of any other. Raises StoreError."""
+        raise NotImplementedError
+
+    def drop_next_key(self, name: str) -> None:
+        """Forget the next key. Raises StoreError."""
+        raise NotImplementedError
+
+    def held_back(self, name: str) -> HeldBack | None:
+        """The certificate that waits until it may be served; None where none does. Raises StoreError."""
+        raise NotImplementedError
+
+    def hold_back(self, name: str, held: HeldBack) -> None:
+        """Keep an issued certificate until it may be served. Raises StoreError."""
+        raise NotImplementedError
+
+    def drop_held_back(self, name: str) -> None:
+        """Forget it: it is live, or never will be. Raises StoreError."""
+        raise NotImplementedError
+
+    def go_back(self, name: str, serial: str) -> Lineage:
+        """Make the certificate with ``serial`` live again that was so before. Raises StoreError."""
+        raise NotImplementedError
 
     def archived(self, name: str, serial: str) -> Lineage | None:
         """The certificate of lineage ``name`` with ``serial`` (hex, leading zeros or colons do no harm), live or not.

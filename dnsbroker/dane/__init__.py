@@ -1,0 +1,20 @@
+"""DANE kept right: TLSA records published for what is served and for what comes next, and nothing served before them.
+
+``subjects`` knows keys and chains, ``places`` owner names, ``looking`` asks servers, ``publishing`` writes, ``front``
+puts them together for whoever brings certificates about. What follows from what was seen is decided in
+``dnsbroker.rolling``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsbroker.lazily import lazily
+
+if TYPE_CHECKING:
+    from dnsbroker.dane.front import Brought, Dane, Withdrawn
+    from dnsbroker.dane.subjects import Subject, Subjects
+else:
+    __getattr__ = lazily(__name__, front="Brought Dane Withdrawn", subjects="Subject Subjects")
+
+__all__ = ["Brought", "Dane", "Subject", "Subjects", "Withdrawn"]
