@@ -35,7 +35,8 @@ class Progress:
     ``is_asked``: a person asked for a new key; ``is_emergency``: for its use at once. ``verified_since``: since when
     every address serves the live key. ``refused``: the serial number of a certificate that was taken back after its
     deployment, empty for none. ``no_authority_until``: until then no record of a CA is published, since a certificate
-    for a compromised key is still valid under it; 0 for none.
+    for a compromised key is still valid under it; 0 for none. ``objections``: why something that is configured is not
+    published, or what is not wanted any more is not taken away, in words.
     """
 
     certificate: str
@@ -48,6 +49,7 @@ class Progress:
     verified_since: float | None = None
     refused: str = ""
     no_authority_until: float = 0.0
+    objections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
