@@ -126,5 +126,56 @@ CREATE TABLE hooked_failure (
 );
 """
 
+_ROLLOVERS = """
+CREATE TABLE tlsa_sight (
+    owner TEXT NOT NULL,
+    server TEXT NOT NULL,
+    records TEXT NOT NULL,
+    ttl INTEGER NOT NULL,
+    first REAL NOT NULL,
+    last REAL NOT NULL,
+    is_current INTEGER NOT NULL,
+    PRIMARY KEY (owner, server, records, first)
+);
+CREATE TABLE tlsa_clock (owner TEXT NOT NULL, record TEXT NOT NULL, since REAL NOT NULL, PRIMARY KEY (owner, record));
+CREATE TABLE tlsa_look (owner TEXT PRIMARY KEY, is_whole INTEGER NOT NULL);
+CREATE TABLE tlsa_endpoint (
+    endpoint TEXT PRIMARY KEY,
+    owners TEXT NOT NULL,
+    certificates TEXT NOT NULL,
+    is_withdrawn INTEGER NOT NULL,
+    serve_until REAL NOT NULL
+);
+CREATE TABLE tlsa_served (
+    endpoint TEXT NOT NULL,
+    address TEXT NOT NULL,
+    spki_sha256 TEXT NOT NULL,
+    first REAL NOT NULL,
+    last REAL NOT NULL,
+    PRIMARY KEY (endpoint, address, spki_sha256, first)
+);
+CREATE TABLE rollover (
+    certificate TEXT PRIMARY KEY,
+    step TEXT NOT NULL,
+    since REAL NOT NULL,
+    reason TEXT NOT NULL,
+    until REAL,
+    is_asked INTEGER NOT NULL,
+    is_emergency INTEGER NOT NULL,
+    verified_since REAL,
+    refused TEXT NOT NULL,
+    no_authority_until REAL NOT NULL,
+    objections TEXT NOT NULL
+);
+CREATE TABLE rollover_step (
+    id INTEGER PRIMARY KEY,
+    certificate TEXT NOT NULL,
+    at REAL NOT NULL,
+    step TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE INDEX rollover_step_certificate ON rollover_step (certificate);
+"""
+
 #: What brings a file of layout 0, an empty one, to layout 1, that to layout 2, and so on.
-STEPS = (_LEASES, _LIVES, _HOOKS)
+STEPS = (_LEASES, _LIVES, _HOOKS, _ROLLOVERS)
