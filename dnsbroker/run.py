@@ -31,9 +31,11 @@ from dnsbroker.writer import Writer
 if TYPE_CHECKING:
     from dnsbroker.account import Accounts
     from dnsbroker.advice import Advice
+    from dnsbroker.dane import Dane
     from dnsbroker.deploying import Deploying
     from dnsbroker.guarding import Guard
     from dnsbroker.journal import Attempts, Backoffs, Barred, Deployments, Observations, RenewalAnswers
+    from dnsbroker.journal.rollovers import Rollovers
     from dnsbroker.lineages import Lineages
     from dnsbroker.lookup.caa import CAASets
     from dnsbroker.propagation import Watcher
@@ -161,6 +163,40 @@ class Run:
         from dnsbroker.journal import Deployments
 
         return Deployments(self.journal, self.clock)
+
+    @cached_property
+    def rollovers(self) -> Rollovers:
+        """What is remembered of TLSA records and roll-overs."""
+        from dnsbroker.journal.rollovers import Rollovers
+
+        return Rollovers(self.journal, self.clock)
+
+    @cached_property
+    def dane(self) -> Dane:
+        """Whoever keeps TLSA records and what is served together."""
+        from dnsbroker.dane import Dane, Parts
+
+        return Dane(
+            Parts(
+                self.config,
+                self.store,
+                self.rollovers,
+                self.leases,
+                self.runs,
+                self.writer,
+                self.publisher,
+                lambda: self.watcher,
+                self.finder,
+                self.exchange,
+                self.clock,
+                self.emit,
+                self._wrote,
+                self.is_looking,
+            )
+        )
+
+    def _wrote(self) -> None:
+        self.changed = True
 
     def _adapter(self, provider: ProviderConfig) -> Adapter:
         surroundings = Surroundings(
