@@ -280,8 +280,10 @@ class Run:
         """Whether this run was to see to ``lease`` and did not: what is to outlive it is no such one once it stands.
 
         What another run left, and this one has withdrawn as far as it could, is for later sweeps, unless this one was
-        cut off over it.
+        cut off over it. TLSA records are no leftovers: the next look at them goes on where this one ended.
         """
+        if lease.record.type == "TLSA":
+            return False
         is_underway = lease.state in (State.SENDING, State.UNWANTED)
         if lease.run == self.lock.id:
             return lease.expires is None or is_underway

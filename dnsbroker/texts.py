@@ -98,7 +98,8 @@ class Texts:
     def promised(self) -> tuple[int, datetime] | None:
         """How many values stand until they expire, unless they are cleaned up before, and when the last one does."""
         now = self._run.clock.now().timestamp()
-        found = [lease.expires for lease in self._run.leases.open() if lease.expires is not None and not lease.foreign]
+        texts = [lease for lease in self._run.leases.open() if lease.record.type == "TXT" and not lease.foreign]
+        found = [lease.expires for lease in texts if lease.expires is not None]
         ahead = [expires for expires in found if expires > now]
         return (len(ahead), at(max(ahead))) if ahead else None
 

@@ -100,7 +100,8 @@ class Publication:
     async def _undo(self, session: str, values: Values) -> None:
         """Take back what this call has put into DNS, and what its session has."""
         theirs = self._sessions.values(session)
-        mine = [lease.id for lease in self._run.leases.open() if lease.run == self._run.lock.id]
+        texts = (lease for lease in self._run.leases.open() if lease.record.type == "TXT")
+        mine = [lease.id for lease in texts if lease.run == self._run.lock.id]
         tried = {lease.id for lease in self._run.publisher.left}
         await self._withdraw([ident for ident in (*mine, *self._ids(theirs)) if ident not in tried])
         with suppress(StoreError):  # it expires

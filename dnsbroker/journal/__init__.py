@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from dnsbroker.journal.deployments import Deployments, Step
     from dnsbroker.journal.history import Entry, History
     from dnsbroker.journal.hooked import Failed, Sessions
-    from dnsbroker.journal.leases import Lease, Leases, State
+    from dnsbroker.journal.lease import NEVER, Lease, State
+    from dnsbroker.journal.leases import Leases
     from dnsbroker.journal.observations import Observations, Observed
     from dnsbroker.journal.renewal_answers import Answer, RenewalAnswers
     from dnsbroker.journal.rollovers import Progress, Published, Rollovers, Served, Sight, StepTaken
@@ -38,7 +39,8 @@ else:
         deployments="Deployments Step",
         history="Entry History",
         hooked="Failed Sessions",
-        leases="Lease Leases State",
+        lease="NEVER Lease State",
+        leases="Leases",
         observations="Observations Observed",
         renewal_answers="Answer RenewalAnswers",
         rollovers="Progress Published Rollovers Served Sight StepTaken",
@@ -46,6 +48,7 @@ else:
     )
 
 __all__ = [
+    "NEVER",
     "Alerts",
     "Answer",
     "Answers",

@@ -12,56 +12,27 @@ A write without a receipt may still take effect until ``suspect_until``: such a 
 often its value was removed. Who withdraws a lease answers for it from then on, as the run that wanted it did before. A
 value that somebody else wants as well stays, and with it the suspicion. Closed leases stay as history. Moments are
 seconds since the epoch.
+
+TLSA records are nobody's leftovers: whether one may go depends on what is served. So no sweep takes them, whatever
+became of the run that wrote them; they go when they are withdrawn, and a newer lease answers for what a dead run began.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 from dnsbroker.clock import Clock
 from dnsbroker.journal.database import Journal
+from dnsbroker.journal.lease import Lease, State, read_lease
 from dnsbroker.journal.moments import CLOCK_SLACK
-from dnsbroker.records import Record
+from dnsbroker.records import Record, RecordType
 
 _HISTORY = timedelta(days=400).total_seconds()
 # What lies further ahead was written by a clock that was wrong, and would be waited for as long as that was.
 _LONGEST_REQUEST = timedelta(minutes=4).total_seconds()
 _LONGEST_DENIAL = timedelta(hours=1).total_seconds()
-
-
-class State(StrEnum):
-    """Where a lease stands; see the picture at the head of this module."""
-
-    WANTED = "wanted"
-    SENDING = "sending"
-    PRESENT = "present"
-    UNWANTED = "unwanted"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True)
-class Lease:
-    """One value at one owner name, on behalf of one run (or, with ``expires``, of nobody's process in particular)."""
-
-    id: int
-    run: str
-    provider: str
-    zone: str
-    record: Record
-    ttl: int
-    state: State
-    foreign: bool
-    created: float
-    expires: float | None
-    suspect_until: float | None
-    write: int | None
-    serial: int | None
-    withdrawer: str | None
-    trouble: str | None
 
 
 class Leases:
@@ -111,14 +82,15 @@ class Leases:
     def take_over(self, leases: Iterable[Lease], *, is_alive: Callable[[str], bool]) -> None:
         """Let ``leases`` answer from now on for what dead runs have there of the same values.
 
-        Those runs' own leases are closed, but for one whose write may still take effect.
+        Those runs' own leases are closed, but for one whose write may still take effect. Of what expires only TLSA
+        records have a newer lease that answers for all.
         """
         dead = [
             other
             for lease in leases
             for other in self._open(
                 "id <> ? AND provider = ? AND zone = ? AND name = ? AND type = ? AND value = ? AND state <> 'closed'"
-                " AND expires IS NULL AND (suspect_until IS NULL OR suspect_until <= ?)",
+                " AND (expires IS NULL OR type = 'TLSA') AND (suspect_until IS NULL OR suspect_until <= ?)",
                 (lease.id, lease.provider, lease.zone, *_identity(lease.record), self._now()),
             )
             if not is_alive(other.withdrawer or other.run)
@@ -138,13 +110,19 @@ class Leases:
             for lease in leases
         )
 
-    def adopt(self, provider: str, zone: str, record: Record) -> tuple[Lease, ...]:
-        """A lease for a value that is there by no lease of ours, so that its withdrawal is journalled too."""
+    def adopt(self, provider: str, zone: str, record: Record, *, expires: float | None = None) -> tuple[Lease, ...]:
+        """A lease for a value that is there by no lease of ours, so that its withdrawal is journalled too.
+
+        It is for those who withdraw it now, unless ``expires`` says otherwise.
+        """
         with self._journal.transaction() as database:
             ident = database.execute(
                 "INSERT INTO lease (run, provider, zone, name, type, value, ttl, state, created, expires)"
                 " VALUES (?, ?, ?, ?, ?, ?, 0, 'present', ?, ?)",
-                (self._run, provider, zone, record.name, record.type, record.value, self._now(), self._now()),
+                (
+                    *(self._run, provider, zone, record.name, record.type, record.value, self._now()),
+                    self._now() if expires is None else expires,
+                ),
             ).lastrowid
         assert ident is not None  # noqa: S101 - for the type checker
         return self.by_id([ident])
@@ -154,7 +132,7 @@ class Leases:
         wanted = list(ids)
         marks = ",".join("?" * len(wanted))
         rows = self._journal.rows(f"SELECT * FROM lease WHERE id IN ({marks})", tuple(wanted))
-        found = {row["id"]: _lease(row) for row in rows}
+        found = {row["id"]: read_lease(row) for row in rows}
         return tuple(found[ident] for ident in wanted)
 
     def open(self) -> tuple[Lease, ...]:
@@ -167,13 +145,17 @@ class Leases:
             "name = ? AND type = ? AND value = ? AND state <> 'closed'", (record.name, record.type, record.value)
         )
 
+    def at(self, name: str, type: RecordType) -> tuple[Lease, ...]:
+        """Every lease at an owner name that is not closed, foreign values included, oldest first."""
+        return self._open("name = ? AND type = ? AND state <> 'closed'", (name, type))
+
     def last(self, record: Record) -> Lease | None:
         """The latest lease that ``record`` had, closed or not."""
         rows = self._journal.rows(
             "SELECT * FROM lease WHERE name = ? AND type = ? AND value = ? ORDER BY id DESC LIMIT 1",
             (record.name, record.type, record.value),
         )
-        return _lease(rows[0]) if rows else None
+        return read_lease(rows[0]) if rows else None
 
     def _was_ours(self, record: Record, since: float) -> bool:
         """Whether any lease of ours for ``record`` has been open since then."""
@@ -196,7 +178,7 @@ class Leases:
     def _open(self, condition: str, values: tuple[object, ...]) -> tuple[Lease, ...]:
         # By the bare id SQLite would walk through years of closed leases, which need no sorting, to find the few.
         rows = self._journal.rows(f"SELECT * FROM lease WHERE {condition} ORDER BY +id", values)
-        return tuple(_lease(row) for row in rows)
+        return tuple(read_lease(row) for row in rows)
 
     def take(
         self, provider: str, zone: str, *, is_alive: Callable[[str], bool], may_act_until: float | None = None
@@ -213,7 +195,7 @@ class Leases:
                 " ORDER BY id",
                 (provider, zone),
             ).fetchall()
-            pending = [lease for lease in map(_lease, rows) if self._is_for_sending(lease, is_alive)]
+            pending = [lease for lease in map(read_lease, rows) if self._is_for_sending(lease, is_alive)]
             leases = tuple(lease for lease in pending if not self._is_left_to_another(database, lease))
             if leases:
                 self._mark_as_sent(database, zone, leases)
@@ -283,7 +265,7 @@ class Leases:
         now = self._now()
         with self._journal.transaction() as database:
             for ident in ids:
-                lease = _lease(database.execute("SELECT * FROM lease WHERE id = ?", (ident,)).fetchone())
+                lease = read_lease(database.execute("SELECT * FROM lease WHERE id = ?", (ident,)).fetchone())
                 if lease.state is State.CLOSED:
                     continue
                 never_sent = lease.state is State.WANTED and lease.suspect_until is None
@@ -298,7 +280,7 @@ class Leases:
     def sweepable(self, is_alive: Callable[[str], bool]) -> tuple[Lease, ...]:
         """Open leases that nobody alive answers for, expired ones, and those whose withdrawal has failed.
 
-        One that expires while another run that wrote it lives is still waited for.
+        One that expires while another run that wrote it lives is still waited for. Those of TLSA records are none.
         """
         now = self._now()
         alive: dict[str, bool] = {self._run: True}
@@ -308,7 +290,8 @@ class Leases:
                 alive[run] = is_alive(run)
             return alive[run]
 
-        return tuple(lease for lease in self.open() if self._is_over(lease, now, lives))
+        swept = (lease for lease in self.open() if lease.record.type != "TLSA")
+        return tuple(lease for lease in swept if self._is_over(lease, now, lives))
 
     def _is_over(self, lease: Lease, now: float, lives: Callable[[str], bool]) -> bool:
         if lease.state is State.UNWANTED:
@@ -377,24 +360,4 @@ def _close(database: sqlite3.Connection, ident: int, now: float, *, force: bool 
         "UPDATE lease SET state = 'closed', closed = ?"
         " WHERE id = ? AND (? OR suspect_until IS NULL OR suspect_until <= ?)",
         (now, ident, force, now),
-    )
-
-
-def _lease(row: sqlite3.Row) -> Lease:
-    return Lease(
-        id=row["id"],
-        run=row["run"],
-        provider=row["provider"],
-        zone=row["zone"],
-        record=Record(row["name"], row["type"], row["value"]),
-        ttl=row["ttl"],
-        state=State(row["state"]),
-        foreign=bool(row["foreign_value"]),
-        created=row["created"],
-        expires=row["expires"],
-        suspect_until=row["suspect_until"],
-        write=row["write"],
-        serial=row["serial"],
-        withdrawer=row["withdrawer"],
-        trouble=row["trouble"],
     )
