@@ -118,8 +118,14 @@ def aged(store: Store, days: dict[int, int]) -> set[str]:
 
 def test_five_older_certificates_stay_in_the_archive(store: Store) -> None:
     """The newest ones, whatever their serial numbers."""
-    left = aged(store, {1: 40, 2: 800, 3: 100, 4: 160, 5: 220, 6: 280, 7: 500})
+    left = aged(store, {2: 800, 3: 100, 4: 160, 5: 220, 6: 280, 7: 500, 1: 40})
     assert left == {"63", "1", "3", "4", "5", "6"}
+
+
+def test_the_one_that_was_live_before_stays_though_it_is_the_oldest(store: Store) -> None:
+    """To it the new one is taken back where it fails; it is one of the five."""
+    left = aged(store, {2: 100, 3: 120, 4: 160, 5: 220, 6: 280, 7: 900})
+    assert left == {"63", "7", "2", "3", "4", "5"}
 
 
 def test_what_is_young_stays_though_it_is_one_of_many(store: Store) -> None:

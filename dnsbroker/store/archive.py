@@ -98,19 +98,20 @@ def make_live(live: Path, serial: str) -> None:
     disk.sync_directory(live)
 
 
-def prune(directory: Path, live: str) -> None:
-    """Remove old certificates from ``archive/NAME``: never the serial number ``live``.
+def prune(directory: Path, live: str, before: str = "") -> None:
+    """Remove old certificates from ``archive/NAME``: never the serial number ``live``, nor the one that was so before.
 
-    KEPT others stay, the newest ones, and all that were written within thirty days before the last one; and what cannot
-    be removed, for too many old ones are no reason to fail with a new one.
+    KEPT others than the live one stay, the newest ones, and all that were written within thirty days before the last
+    one; and what cannot be removed, for too many old ones are no reason to fail with a new one.
     """
     with suppress(OSError):
-        _prune(directory, live)
+        _prune(directory, live, before)
 
 
-def _prune(directory: Path, live: str) -> None:
+def _prune(directory: Path, live: str, before: str) -> None:
     written = {path: path.stat().st_mtime for path in directory.iterdir() if _is_archive(path)}
-    others = sorted((path for path in written if path.name != live), key=written.__getitem__, reverse=True)
+    others = [path for path in written if path.name != live]
+    others.sort(key=lambda path: (path.name == before, written[path]), reverse=True)
     for path in others[KEPT:]:
         if written[path] < max(written.values()) - _YOUNG:
             shutil.rmtree(path)

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from dnsbroker import keys
-from dnsbroker.errors import ConfigError, NameInvalid
-from dnsbroker.store import archive, disk
+from dnsbroker.errors import ConfigError, NameInvalid, StoreError
+from dnsbroker.store import archive, disk, staged
 from dnsbroker.store.access import Access
 from dnsbroker.store.accounts import AccountFiles
 from dnsbroker.store.deleted import prune, put_aside
@@ -89,11 +89,12 @@ class Store:
             self._open_way(live, access)
             self._open_way(directory, access)
             with locked(directory):
-                if archive.live_serial(live) != serial:
+                before = archive.live_serial(live)
+                if before != serial:
                     self._record(name, serial, provenance)
                     archive.fill(directory / serial, texts, access.mode, uid, gid)
                     archive.make_live(live, serial)
-                    archive.prune(directory, serial)
+                    archive.prune(directory, serial, before)
                 return read_archive(live, directory / serial, self._provenances(name))
 
     def conform(self, name: str, access: Access) -> bool:
@@ -156,31 +157,57 @@ class Store:
 
     def next_key(self, name: str) -> NextKey | None:
         """The key that comes next for certificate ``name``; None where none is made. Raises StoreError."""
-        raise NotImplementedError
+        return staged.read_next_key(self._path("pending", name))
 
     def keep_next_key(self, name: str, key: NextKey) -> None:
         """Keep ``key`` until it is used, instead of any other. Raises StoreError."""
-        raise NotImplementedError
+        home = self._staging(name)
+        with explained(home), locked(home):
+            staged.write_next_key(home, key)
+
+    def stage(self, name: str, key: NextKey) -> NextKey:
+        """Keep ``key`` as the next one unless there is one; that which is kept then. Raises StoreError.
+
+        Of several processes that stage at once, all get the same one.
+        """
+        home = self._staging(name)
+        with explained(home), locked(home):
+            found = staged.read_next_key(home)
+            if found is None:
+                staged.write_next_key(home, key)
+            return found or key
 
     def drop_next_key(self, name: str) -> None:
         """Forget the next key. Raises StoreError."""
-        raise NotImplementedError
+        staged.remove_next_key(self._path("pending", name))
 
     def held_back(self, name: str) -> HeldBack | None:
         """The certificate that waits until it may be served; None where none does. Raises StoreError."""
-        raise NotImplementedError
+        return staged.read_held_back(self._path("pending", name))
 
     def hold_back(self, name: str, held: HeldBack) -> None:
-        """Keep an issued certificate until it may be served. Raises StoreError."""
-        raise NotImplementedError
+        """Keep an issued certificate, instead of any other, until it may be served. Raises PemInvalid, StoreError."""
+        staged.write_held_back(self._staging(name), held)
 
     def drop_held_back(self, name: str) -> None:
         """Forget it: it is live, or never will be. Raises StoreError."""
-        raise NotImplementedError
+        staged.remove_held_back(self._path("pending", name))
 
     def go_back(self, name: str, serial: str) -> Lineage:
-        """Make the certificate with ``serial`` live again that was so before. Raises StoreError."""
-        raise NotImplementedError
+        """Make the certificate with ``serial`` live again that was so before, all its files in one rename.
+
+        Raises StoreError where the archive does not have it whole; what is live stays live then.
+        """
+        earlier = self.archived(name, serial)
+        if earlier is None:
+            path = self._path("archive", name)
+            raise StoreError(f"{path}: there is no certificate {serial}", path=str(path), hint="`dnsbroker show` tells")
+        check_files(earlier)
+        if earlier.has_key:
+            _ = earlier.private_key  # one that is not the certificate's is found out before it is served
+        with explained(earlier.path), locked(earlier.archive.parent):
+            archive.make_live(earlier.path, earlier.archive.name)
+        return earlier
 
     def archived(self, name: str, serial: str) -> Lineage | None:
         """The certificate of lineage ``name`` with ``serial`` (hex, leading zeros or colons do no harm), live or not.
@@ -226,6 +253,10 @@ class Store:
             disk.make_private(directory)
         return directory
 
+    def _staging(self, name: str) -> Path:
+        self._path("pending", name)  # a name that can be none of a directory is refused
+        return self._private("pending", name)
+
     def _open_way(self, end: Path, access: Access) -> None:
         """Make the directory ``end``; where others than we are to read the key, older ones let them pass too."""
         disk.make_directory(end, disk.SEARCHABLE)
@@ -234,10 +265,9 @@ class Store:
                 disk.let_pass(path)
 
     def _record(self, name: str, serial: str, provenance: Provenance) -> None:
-        """Keep the provenance of what is about to be live, beside that of what is so until then."""
-        path = self._provenances(name)
-        live = archive.live_serial(self._path("live", name))
-        kept = {known: facts for known, facts in read_provenances(path).items() if known == live}
+        """Keep the provenance of what is about to be live, beside that of all which could be so again."""
+        path, directory = self._provenances(name), self._path("archive", name)
+        kept = {known: facts for known, facts in read_provenances(path).items() if (directory / known).is_dir()}
         self._private("issued")
         disk.replace(path, provenances_text({**kept, serial: provenance}))
 
