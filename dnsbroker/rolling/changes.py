@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from dnsbroker.rolling.gates import names, uncovered
 from dnsbroker.tlsa.computing import Presented
-from dnsbroker.tlsa.records import Kind, Tlsa
+from dnsbroker.tlsa.records import CERT, DANE_TA, SHA256, SPKI, Kind, Subject, Tlsa, made
+
+_POOLED = Kind(DANE_TA, SPKI, SHA256)
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,25 @@ def wanted(
     """The records of ``kinds`` for ``chains``: what is live, what is held, and keys to come (without authorities).
 
     ``issuer`` is ``top``, ``issuing`` or ``both``; ``ta_pool`` are hex SHA-256 digests of further CA keys, for 2 1 1.
-    A chain without authorities has no record of a CA.
+    A chain without authorities has no record of a CA, and a key to come none of a whole certificate.
     """
-    raise NotImplementedError
+    asked = tuple(kinds)
+    found = {
+        made(kind, subject)
+        for chain in chains
+        for kind in asked
+        for subject in _subjects(kind, chain, issuer)
+        if subject.certificate or kind.selector != CERT
+    }
+    pool = {Tlsa(_POOLED, bytes.fromhex(digest)) for digest in ta_pool} if _POOLED in asked else set()
+    return frozenset(found | pool)
+
+
+def _subjects(kind: Kind, chain: Presented, issuer: str) -> Sequence[Subject]:
+    if kind.is_of_leaf:
+        return (chain.leaf,)
+    top, issuing = chain.authorities[-1:], chain.authorities[:1]
+    return {"top": top, "issuing": issuing}.get(issuer, (*issuing, *top))
 
 
 def change(
@@ -52,7 +71,52 @@ def change(
 ) -> Change:
     """The next change for an owner name that has ``present``, of which ``ours`` are the broker's own.
 
-    ``served`` are all chains seen at all addresses of all its endpoints, ours and others', ``unseen`` those that could
-    not be seen, as words. ``keep`` are records not wanted any more whose time to go has not come.
+    ``present`` is what the zone has, which servers may be on their way to. ``served`` are all chains seen at all
+    addresses of all its endpoints, ours and others', ``unseen`` those that could not be seen, as words; nothing seen at
+    all counts as unseen. ``keep`` are records not wanted any more whose time to go has not come.
     """
-    raise NotImplementedError
+    blind = tuple(unseen) or (() if served else ("any address",))
+    add, unaddable = _additions(wanted - present, present, served, blind)
+    if add:
+        return Change(add=add, objections=unaddable)
+    remove, unremovable = _removals((ours & present) - wanted - keep, present, served, blind)
+    return Change(remove=remove, objections=unaddable + unremovable)
+
+
+def _additions(
+    lacking: frozenset[Tlsa], present: frozenset[Tlsa], served: Sequence[Presented], unseen: Sequence[str]
+) -> tuple[frozenset[Tlsa], tuple[str, ...]]:
+    """Of each kind all or none: a kind that is new must name every chain that is served (RFC 7671 section 8.1)."""
+    there = {record.kind for record in present if not record.unusable}
+    objections = []
+    add: set[Tlsa] = set()
+    for kind in sorted({record.kind for record in lacking}):
+        of_kind = frozenset(record for record in lacking if record.kind == kind)
+        result = frozenset(record for record in present if record.kind == kind) | of_kind
+        if kind in there or not (unseen or any(uncovered(result, chain) for chain in served)):
+            add |= of_kind
+        elif unseen:
+            objections.append(f"no records {kind} are added: what is served could not be seen at {', '.join(unseen)}")
+        else:
+            objections.append(f"no records {kind} are added: they would not name all that is served")
+    return frozenset(add), tuple(objections)
+
+
+def _removals(
+    old: frozenset[Tlsa], present: frozenset[Tlsa], served: Sequence[Presented], unseen: Sequence[str]
+) -> tuple[frozenset[Tlsa], tuple[str, ...]]:
+    """All of ``old`` but what names something that is served, and leaves it less covered than it was."""
+    if not old:
+        return old, ()
+    if unseen:
+        return frozenset(), (f"old records stay: what is served could not be seen at {', '.join(unseen)}",)
+    remove = old
+    while needed := frozenset(record for record in remove if _is_needed(record, present - remove, served)):
+        remove -= needed
+    kinds = sorted({str(record.kind) for record in old - remove})
+    return remove, tuple(f"the old records {kind} stay: what is served needs them" for kind in kinds)
+
+
+def _is_needed(record: Tlsa, rest: frozenset[Tlsa], served: Sequence[Presented]) -> bool:
+    """Whether a chain that is served is named by ``record``, and not covered by the ``rest``."""
+    return any(names(record, chain) and uncovered(rest, chain) for chain in served)

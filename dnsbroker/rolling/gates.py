@@ -1,17 +1,19 @@
 """May this key be ordered for, may this chain be served? And if not yet, when, and what is missing.
 
 Rule: it may when every view that a cache may hold covers it, and the records it relies on have been everywhere for the
-least time that is configured; nothing is relied on while an address is silent.
+least time that is configured; nothing new is relied on while an address is silent. A chain that relies on nothing but
+what the live one relies on, and is covered wherever that one is, may always be served.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dnsbroker.tlsa.computing import Presented
-from dnsbroker.tlsa.records import Kind, Tlsa
+from dnsbroker.tlsa.records import CERT, DANE_EE, Kind, Tlsa, made
 
 if TYPE_CHECKING:
     from dnsbroker.rolling.table import Site
@@ -32,22 +34,171 @@ class Gate:
     missing: tuple[tuple[str, Tlsa], ...] = ()
 
 
+@dataclass(frozen=True)
+class _Obstacle:
+    """One thing in the way, with the moment (seconds since the epoch) from which on it is not, None for unknown."""
+
+    reason: str
+    until: float | None = None
+    missing: tuple[tuple[str, Tlsa], ...] = ()
+
+
+def names(record: Tlsa, chain: Presented) -> bool:
+    """Whether a usable ``record`` speaks of ``chain``: of its leaf, or of a CA that is sent along."""
+    subjects = (chain.leaf,) if record.kind.is_of_leaf else chain.authorities
+    return not record.unusable and any(record.names(subject) for subject in subjects)
+
+
 def uncovered(records: frozenset[Tlsa], chain: Presented, *, leaf_only: bool = False) -> tuple[Kind, ...]:
     """The kinds of which usable ``records`` are there and none names ``chain`` (RFC 7671 section 8.1), sorted.
 
-    ``leaf_only``: only kinds that name the leaf, for a key that has no chain yet. No records: nothing is uncovered.
+    ``leaf_only``: only kinds that name the leaf, and for a key that has no certificate yet, only those of keys. No
+    records: nothing is uncovered.
     """
-    raise NotImplementedError
+    there = {record.kind for record in records if not record.unusable}
+    if leaf_only:
+        has_certificate = bool(chain.leaf.certificate)
+        there = {kind for kind in there if kind.is_of_leaf and (has_certificate or kind.selector != CERT)}
+    return tuple(sorted(there - {record.kind for record in records if names(record, chain)}))
 
 
 def for_key(key: Presented, sites: Sequence[Site], now: float) -> Gate:
-    """May an order be made for a key (a Presented without authorities)? Only kinds that name the leaf are looked at."""
-    raise NotImplementedError
+    """May an order be made for a key (a Presented without authorities)? Only kinds that name the leaf are looked at.
+
+    Its records must have been everywhere for ``min_wait``, at every owner name.
+    """
+    return _gate([obstacle for site in sites for obstacle in _key_obstacles(key, site, now)])
 
 
-def for_chain(chain: Presented, sites: Sequence[Site], now: float, *, leaf_only: bool = False) -> Gate:
+def for_chain(
+    chain: Presented, sites: Sequence[Site], now: float, *, leaf_only: bool = False, live: Presented | None = None
+) -> Gate:
     """May ``chain`` be served? ``leaf_only`` is for when time runs out: conforming clients accept a match of one kind.
 
-    Then only kinds that name the leaf have to be covered, and each view that has none of those has to be covered whole.
+    Then only kinds that name the leaf have to be covered, and each view that has none of those that every client can
+    use (usage 3) has to be covered whole. ``live`` is what is served now: a chain that is covered wherever that one is,
+    and by the same records, is no change.
     """
-    raise NotImplementedError
+    return _gate([obstacle for site in sites for obstacle in _chain_obstacles(chain, site, now, leaf_only, live)])
+
+
+def leaf_records(key: Presented, kinds: Iterable[Kind]) -> frozenset[Tlsa]:
+    """The records of those ``kinds`` that name the leaf; of keys alone where there is no certificate yet."""
+    return frozenset(
+        made(kind, key.leaf) for kind in kinds if kind.is_of_leaf and (key.leaf.certificate or kind.selector != CERT)
+    )
+
+
+def at(moment: float) -> str:
+    """The moment for people, in UTC."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _gate(obstacles: Sequence[_Obstacle]) -> Gate:
+    """What stands in the way longest is what is told."""
+    if not obstacles:
+        return Gate(True)
+    ends = [obstacle.until for obstacle in obstacles]
+    known = [end for end in ends if end is not None]
+    opens_at = max(known) if len(known) == len(ends) else None
+    told = next(obstacle for obstacle in obstacles if obstacle.until == opens_at)
+    missing = dict.fromkeys(each for obstacle in obstacles for each in obstacle.missing)
+    return Gate(False, told.reason, opens_at, tuple(missing))
+
+
+def _key_obstacles(key: Presented, site: Site, now: float) -> Iterable[_Obstacle]:
+    relied_on = leaf_records(key, site.kinds)
+    lacking = relied_on - site.memory.everywhere
+    if not site.memory.is_whole:
+        yield _silent(site)
+    elif lacking:
+        yield _lacking(lacking, site)
+    yield from _young(relied_on - lacking, site, now)
+    for view in site.memory.possible(now, site.min_wait):
+        if kinds := uncovered(view.records, key, leaf_only=True):
+            yield _unlike(site, kinds, view.is_current and bool(view.server), view.lapses(site.min_wait))
+
+
+def _chain_obstacles(
+    chain: Presented, site: Site, now: float, leaf_only: bool, live: Presented | None
+) -> Iterable[_Obstacle]:
+    for records in _newly_relied_on(chain, site, leaf_only, live):
+        there = records & site.memory.everywhere
+        if not site.memory.is_whole:
+            yield _silent(site)
+        elif not there:
+            yield _lacking(records, site)
+        else:
+            yield from _young({min(there, key=lambda record: site.memory.since[record])}, site, now)
+    for view in site.memory.possible(now, site.min_wait):
+        kinds = _exposed(view.records, chain, leaf_only)
+        if live is not None:
+            kinds = tuple(kind for kind in kinds if kind not in uncovered(view.records, live))
+        if kinds:
+            missing = tuple((site.owner, record) for record in _to_come(chain, kinds, site))
+            is_current = view.is_current and bool(view.server)
+            yield _unlike(site, kinds, is_current, view.lapses(site.min_wait), missing)
+
+
+def _newly_relied_on(
+    chain: Presented, site: Site, leaf_only: bool, live: Presented | None
+) -> Iterable[frozenset[Tlsa]]:
+    """For each kind that is there and looked at: the records that name the chain, if none of them names the live one.
+
+    Any one of them will do.
+    """
+    naming = [record for record in site.memory.anywhere if names(record, chain)]
+    for kind in sorted({record.kind for record in naming if record.kind.is_of_leaf or not leaf_only}):
+        records = frozenset(record for record in naming if record.kind == kind)
+        if live is None or not any(names(record, live) for record in records):
+            yield records
+
+
+def _exposed(records: frozenset[Tlsa], chain: Presented, leaf_only: bool) -> tuple[Kind, ...]:
+    is_enough = leaf_only and any(record.kind.usage == DANE_EE and not record.unusable for record in records)
+    return uncovered(records, chain, leaf_only=is_enough)
+
+
+def _to_come(chain: Presented, kinds: Iterable[Kind], site: Site) -> Iterable[Tlsa]:
+    """The records that would cover ``chain``, of those kinds that are the site's own."""
+    for kind in kinds:
+        if kind not in site.kinds:
+            continue
+        subjects = (chain.leaf,) if kind.is_of_leaf else chain.authorities[-1:]
+        yield from (made(kind, subject) for subject in subjects)
+
+
+def _silent(site: Site) -> _Obstacle:
+    return _Obstacle(f"not every name server answers for {site.owner}, and one that is silent may have an older set")
+
+
+def _lacking(records: frozenset[Tlsa], site: Site) -> _Obstacle:
+    first = min(records)
+    reason = f"the record {_short(first)} is not on every name server for {site.owner}"
+    return _Obstacle(reason, None, tuple((site.owner, record) for record in sorted(records)))
+
+
+def _young(records: Collection[Tlsa], site: Site, now: float) -> Iterable[_Obstacle]:
+    for record in sorted(records):
+        since = site.memory.since[record]
+        if since + site.min_wait > now:
+            until = since + site.min_wait
+            yield _Obstacle(
+                f"the record {_short(record)} is on every name server for {site.owner} since {at(since)}; "
+                f"it may be relied on from {at(until)}",
+                until,
+            )
+
+
+def _unlike(
+    site: Site, kinds: Sequence[Kind], is_current: bool, until: float, missing: tuple[tuple[str, Tlsa], ...] = ()
+) -> _Obstacle:
+    which = " and ".join(map(str, kinds))
+    if is_current:
+        return _Obstacle(f"a name server has records {which} at {site.owner} that do not name it", None, missing)
+    reason = f"caches may hold records {which} of {site.owner} that do not name it, until {at(until)}"
+    return _Obstacle(reason, until, missing)
+
+
+def _short(record: Tlsa) -> str:
+    return f"{record.kind} {record.data.hex()[:8]}..."

@@ -1,16 +1,22 @@
 """What caches may hold of one owner name's TLSA records: every RRset that a server may have given out lately.
 
 Rule: a server that was seen with one set and then with another may have given out the first one until it was seen with
-the second; one that does not answer may be giving out whatever it had. So a look prolongs what was current at the look
-before, and a set is forgotten only when no cache can have it any more. Moments are seconds since the epoch.
+the second, and whatever was seen elsewhere or written in between as well. One that does not answer may be giving out
+any set that it ever had. So all that was alive at the look before lives until this one, unless that look found one and
+the same set everywhere; and a look that finds a server silent brings back all that is remembered.
+Moments are seconds since the epoch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dnsbroker.tlsa.records import Tlsa
+
+#: How long a set is remembered that nobody was seen to give out (seconds): as long as signatures may last that a server
+#: still has which comes back from a long silence.
+REMEMBERED = 30 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class Answer:
     """What one address of one authoritative server had: the whole RRset, empty where there is none.
 
     ``ttl`` is the longest of the RRset and of the aliases that led to it (seconds); ``expires`` the moment at which the
-    signature ends, None for an RRset that is not there.
+    signature ends, None for an RRset that is not there, or not signed.
     """
 
     records: frozenset[Tlsa]
@@ -43,12 +49,19 @@ class Look:
         """Whether every address answered."""
         return bool(self.answers) and not self.silent
 
+    @property
+    def settled(self) -> frozenset[Tlsa] | None:
+        """The one RRset that every address had; None where they differ, or one was silent."""
+        sets = {answer.records for answer in self.answers.values()}
+        return sets.pop() if self.is_whole and len(sets) == 1 else None
+
 
 @dataclass(frozen=True)
 class View:
     """An RRset that ``server`` (an address; empty: what was about to be written) gave out from ``first`` to ``last``.
 
-    ``is_current``: it had it at the last look, or has not been heard of since.
+    ``is_current``: it had it at the last look, or has not been heard of since; for what was about to be written: it was
+    not seen everywhere yet, nor anything that was written later.
     """
 
     server: str
@@ -65,32 +78,43 @@ class View:
         """
         return self.last + max(2.0 * self.ttl, min_wait)
 
+    def is_of(self, answer: Answer) -> bool:
+        """Whether ``answer`` has this RRset, to be kept as long."""
+        return (self.records, self.ttl) == (answer.records, answer.ttl)
+
 
 @dataclass(frozen=True)
 class Memory:
     """What is remembered of one owner name.
 
-    ``since`` holds, for each record that every address had at the last look, when it was first seen so without a gap.
+    ``since`` holds, for each record that every address had at the last look at which it answered, when it was first
+    seen so without a gap. ``is_whole``: none was silent at the last look.
     """
 
     views: tuple[View, ...] = ()
     since: Mapping[Tlsa, float] = field(default_factory=dict)
     is_whole: bool = False
 
-    def after(self, look: Look, relied_on_until: float = 0.0) -> Memory:
+    def after(self, look: Look, relied_on_until: float = 0.0, *, remembered: float = REMEMBERED) -> Memory:
         """This memory after ``look``.
 
         A record whose signature ends before ``relied_on_until`` at some address does not count as being everywhere.
+        What nobody gave out for ``remembered`` seconds, and no cache has, is forgotten.
         """
-        raise NotImplementedError
+        kept = tuple(self._aged(view, look) for view in self.views)
+        views = (*(view for view in kept if view.is_current or view.lapses(remembered) > look.at), *self._new(look))
+        return Memory(views, self._clocks(look, relied_on_until), look.is_whole)
 
     def about_to(self, records: frozenset[Tlsa], ttl: int, now: float) -> Memory:
         """This memory once it is possible that some server gives out ``records``, which are about to be written."""
-        raise NotImplementedError
+        return replace(self, views=(*self.views, View("", records, ttl, now, now)))
 
     def possible(self, now: float, min_wait: float) -> tuple[View, ...]:
-        """The views that a cache may have at ``now`` or get from then on; empty RRsets, which accept all, included."""
-        raise NotImplementedError
+        """The views that a cache may have at ``now`` or get from then on; empty RRsets, which accept all, included.
+
+        What was about to be written and did not turn up in all that time was not written.
+        """
+        return tuple(view for view in self.views if (view.is_current and view.server) or view.lapses(min_wait) > now)
 
     @property
     def everywhere(self) -> frozenset[Tlsa]:
@@ -101,3 +125,56 @@ class Memory:
     def anywhere(self) -> frozenset[Tlsa]:
         """The records that some address has, as far as is known."""
         return frozenset(record for view in self.views if view.is_current and view.server for record in view.records)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every address answered at the last look, with one and the same RRset."""
+        return self.is_whole and len({view.records for view in self._current}) == 1
+
+    @property
+    def _current(self) -> tuple[View, ...]:
+        return tuple(view for view in self.views if view.is_current and view.server)
+
+    def _aged(self, view: View, look: Look) -> View:
+        if view.is_current and not view.server:
+            return self._awaited(view, look)
+        answer = look.answers.get(view.server)
+        if view.is_current and answer is not None and view.is_of(answer):
+            return replace(view, last=look.at)
+        if not look.is_whole:
+            return replace(view, last=look.at, is_current=view.is_current and view.server in look.silent)
+        return replace(view, last=look.at, is_current=False) if self._is_alive(view) else view
+
+    def _is_alive(self, view: View) -> bool:
+        """Whether it may have been given out after the look before: it was current, or servers were on their way."""
+        before = max(other.last for other in self.views)
+        return view.is_current or (not self.is_settled and view.last >= before)
+
+    def _awaited(self, view: View, look: Look) -> View:
+        """What was about to be written: over once it is everywhere, or something that was to follow it is."""
+        if look.settled is None:
+            return replace(view, last=look.at)
+        is_over = any(
+            other.records == look.settled and other.first >= view.first
+            for other in self.views
+            if other.is_current and not other.server
+        )
+        return replace(view, last=look.at, is_current=False) if is_over else view
+
+    def _new(self, look: Look) -> tuple[View, ...]:
+        """The RRsets that a server has and had not."""
+        return tuple(
+            View(server, answer.records, answer.ttl, look.at, look.at)
+            for server, answer in sorted(look.answers.items())
+            if not any(view.server == server and view.is_current and view.is_of(answer) for view in self.views)
+        )
+
+    def _clocks(self, look: Look, relied_on_until: float) -> dict[Tlsa, float]:
+        """The clocks go on while somebody is silent, and no new one is started."""
+        lasting = [
+            answer.records if answer.expires is not None and answer.expires >= relied_on_until else frozenset()
+            for answer in look.answers.values()
+        ]
+        common = frozenset.intersection(*lasting) if lasting else frozenset(self.since)
+        started = {record: look.at for record in sorted(common)} if look.is_whole else {}
+        return started | {record: since for record, since in self.since.items() if record in common}
