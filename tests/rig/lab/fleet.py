@@ -166,12 +166,13 @@ class Fleet:
                 domain.records + delegations,
                 servers=domain.servers,
                 serial=domain.serial,
+                ttl=domain.ttl,
                 kind=domain.kind,
                 soa_edit=domain.soa_edit,
                 soa_edit_api=domain.soa_edit_api,
                 signed=domain.signed,
             )
-        text = zone_text(domain.name, domain.serial, domain.servers) + domain.records + delegations
+        text = zone_text(domain.name, domain.serial, domain.servers, ttl=domain.ttl) + domain.records + delegations
         primary.add_zone(Zone(domain.name, text, signed=domain.signed))
         return primary.ds(domain.name)
 

@@ -146,6 +146,7 @@ class PowerDNS(Server):
         *,
         kind: str = "primary",
         serial: int = 1,
+        ttl: int = 60,
         servers: Mapping[str, Sequence[str]] | None = None,
         soa_edit: str = "",
         soa_edit_api: str = "",
@@ -157,7 +158,7 @@ class PowerDNS(Server):
         one as ``ns1`` in the zone. ``soa_edit_api`` is set only where it is not empty.
         """
         file = self.directory / f"{zone.strip('.')}.zone"
-        file.write_text(zone_text(zone, serial, servers or {"ns1": [self.address]}) + records)
+        file.write_text(zone_text(zone, serial, servers or {"ns1": [self.address]}, ttl=ttl) + records)
         self.pdnsutil("load-zone", zone, file)
         self.pdnsutil("set-kind", zone, kind)
         for metadata, value in (("SOA-EDIT", soa_edit), ("SOA-EDIT-API", soa_edit_api)):

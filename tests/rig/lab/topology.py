@@ -59,6 +59,7 @@ class Domain:
         signed: whether it is signed, with DS in the parent.
         kind: PowerDNS' kind of zone.
         serial: the one that it begins with.
+        ttl: seconds, of every record and of denials.
         soa_edit: PowerDNS' SOA-EDIT; empty: unset.
         soa_edit_api: PowerDNS' SOA-EDIT-API; empty: unset.
     """
@@ -71,6 +72,7 @@ class Domain:
     signed: bool = True
     kind: str = "primary"
     serial: int = 1
+    ttl: int = 60
     soa_edit: str = ""
     soa_edit_api: str = ""
 

@@ -1,0 +1,232 @@
+"""Signed zones, mail and web servers and a CA of several issuers: what DANE needs, inside the lab.
+
+::
+
+    with DaneLab(lab, directory) as dane:
+        mail = dane.machine("mail", {"mail.dane.test": ["mail.dane.test"]}, [{"endpoint": …, "certificate": …}])
+        mail("issue")
+        mail.serve(MailServer, ["mail.dane.test"], ["127.0.0.100", "::1"])
+
+Rule: TTLs are a second or two, so that everything a cache can do happens while a test looks on. The daemons are
+Debian's, and take the program's own live files when its deploy hook says so. Refused: records by any other way than the
+program's, but for those that a test writes in somebody else's name.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cryptography import x509
+
+from daemons.daemon import Daemon
+from daemons.mail import FAKEROOT, Postfix, unpacked
+from daemons.one_user import with_users
+from daemons.recipe import Recipe
+from daemons.web import Nginx
+from lab.pebble import Pebble
+from lab.processes import with_environment
+from lab.rig import Lab
+from lab.topology import RESOLVER, Domain
+from program import Program
+
+TTL = 1
+"""Seconds, of everything in these zones."""
+
+MIN_WAIT = 2
+"""Seconds from the moment at which a record is everywhere until it is relied on, as these tests configure it."""
+
+ZONE = Domain(
+    "dane.test",
+    "powerdns",
+    ["bind-secondary", "nsd"],
+    ttl=TTL,
+    soa_edit_api="INCREASE",
+    records="""\
+@ MX 10 mail
+mail A 127.0.0.100
+mail AAAA ::1
+www A 127.0.0.101
+www AAAA ::1
+both A 127.0.0.102
+both A 127.0.0.103
+alias A 127.0.0.104
+_443._tcp.alias CNAME _443._tcp.alias.danebind.test.
+""",
+)
+"""The zone of every host; the TLSA records of one of them are in the other zone."""
+
+OTHER = Domain("danebind.test", "bind", ["knot"], ttl=TTL)
+"""A zone for dynamic updates, which BIND signs as they come."""
+
+
+class MailServer(Postfix):
+    """Postfix, at every address whatever ``addresses`` are, with the key and chain of each of ``certificates``."""
+
+    def __init__(self, directory: Path, state: Path, certificates: Sequence[str], addresses: Sequence[str]) -> None:
+        files = ", ".join(str(state / "live" / name / "combined.pem") for name in certificates)
+        self._lines = f"inet_protocols = all\nsmtpd_tls_security_level = may\nsmtpd_tls_chain_files = {files}\n"
+        super().__init__(directory, state)
+
+    def _recipe(self, state: Path) -> Recipe:
+        return Recipe("", self._lines)
+
+    def finger(self, *arguments: str) -> str:
+        """What ``posttls-finger`` prints with these arguments; its resolver is the lab's, by /etc/resolv.conf."""
+        settings = {
+            "LD_LIBRARY_PATH": str(unpacked("postfix", "usr/lib/postfix")),
+            "LD_PRELOAD": FAKEROOT,
+            "MAIL_CONFIG": str(self.directory),
+        }
+        program = unpacked("postfix", "usr/sbin/posttls-finger")
+        command = with_users(with_environment(settings, [program, *arguments]))
+        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout + done.stderr
+
+
+class WebServer(Nginx):
+    """nginx at ``addresses``, with the key and chain of each of ``certificates``."""
+
+    def __init__(self, directory: Path, state: Path, certificates: Sequence[str], addresses: Sequence[str]) -> None:
+        listen = [f"listen {f'[{one}]' if ':' in one else one}:443 ssl;\n" for one in addresses]
+        live = [state / "live" / name for name in certificates]
+        files = [f"ssl_certificate {one}/fullchain.pem;\nssl_certificate_key {one}/privkey.pem;\n" for one in live]
+        self._lines = "".join(["server {\n", *listen, *files, "}\n"])
+        super().__init__(directory, state)
+        self.address = addresses[0]
+
+    def _recipe(self, state: Path) -> Recipe:
+        return Recipe("", self._lines)
+
+
+class Machine(Program):
+    """One host: its own configuration and state directory, and the daemons that serve its certificates."""
+
+    def __init__(self, directory: Path, text: str) -> None:
+        directory.mkdir()
+        file = directory / "dnsbroker.toml"
+        file.touch(mode=0o600)
+        file.write_text(text)
+        super().__init__(file)
+        self.directory = directory
+        self.daemons: list[Daemon] = []
+
+    def serve(
+        self,
+        kind: type[MailServer] | type[WebServer],
+        certificates: Sequence[str],
+        addresses: Sequence[str],
+    ) -> Daemon:
+        """Start a daemon with the live files of these certificates; from now on, the deploy hook reloads it."""
+        daemon = kind(self.directory / f"daemon{len(self.daemons)}", self.state, certificates, addresses)
+        daemon.prepare()
+        daemon.start()
+        self.daemons.append(daemon)
+        self.reload_by("".join(f"{each.reload}\n" for each in self.daemons))
+        return daemon
+
+    def reload_by(self, commands: str) -> None:
+        """Let the deploy hook of every certificate do this."""
+        (self.directory / "reload").write_text(commands)
+
+    def change(self, old: str, new: str) -> None:
+        """Edit the configuration as a person does; ``old`` has to be there."""
+        text = self.configuration.read_text()
+        assert old in text, text
+        self.configuration.write_text(text.replace(old, new))
+
+    def serial(self, name: str) -> int:
+        """The serial number of a live certificate."""
+        return x509.load_pem_x509_certificate((self.live(name) / "cert.pem").read_bytes()).serial_number
+
+    def issuers(self, name: str) -> list[str]:
+        """Who issued each certificate of a live chain, leaf first."""
+        chain = x509.load_pem_x509_certificates((self.live(name) / "fullchain.pem").read_bytes())
+        return [each.issuer.rfc4514_string() for each in chain]
+
+    def stop(self) -> None:
+        """End the daemons."""
+        for daemon in self.daemons:
+            daemon.stop(0)
+
+
+class DaneLab:
+    """The zones, a Pebble with two chains to choose from, and the machines; a context manager that takes all away."""
+
+    resolver = RESOLVER
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self.lab = lab
+        self.directory = directory
+        self.machines: list[Machine] = []
+        environment = {"PEBBLE_ALTERNATE_ROOTS": "1", "PEBBLE_CHAIN_LENGTH": "2"}
+        self.pebble = Pebble(
+            directory / "pebble", port=14001, management_port=15001, authorization_reuse=100, environment=environment
+        )
+
+    def machine(
+        self,
+        name: str,
+        certificates: Mapping[str, Sequence[str] | Mapping[str, object]],
+        tables: Sequence[Mapping[str, object]],
+        **overrides: Any,
+    ) -> Machine:
+        """A machine that obtains these certificates (their names, or their tables) and has these ``[[dane]]`` tables.
+
+        TTL and waits are as short as the zones'. A deploy hook reloads what ``serve`` has started until then.
+        """
+        directory = self.directory / name
+        hook = f"test ! -e {directory}/reload || sh {directory}/reload"
+        tabled = {key: of if isinstance(of, Mapping) else {"names": list(of)} for key, of in certificates.items()}
+        waits = {"ttl": f"{TTL}s", "min_wait": f"{MIN_WAIT}s"}
+        text = self.lab.config(
+            directory / "state",
+            overrides={
+                "acme": {"directory": self.pebble.url, "ca_bundle": str(self.pebble.ca_file)},
+                "certificates": {key: {"deploy_hooks": [hook], **table} for key, table in tabled.items()},
+                "dane": [{**waits, **table} for table in tables] or None,
+                **overrides,
+            },
+        )
+        machine = Machine(directory, text)
+        self.machines.append(machine)
+        return machine
+
+    def tlsa(self, owner: str, server: str = "") -> frozenset[str]:
+        """The TLSA records at an owner name, at one server of its zone, by default the primary."""
+        return self.lab.values(server or self.lab.domain_of(owner).primary, owner, "TLSA")
+
+    def roots(self) -> list[str]:
+        """The names of the roots above the CA's chains, as ``preferred_chain`` takes them: the default one first."""
+        pems = [self.pebble.root(number) for number in range(2)]
+        return [
+            x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string().removeprefix("CN=") for pem in pems
+        ]
+
+    def __enter__(self) -> Self:
+        try:
+            self.pebble.prepare()
+            self.pebble.start()
+            for domain in (ZONE, OTHER):
+                self.lab.create_zone(domain)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every daemon and the CA, and drop the zones."""
+        for machine in self.machines:
+            machine.stop()
+        self.pebble.stop(0)
+        for domain in (ZONE, OTHER):
+            if domain.name in self.lab.domains:
+                self.lab.drop_zone(domain.name)
