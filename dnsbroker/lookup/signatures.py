@@ -86,3 +86,12 @@ class Signatures:
             raise _Unproved("no DS of the parent names a key of the zone")
         validate(keys, signed, dns.rrset.from_rdata_list(keys.name, keys.ttl, named), now)
         return keys
+
+
+def signed_until(answer: Answer, name: str, type: str) -> float | None:
+    """When the last signature over that RRset in ``answer`` ends (seconds since the epoch); None where it has none.
+
+    Until then whoever kept the answer can give it out again (RFC 7671 section 13).
+    """
+    _, signed = with_signatures(answer.message.answer, name, type)
+    return max((float(signature.expiration) for signature in signed), default=None) if signed else None

@@ -80,17 +80,21 @@ class Writer:
 
     async def standing(self, target: Target, records: Collection[Record]) -> frozenset[Record]:
         """Those of ``records`` that stand there, whoever put them there. Raises ProviderError, ConfigError."""
-        adapter = self._desk.adapter(target.provider)
         keys = {(record.name, record.type) for record in records}
         slots = asyncio.Semaphore(_READS_AT_ONCE)
 
         async def read(name: str, type: RecordType) -> RRset | None:
             async with slots:
-                return await self.patiently(lambda: adapter.read(target.zone, name, type))
+                return await self.read(target, name, type)
 
         rrsets = await together(read(name, type) for name, type in sorted(keys))
         found = {Record(rrset.name, rrset.type, value) for rrset in rrsets if rrset for value in rrset.values}
         return frozenset(found) & frozenset(records)
+
+    async def read(self, target: Target, name: str, type: RecordType) -> RRset | None:
+        """The RRset as the service has it; None where it has none. Raises ProviderError, ConfigError."""
+        adapter = self._desk.adapter(target.provider)
+        return await self.patiently(lambda: adapter.read(target.zone, name, type))
 
     async def patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What ``ask`` returns; a service that wants to be left alone is asked again later, where a write could wait.
