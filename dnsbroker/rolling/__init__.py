@@ -6,9 +6,10 @@ them; so the same code that acts can be run through all that may happen.
 """
 
 from dnsbroker.rolling.changes import Change, change, wanted
-from dnsbroker.rolling.gates import Gate, for_chain, for_key
+from dnsbroker.rolling.gates import Gate, Site, for_chain, for_key
 from dnsbroker.rolling.memory import Answer, Look, Memory, View
-from dnsbroker.rolling.table import Act, Move, Site, Situation, Step, move
+from dnsbroker.rolling.situation import Situation
+from dnsbroker.rolling.table import Act, Move, Step, move
 
 __all__ = [
     "Act",

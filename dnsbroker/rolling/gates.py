@@ -10,13 +10,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from dnsbroker.rolling.memory import Memory
 from dnsbroker.tlsa.computing import Presented
 from dnsbroker.tlsa.records import CERT, DANE_EE, Kind, Tlsa, made
 
-if TYPE_CHECKING:
-    from dnsbroker.rolling.table import Site
+
+@dataclass(frozen=True)
+class Site:
+    """One owner name whose records speak of the certificate: its ``kinds``, what is remembered of it, how long to wait.
+
+    ``min_wait`` is in seconds.
+    """
+
+    owner: str
+    kinds: tuple[Kind, ...]
+    memory: Memory
+    min_wait: float = 3600.0
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ Rule: a renewal with the present key is always allowed, and is what is done when
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dnsbroker.rolling.memory import Memory
-from dnsbroker.tlsa.computing import Presented
-from dnsbroker.tlsa.records import Kind
+from dnsbroker.rolling.gates import at
+from dnsbroker.rolling.situation import Case, Situation
+
+__all__ = ["ROWS", "Act", "Move", "Row", "Step", "move"]
 
 
 class Step(StrEnum):
@@ -48,60 +50,6 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True)
-class Site:
-    """One owner name whose records speak of the certificate: its ``kinds``, what is remembered of it, how long to wait.
-
-    ``min_wait`` is in seconds.
-    """
-
-    owner: str
-    kinds: tuple[Kind, ...]
-    memory: Memory
-    min_wait: float = 3600.0
-
-
-@dataclass(frozen=True)
-class Situation:
-    """All that is known of one certificate whose records are looked after; moments are seconds since the epoch.
-
-    Attributes:
-        now: the moment.
-        live: what its daemons are to serve; None where there is nothing yet.
-        next: the key that comes next (a Presented without authorities); None where none is made.
-        held: a chain that is issued, and not live.
-        is_due: whether a new certificate is to be ordered.
-        is_new_key_wanted: whether that, or somebody, asks for a new key.
-        is_asked: whether somebody asked for a new key to be used as soon as may be.
-        is_emergency: whether the present key is not to be used a moment longer than need be.
-        is_pressing: whether the live certificate ends soon.
-        is_ordered_here: whether certificates are ordered by this program; another client's are not.
-        served: the chains seen at the certificate's own addresses.
-        unseen: those addresses at which nothing could be seen, in words.
-        verified_since: since when all its own addresses are seen serving nothing but the live key.
-        has_old_records: whether records of ours name keys that are live, next or held no more.
-        grace: how long old records stay once the new key is verified (seconds).
-        sites: the owner names.
-    """
-
-    now: float
-    live: Presented | None
-    next: Presented | None = None
-    held: Presented | None = None
-    is_due: bool = False
-    is_new_key_wanted: bool = False
-    is_asked: bool = False
-    is_emergency: bool = False
-    is_pressing: bool = False
-    is_ordered_here: bool = True
-    served: tuple[Presented, ...] = ()
-    unseen: tuple[str, ...] = ()
-    verified_since: float | None = None
-    has_old_records: bool = False
-    grace: float = 60.0
-    sites: tuple[Site, ...] = ()
-
-
-@dataclass(frozen=True)
 class Move:
     """What to do now, where the roll-over stands, and why.
 
@@ -117,9 +65,227 @@ class Move:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to move."""
-        return self.step is Step.STEADY
+        return self.step is Step.STEADY and self.act is Act.REST
 
 
-def move(situation: Situation) -> Move:
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: under which condition, what to do, where that is, and the words for people.
+
+    ``until`` says when it goes on by itself, None where that is not a matter of time.
+    """
+
+    condition: Callable[[Case], object]
+    act: Act
+    step: Step
+    words: Callable[[Case], str]
+    until: Callable[[Case], float | None] = lambda _: None
+
+
+#: Two halves: what a chain that is there, a demand or the calendar asks for, and where the records stand meanwhile.
+ROWS = (
+    # what was deployed last does harm
+    Row(
+        lambda case: case.is_failing and case.is_way_back_open,
+        Act.ROLL_BACK,
+        Step.STUCK,
+        lambda case: _failing(case) + "; what was live before is put back",
+    ),
+    # a chain is there
+    Row(
+        lambda case: case.situation.is_emergency and case.is_held_for_present_key,
+        Act.DISCARD,
+        Step.HELD,
+        lambda _: "the certificate that is held is for the very key that is not to be used any more",
+    ),
+    Row(
+        lambda case: case.held_gate.is_open,
+        Act.GO_LIVE,
+        Step.ISSUED,
+        lambda _: "every set of records that a cache may hold names the new certificate",
+    ),
+    Row(
+        lambda case: case.situation.is_emergency and case.is_held_key_everywhere,
+        Act.GO_LIVE_LOUDLY,
+        Step.ISSUED,
+        lambda case: f"the present key is not to be used any longer, although {case.held_gate.reason}",
+    ),
+    Row(
+        lambda case: case.situation.is_pressing and case.loud_gate.is_open,
+        Act.GO_LIVE_LOUDLY,
+        Step.ISSUED,
+        lambda case: f"the live certificate ends soon, and the new key is covered, although {case.held_gate.reason}",
+    ),
+    Row(
+        lambda case: case.situation.held and case.situation.is_pressing and not case.is_held_for_present_key,
+        Act.DISCARD,
+        Step.HELD,
+        lambda case: f"the live certificate ends soon, and the new one has to wait: {case.held_gate.reason}",
+    ),
+    Row(
+        lambda case: case.situation.held,
+        Act.REST,
+        Step.HELD,
+        lambda case: case.held_gate.reason,
+        lambda case: case.held_gate.opens_at,
+    ),
+    # a person is needed
+    Row(
+        lambda case: case.situation.refused and case.is_renewal_due and case.situation.is_pressing,
+        Act.ORDER_PRESENT,
+        Step.STUCK,
+        lambda _: "the live certificate ends soon, and its successor was taken back: once more, with this key",
+    ),
+    Row(
+        lambda case: case.situation.refused,
+        Act.REST,
+        Step.STUCK,
+        lambda case: (
+            f"the certificate {case.situation.refused} was taken back after its deployment; look why, then "
+            "ask for a roll-over again"
+        ),
+    ),
+    # a certificate is to be ordered
+    Row(
+        lambda case: case.is_renewal_due and not case.situation.live,
+        Act.ORDER_PRESENT,
+        Step.UNPUBLISHED,
+        lambda _: "there is no certificate yet",
+    ),
+    Row(
+        lambda case: case.is_stageable and not case.situation.next,
+        Act.STAGE,
+        Step.STAGED,
+        lambda _: "the next key is made",
+    ),
+    Row(
+        lambda case: case.is_stageable and case.situation.is_emergency and case.key_gate.is_open,
+        Act.ORDER_NEXT,
+        Step.RIPE,
+        lambda _: "the present key is not to be used any longer, and the next one is ripe",
+    ),
+    Row(
+        lambda case: case.is_stageable and case.situation.is_emergency,
+        Act.ORDER_NEXT,
+        Step.PUBLISHED,
+        lambda case: (
+            f"the present key is not to be used any longer, although the next one is not ripe: {case.key_gate.reason}"
+        ),
+    ),
+    Row(
+        lambda case: case.is_stageable and case.is_new_key_due and case.is_next_usable,
+        Act.ORDER_NEXT,
+        Step.RIPE,
+        lambda _: "the next key is ripe: every set of records that a cache may hold names it",
+    ),
+    Row(
+        lambda case: case.is_renewal_due and case.is_new_key_due,
+        Act.ORDER_PRESENT,
+        Step.PROPAGATED,
+        lambda case: f"renewed with the present key, for the next one has to wait: {_waiting(case)}",
+        lambda case: case.key_gate.opens_at,
+    ),
+    Row(
+        lambda case: case.is_renewal_due,
+        Act.ORDER_PRESENT,
+        Step.STEADY,
+        lambda _: "renewed with the present key, which changes nothing in DNS",
+    ),
+    # nothing to order: where the records stand
+    Row(
+        lambda case: not case.situation.live,
+        Act.REST,
+        Step.UNPUBLISHED,
+        lambda _: "there is no certificate yet",
+    ),
+    Row(
+        lambda case: case.unpublished,
+        Act.REST,
+        Step.UNPUBLISHED,
+        lambda case: f"no record of it stands at {case.unpublished}",
+    ),
+    Row(
+        lambda case: case.live_lacking,
+        Act.REST,
+        Step.PUBLISHED,
+        lambda case: f"the records of what is live are not on every name server for {case.live_lacking}",
+    ),
+    Row(
+        lambda case: case.situation.has_old_records and case.situation.unseen,
+        Act.REST,
+        Step.DEPLOYED,
+        lambda case: f"old records stay, for what is served could not be seen at {', '.join(case.situation.unseen)}",
+    ),
+    Row(
+        lambda case: case.situation.has_old_records and case.situation.verified_since is None,
+        Act.REST,
+        Step.DEPLOYED,
+        lambda _: "old records stay, for not every address serves the live key yet, and no other",
+    ),
+    Row(
+        lambda case: case.situation.has_old_records and case.situation.now < case.old_may_go_at,
+        Act.REST,
+        Step.VERIFIED,
+        lambda case: f"every address serves the live key; old records go from {at(case.old_may_go_at)}",
+        lambda case: case.old_may_go_at,
+    ),
+    Row(
+        lambda case: case.situation.has_old_records,
+        Act.REST,
+        Step.VERIFIED,
+        lambda _: "every address serves the live key, and old records are about to go",
+    ),
+    Row(
+        lambda case: case.next_unwritten,
+        Act.REST,
+        Step.STAGED,
+        lambda case: f"the record of the next key is not written at {case.next_unwritten}",
+    ),
+    Row(
+        lambda case: case.next_lacking,
+        Act.REST,
+        Step.PUBLISHED,
+        lambda case: f"the record of the next key is not on every name server for {case.next_lacking}",
+    ),
+    Row(
+        lambda case: case.situation.next and not case.key_gate.is_open,
+        Act.REST,
+        Step.PROPAGATED,
+        lambda case: case.key_gate.reason,
+        lambda case: case.key_gate.opens_at,
+    ),
+    Row(
+        lambda case: case.is_stageable and case.situation.is_asked,
+        Act.REST,
+        Step.RIPE,
+        lambda _: "the next key is ripe, and is used once the present certificate is renewed",
+    ),
+    Row(
+        lambda _: True,
+        Act.REST,
+        Step.STEADY,
+        lambda case: (
+            "the records of the present key and of the next one are on every name server"
+            if case.situation.next
+            else "the records of the present key are on every name server"
+        ),
+    ),
+)
+
+
+def move(situation: Situation, rows: Sequence[Row] = ROWS) -> Move:
     """The next move: the first row of the table that fits."""
-    raise NotImplementedError
+    case = Case(situation)
+    row = next(row for row in rows if row.condition(case))
+    return Move(row.act, row.step, row.words(case), row.until(case))
+
+
+def _failing(case: Case) -> str:
+    lost = ", ".join(case.situation.lost)
+    return f"nothing answers any more at {lost}" if lost else "an address serves what no record names"
+
+
+def _waiting(case: Case) -> str:
+    if case.key_gate.reason:
+        return case.key_gate.reason
+    return "old records still stand" if case.situation.has_old_records else "the present certificate ends soon"

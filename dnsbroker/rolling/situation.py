@@ -1,0 +1,184 @@
+"""All that is known of one certificate whose TLSA records are looked after, and what follows from it.
+
+Rule: plain values in, answers to questions out; what to do about them is decided in ``table``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from dnsbroker.rolling.gates import Gate, Site, for_chain, for_key, leaf_records, names, uncovered
+from dnsbroker.tlsa.computing import Presented
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that is known of one certificate whose records are looked after; moments are seconds since the epoch.
+
+    Attributes:
+        now: the moment.
+        live: what its daemons are to serve; None where there is nothing yet.
+        next: the key that comes next (a Presented without authorities); None where none is made.
+        held: a chain that is issued, and not live.
+        is_due: whether a new certificate is to be ordered.
+        is_new_key_wanted: whether that, or somebody, asks for a new key.
+        is_asked: whether somebody asked for a new key to be used as soon as may be.
+        is_emergency: whether the present key is not to be used a moment longer than need be.
+        is_pressing: whether the live certificate ends soon.
+        is_ordered_here: whether certificates are ordered by this program; another client's are not.
+        served: the chains seen at the certificate's own addresses.
+        unseen: those addresses at which nothing could be seen, in words.
+        verified_since: since when all its own addresses are seen serving nothing but the live key.
+        has_old_records: whether records of ours name keys that are live, next or held no more.
+        grace: how long old records stay once the new key is verified (seconds).
+        sites: the owner names.
+        previous: what was live before, and may be gone back to; None where there is no such thing, or no need.
+        lost: own addresses, in words, that answered before the live certificate was deployed and do not any more.
+        refused: the serial number of a certificate that was taken back after its deployment; empty for none.
+    """
+
+    now: float
+    live: Presented | None
+    next: Presented | None = None
+    held: Presented | None = None
+    is_due: bool = False
+    is_new_key_wanted: bool = False
+    is_asked: bool = False
+    is_emergency: bool = False
+    is_pressing: bool = False
+    is_ordered_here: bool = True
+    served: tuple[Presented, ...] = ()
+    unseen: tuple[str, ...] = ()
+    verified_since: float | None = None
+    has_old_records: bool = False
+    grace: float = 60.0
+    sites: tuple[Site, ...] = ()
+    previous: Presented | None = None
+    lost: tuple[str, ...] = ()
+    refused: str = ""
+
+
+class Case:
+    """The questions that the table asks of a situation."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.situation = situation
+
+    @cached_property
+    def key_gate(self) -> Gate:
+        """May an order be made for the next key?"""
+        its = self.situation
+        return for_key(its.next, its.sites, its.now) if its.next else Gate(False, "there is no next key")
+
+    @cached_property
+    def held_gate(self) -> Gate:
+        """May the chain that is held be served?"""
+        return self._chain_gate(leaf_only=False)
+
+    @cached_property
+    def loud_gate(self) -> Gate:
+        """May it where conforming clients are all that counts?"""
+        return self._chain_gate(leaf_only=True)
+
+    def _chain_gate(self, *, leaf_only: bool) -> Gate:
+        its = self.situation
+        if its.held is None:
+            return Gate(False, "no chain is held")
+        return for_chain(its.held, its.sites, its.now, leaf_only=leaf_only, live=its.live)
+
+    @property
+    def is_held_for_present_key(self) -> bool:
+        """Whether the chain that is held has the key that is live."""
+        its = self.situation
+        return bool(its.held and its.live and its.held.leaf.public_key == its.live.leaf.public_key)
+
+    @property
+    def is_held_key_everywhere(self) -> bool:
+        """Whether every server has records of the key that is held, however lately."""
+        its = self.situation
+        return its.held is not None and all(_has_leaf(site, its.held) for site in its.sites)
+
+    @property
+    def is_renewal_due(self) -> bool:
+        """Whether a certificate is to be ordered, and here."""
+        return self.situation.is_due and self.situation.is_ordered_here
+
+    @property
+    def is_stageable(self) -> bool:
+        """Whether a next key is this program's to make and to use."""
+        return self.situation.is_ordered_here and self.situation.live is not None
+
+    @property
+    def is_new_key_due(self) -> bool:
+        """Whether the next certificate ordered is to be for the next key."""
+        its = self.situation
+        return its.is_asked or its.is_emergency or (its.is_due and its.is_new_key_wanted)
+
+    @property
+    def is_next_usable(self) -> bool:
+        """Whether it may be used for that: it is ripe, the roll-over before is over, and there is time."""
+        its = self.situation
+        return self.key_gate.is_open and not its.has_old_records and not its.is_pressing
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether what was deployed last keeps an address from serving, or has it serve what no record names."""
+        its = self.situation
+        return its.verified_since is None and bool(its.lost or any(self._is_misfit(chain) for chain in its.served))
+
+    def _is_misfit(self, chain: Presented) -> bool:
+        return any(uncovered(site.memory.anywhere, chain, leaf_only=True) for site in self.situation.sites)
+
+    @property
+    def is_way_back_open(self) -> bool:
+        """Whether what was live before may be served again."""
+        its = self.situation
+        return its.previous is not None and not its.is_emergency and not self._is_misfit(its.previous)
+
+    @property
+    def unpublished(self) -> str:
+        """The owner names that have no record of a key or chain of its own."""
+        its = self.situation
+        own = [chain for chain in (its.live, its.next, its.held) if chain]
+        return _owners(site for site in its.sites if not any(names(r, c) for r in site.memory.anywhere for c in own))
+
+    @property
+    def live_lacking(self) -> str:
+        """The owner names at which some server has no record of the live chain, of some kind."""
+        its = self.situation
+        return _owners(site for site in its.sites if its.live and not _has_all(site, its.live))
+
+    @property
+    def next_unwritten(self) -> str:
+        """The owner names at which no server has the record of the next key."""
+        its = self.situation
+        return _owners(
+            site for site in its.sites if its.next and not leaf_records(its.next, site.kinds) <= site.memory.anywhere
+        )
+
+    @property
+    def next_lacking(self) -> str:
+        """The owner names at which some server has not."""
+        its = self.situation
+        return _owners(site for site in its.sites if its.next and not _has_leaf(site, its.next))
+
+    @property
+    def old_may_go_at(self) -> float:
+        """From when on old records may go; infinity while the live key is not seen everywhere."""
+        its = self.situation
+        return float("inf") if its.verified_since is None or its.unseen else its.verified_since + its.grace
+
+
+def _owners(sites: Iterable[Site]) -> str:
+    return " and ".join(site.owner for site in sites)
+
+
+def _has_leaf(site: Site, key: Presented) -> bool:
+    return leaf_records(key, site.kinds) <= site.memory.everywhere
+
+
+def _has_all(site: Site, chain: Presented) -> bool:
+    kinds = {kind for kind in site.kinds if kind.is_of_leaf or chain.authorities}
+    return kinds <= {record.kind for record in site.memory.everywhere if names(record, chain)}
