@@ -103,7 +103,7 @@ class Memory:
         """
         kept = tuple(self._aged(view, look) for view in self.views)
         views = (*(view for view in kept if view.is_current or view.lapses(remembered) > look.at), *self._new(look))
-        return Memory(views, self._clocks(look, relied_on_until), look.is_whole)
+        return replace(self, views=views, since=self._clocks(look, relied_on_until), is_whole=look.is_whole)
 
     def about_to(self, records: frozenset[Tlsa], ttl: int, now: float) -> Memory:
         """This memory once it is possible that some server gives out ``records``, which are about to be written."""
@@ -147,7 +147,7 @@ class Memory:
 
     def _is_alive(self, view: View) -> bool:
         """Whether it may have been given out after the look before: it was current, or servers were on their way."""
-        before = max(other.last for other in self.views)
+        before = max((other.last for other in self.views if other.server), default=view.last)
         return view.is_current or (not self.is_settled and view.last >= before)
 
     def _awaited(self, view: View, look: Look) -> View:
