@@ -26,7 +26,7 @@ def dane(running_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The zones, and a web server whose certificate nobody ordered."""
     running_lab.clean()
     with DaneLab(running_lab, tmp_path_factory.mktemp("dane")) as dane:
-        served(dane.machine("www", {}, []))
+        served(dane.machine("www", {}))
         yield dane
 
 

@@ -3,9 +3,10 @@
 ::
 
     with DaneLab(lab, directory) as dane:
-        mail = dane.machine("mail", {"mail.dane.test": ["mail.dane.test"]}, [{"endpoint": …, "certificate": …}])
+        mail = dane.machine("mail", {"mail": {"names": ["mail.dane.test"]}})
         mail("issue")
-        mail.serve(MailServer, ["mail.dane.test"], ["127.0.0.100", "::1"])
+        mail.serve(MailServer, ["mail"], ["127.0.0.100", "::1"])
+        mail.manage({"endpoint": "smtp://mail.dane.test", "certificate": "mail"})
 
 Rule: TTLs are a second or two, so that everything a cache can do happens while a test looks on. The daemons are
 Debian's, and take the program's own live files when its deploy hook says so. Refused: records by any other way than the
@@ -18,17 +19,20 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from daemons.daemon import Daemon
 from daemons.mail import FAKEROOT, Postfix, unpacked
 from daemons.one_user import with_users
 from daemons.recipe import Recipe
 from daemons.web import Nginx
+from dane_client import digest
+from lab.configuration import to_toml
 from lab.pebble import Pebble
-from lab.processes import with_environment
+from lab.processes import look_until, with_environment
 from lab.rig import Lab
 from lab.topology import RESOLVER, Domain
 from program import Program
@@ -54,6 +58,7 @@ www AAAA ::1
 both A 127.0.0.102
 both A 127.0.0.103
 alias A 127.0.0.104
+killed A 127.0.0.105
 _443._tcp.alias CNAME _443._tcp.alias.danebind.test.
 """,
 )
@@ -112,6 +117,7 @@ class Machine(Program):
         file.write_text(text)
         super().__init__(file)
         self.directory = directory
+        self._text = text
         self.daemons: list[Daemon] = []
 
     def serve(
@@ -134,18 +140,44 @@ class Machine(Program):
 
     def change(self, old: str, new: str) -> None:
         """Edit the configuration as a person does; ``old`` has to be there."""
+        assert old in self._text, self._text
         text = self.configuration.read_text()
-        assert old in text, text
+        self._text = self._text.replace(old, new)
         self.configuration.write_text(text.replace(old, new))
 
-    def serial(self, name: str) -> int:
-        """The serial number of a live certificate."""
-        return x509.load_pem_x509_certificate((self.live(name) / "cert.pem").read_bytes()).serial_number
+    def manage(self, *tables: Mapping[str, object]) -> None:
+        """Have these ``[[dane]]`` tables from now on, TTL and waits as short as the zones'."""
+        usual = {"ttl": f"{TTL}s", "min_wait": f"{MIN_WAIT}s"}
+        inline = to_toml({"dane": [{**usual, **table} for table in tables]})
+        self.configuration.write_text(inline + self._text)
 
-    def issuers(self, name: str) -> list[str]:
-        """Who issued each certificate of a live chain, leaf first."""
-        chain = x509.load_pem_x509_certificates((self.live(name) / "fullchain.pem").read_bytes())
-        return [each.issuer.rfc4514_string() for each in chain]
+    def advance(self) -> None:
+        """``tlsa advance`` until nothing is left to move; each time it has to say that something is, or to succeed."""
+
+        def is_over() -> bool:
+            ran = self("tlsa", "advance")
+            assert ran.status in (0, 5), (ran.status, ran.stdout, ran.stderr)
+            return ran.status == 0
+
+        look_until(is_over, "nothing is left to move", 90, 0.3)
+
+    def chain(self, name: str) -> list[bytes]:
+        """A live chain, each certificate as DER, leaf first."""
+        found = x509.load_pem_x509_certificates((self.live(name) / "fullchain.pem").read_bytes())
+        return [each.public_bytes(Encoding.DER) for each in found]
+
+    def serials(self) -> set[int]:
+        """The serial numbers of all live certificates."""
+        leaves = [x509.load_der_x509_certificate(self.chain(live.name)[0]) for live in (self.state / "live").iterdir()]
+        return {leaf.serial_number for leaf in leaves}
+
+    def record(self, name: str) -> str:
+        """What names the key of a live certificate."""
+        return f"3 1 1 {digest('3 1 1', self.chain(name)[0])}"
+
+    def top(self, name: str) -> str:
+        """What names the highest CA that is sent along with a live certificate."""
+        return f"2 1 1 {digest('2 1 1', self.chain(name)[-1])}"
 
     def stop(self) -> None:
         """End the daemons."""
@@ -167,28 +199,15 @@ class DaneLab:
             directory / "pebble", port=14001, management_port=15001, authorization_reuse=100, environment=environment
         )
 
-    def machine(
-        self,
-        name: str,
-        certificates: Mapping[str, Sequence[str] | Mapping[str, object]],
-        tables: Sequence[Mapping[str, object]],
-        **overrides: Any,
-    ) -> Machine:
-        """A machine that obtains these certificates (their names, or their tables) and has these ``[[dane]]`` tables.
-
-        TTL and waits are as short as the zones'. A deploy hook reloads what ``serve`` has started until then.
-        """
+    def machine(self, name: str, certificates: Mapping[str, Mapping[str, object]]) -> Machine:
+        """A machine that obtains these certificates, by their tables; a deploy hook reloads what it serves."""
         directory = self.directory / name
         hook = f"test ! -e {directory}/reload || sh {directory}/reload"
-        tabled = {key: of if isinstance(of, Mapping) else {"names": list(of)} for key, of in certificates.items()}
-        waits = {"ttl": f"{TTL}s", "min_wait": f"{MIN_WAIT}s"}
         text = self.lab.config(
             directory / "state",
             overrides={
                 "acme": {"directory": self.pebble.url, "ca_bundle": str(self.pebble.ca_file)},
-                "certificates": {key: {"deploy_hooks": [hook], **table} for key, table in tabled.items()},
-                "dane": [{**waits, **table} for table in tables] or None,
-                **overrides,
+                "certificates": {key: {"deploy_hooks": [hook], **table} for key, table in certificates.items()},
             },
         )
         machine = Machine(directory, text)
