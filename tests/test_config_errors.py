@@ -87,7 +87,7 @@ WRONG = [
     ("[accounts.default]\nagree_tos = true", "[accounts] default", "is [acme]", "into [acme]"),
     ('[accounts."../x"]\nagree_tos = true', '[accounts] "../x"', "no name for an account", "[accounts.tcs]"),
     ("[accounts.tcs]\nagree_to = true", "[accounts.tcs] agree_to", "unknown key", "agree_tos"),
-    ("[[dane]]\nttl = '1h'", "dane", "unknown key", "known here"),
+    ("[[dane]]\nttl = '1h'", "[[dane]] 1 endpoint", "required key is missing", "smtp://mail.example.org"),
     ('[acme]\nstaging = "x"', "[acme] staging", "neither a known CA", "known are"),
     ('[acme]\neab_kid = "k"', "[acme] eab_hmac_key", "needs eab_hmac_key too", "gives out both"),
     ('[acme]\neab_hmac_key = { env = "K" }', "[acme] eab_kid", "needs eab_kid too", "gives out both"),

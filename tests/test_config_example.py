@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dnsbroker.config import CertificateConfig, Config, ProviderConfig
+from dnsbroker.config import CertificateConfig, Config, DaneConfig, ProviderConfig
 from dnsbroker.config.adapters import Adapters
 from dnsbroker.config.durations import parse
 from dnsbroker.config.example import example
@@ -50,7 +50,7 @@ def test_nothing_can_be_taken_out_of_the_shortest_example(tmp_path: Path, type_:
 
 def uncommented(text: str) -> str:
     """The whole example with each of its values in force."""
-    return re.sub(r"^#(?=[a-z_]+ = )", "", text, flags=re.MULTILINE)
+    return re.sub(r"^#(?=[a-z_]+ = |\[\[)", "", text, flags=re.MULTILINE)
 
 
 def test_the_whole_example_loads_as_it_is_and_with_every_key_in_force(tmp_path: Path) -> None:
@@ -60,6 +60,7 @@ def test_the_whole_example_loads_as_it_is_and_with_every_key_in_force(tmp_path: 
     config = load(tmp_path, uncommented(text))
     assert config.secrets_group == "dnsbroker"
     assert config.providers["rfc2136"].zones == ("example.org.",)
+    assert [one.certificate for one in config.dane] == [("example.org",)]
     assert not config.broken
 
 
@@ -74,6 +75,8 @@ def test_the_whole_example_has_every_key_of_every_adapter() -> None:
         replacing = {each.name for each in entries(settings) if each.instead_of}
         wanted = dict.fromkeys(key_names(ProviderConfig, settings))
         assert set(tables["providers"][type_]) == set(wanted) - replacing
+    (dane,) = tables["dane"]
+    assert tuple(dane) == key_names(DaneConfig)
     keys = {*tables["defaults"], *tables["certificates"]["example.org"]}
     replacing = {each.name for each in entries(CertificateConfig) if each.instead_of}
     assert keys == set(key_names(CertificateConfig)) - replacing
@@ -101,6 +104,7 @@ def test_the_whole_example_changes_nothing_that_was_not_asked_for(tmp_path: Path
     assert (whole.acme, whole.dns, whole.propagation) == (short.acme, short.dns, short.propagation)
     assert whole.certificates == short.certificates
     assert whole.defaults == {}
+    assert whole.dane == short.dane == ()
 
 
 def test_the_example_fits_a_terminal() -> None:

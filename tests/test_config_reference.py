@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dnsbroker.config import CertificateConfig, Config, CopyConfig, ProviderConfig
+from dnsbroker.config import CertificateConfig, Config, CopyConfig, DaneConfig, ProviderConfig
 from dnsbroker.config.adapters import Adapters
 from dnsbroker.config.directories import KNOWN_DIRECTORIES
 from dnsbroker.config.load import SECTIONS
@@ -29,6 +29,7 @@ TABLES: dict[str, type[Any]] = {
     **{f'### type = "{type_}"': adapter_settings(type_) for type_ in Adapters()},
     "## [certificates.NAME]": CertificateConfig,
     "## [[certificates.NAME.copies]]": CopyConfig,
+    "## [[dane]]": DaneConfig,
 }
 
 

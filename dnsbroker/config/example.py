@@ -1,7 +1,7 @@
 """The example configuration: written from the keys themselves, so that it can show no key that is not there.
 
 The short one holds what must be said; the whole one every key, those that may stay away behind a ``#``, each below its
-own sentence. Taking away the ``#`` in front of each ``key = value`` leaves a configuration that loads.
+own sentence. Taking away the ``#`` in front of each ``key = value`` and each table leaves a configuration that loads.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from dnsbroker.adapter import Adapter
 from dnsbroker.config.adapters import Adapters
 from dnsbroker.config.certificate import CertificateConfig
+from dnsbroker.config.dane import DaneConfig
 from dnsbroker.config.durations import show
 from dnsbroker.config.kinds import nearest
 from dnsbroker.config.load import SECTIONS
@@ -40,15 +41,18 @@ _WHOLE_HEAD = """\
 
 @dataclass(frozen=True)
 class _Part:
-    """A table of the example, with a note on the whole; the root's header is empty."""
+    """A table of the example, with a note on the whole; the root's header is empty. A table may be left out whole."""
 
     header: str
     entries: tuple[Entry, ...]
     note: str = ""
+    is_optional: bool = False
 
     @property
     def needed(self) -> frozenset[str]:
         """The names of the keys without which it does not work, or not as anybody wants it."""
+        if self.is_optional:
+            return frozenset()
         replaced = {each.instead_of for each in self.entries}
         return frozenset(
             each.name for each in self.entries if each.is_required or each.name in _NEEDED or each.name in replaced
@@ -101,6 +105,8 @@ def _parts(providers: Mapping[str, type[Adapter]]) -> Iterable[_Part]:
         "Any key of [defaults] may stand here too, and holds for this one. Instead of this table there may be a file, "
         f"certificates.d/{_NAME}.toml, with the keys alone.",
     )
+    dane = "For TLSA records (DANE), where the zone is signed; `dnsbroker tlsa publish` begins with them."
+    yield _Part("[dane]", entries(DaneConfig), dane, is_optional=True)
 
 
 def _short(part: _Part) -> str:
@@ -110,7 +116,7 @@ def _short(part: _Part) -> str:
 
 
 def _whole(part: _Part) -> str:
-    header = f"\n[{part.header}]\n" if part.header else ""
+    header = f"\n{'#' * part.is_optional}[{part.header}]\n" if part.header else ""
     return header + _comment(part.note) + "".join(_explained(each, part.needed) for each in part.entries)
 
 

@@ -15,6 +15,7 @@ from dnsbroker.adapter import Adapter
 from dnsbroker.config.adapters import Adapters
 from dnsbroker.config.certificate import CertificateConfig, CopyConfig
 from dnsbroker.config.certificates import gather, unusable
+from dnsbroker.config.dane import DaneConfig, Named, read_dane
 from dnsbroker.config.files import configuration_path, read_configuration, state_directory
 from dnsbroker.config.model import (
     AcmeConfig,
@@ -30,7 +31,7 @@ from dnsbroker.environment import variables
 
 #: The tables whose keys are the same in every configuration, in the order of the reference.
 SECTIONS: Mapping[str, type[Any]] = {"acme": AcmeConfig, "dns": DNSConfig, "propagation": PropagationConfig}
-TABLES = (*SECTIONS, "accounts", "providers", "defaults", "certificates")
+TABLES = (*SECTIONS, "accounts", "providers", "defaults", "certificates", "dane")
 #: What no two certificates have in common.
 _SINGULAR = ("names", "lineage")
 
@@ -61,7 +62,8 @@ def from_tables(
 
 def _homes() -> dict[str, str]:
     """Where each key of the core belongs, in words that follow a verb."""
-    homes = dict.fromkeys(key_names(CertificateConfig), "in [certificates.NAME] or [defaults]")
+    homes = dict.fromkeys(key_names(DaneConfig), "in [[dane]]")
+    homes |= dict.fromkeys(key_names(CertificateConfig), "in [certificates.NAME] or [defaults]")
     homes |= dict.fromkeys(_SINGULAR, "in [certificates.NAME]")
     homes |= {name: "in [[certificates.NAME.copies]]" for name in key_names(CopyConfig) if name not in homes}
     homes |= dict.fromkeys(key_names(ProviderConfig), "in [providers.NAME]")
@@ -92,7 +94,13 @@ def _config(
         path=path,
         environment=document.environment,
     )
-    return _with_certificates(config, Table.of(document, "certificates", tables.get("certificates", {})))
+    config = _with_certificates(config, Table.of(document, "certificates", tables.get("certificates", {})))
+    return replace(config, dane=_dane(document, tables["dane"], config)) if "dane" in tables else config
+
+
+def _dane(document: Document, raw: object, config: Config) -> tuple[DaneConfig, ...]:
+    elsewhere = ((each.name, each.path) for each in config.broken_lineages)
+    return read_dane(document, raw, Named(config.certificates, config.broken, elsewhere, config.state_dir))
 
 
 def _section(table: Table, cls: type[Any]) -> Any:

@@ -114,7 +114,7 @@ class DNSConfig:
     trust_ad: bool | None = key(
         None,
         doc="Whether to believe these resolvers' AD bit, by default only where every one is a loopback address; "
-        "no command relies on it yet.",
+        "`tlsa check` and `tlsa publish` rely on it.",
         example="false",
     )
     nameserver_port: int = key(
@@ -200,7 +200,7 @@ class ProviderConfig:
 class Config:
     """A whole configuration. ``broken`` holds the error of each certificate that cannot be used; the others can.
 
-    ``broken_lineages`` are those of them that another client keeps, or may keep.
+    ``broken_lineages`` are those of them that another client keeps, or may keep. ``dane`` may name any of them too.
     ``accounts`` are those beside the one in ``[acme]``.
     ``environment`` is where proxies and ``{ env = … }`` come from; empty where the program gave the configuration.
     ``defaults`` is the table ``[defaults]`` as it was written, already found to be right.

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from dnsbroker.config.directories import KNOWN_DIRECTORIES
 from dnsbroker.config.durations import show
-from dnsbroker.config.tables import Mode, ReadableFile, keys, row_class
+from dnsbroker.config.tables import Mode, ReadableFile, Texts, keys, row_class
 from dnsbroker.config.toml import written
 from dnsbroker.settings import Duration, Secret, described
 
@@ -29,6 +29,7 @@ _TYPES: Mapping[object, str] = {
     ReadableFile: "path",
     Mode: "string",
     tuple[str, ...]: "array of strings",
+    Texts: "string or array of strings",
     dict[str, Secret]: "table of secrets",
 }
 

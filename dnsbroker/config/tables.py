@@ -25,6 +25,8 @@ from dnsbroker.settings import Duration, Key, Rejected, Secret, described
 
 #: The path of a file that must be readable, or empty for none; absolute once read.
 ReadableFile = Annotated[str, "readable file"]
+#: Strings, of which a single one may stand without brackets; read by a function of the key's own.
+Texts = Annotated[tuple[str, ...], "one or more"]
 #: The permission bits of a file, written as octal text.
 Mode = Annotated[int, "mode"]
 
@@ -58,11 +60,12 @@ class Document:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a document; ``name`` is its header, empty at the top."""
+    """One table of a document; ``name`` is its header, empty at the top. In an array of tables it has a ``number``."""
 
     document: Document
     name: str
     raw: Mapping[str, object]
+    number: int = 0
 
     @classmethod
     def of(cls, document: Document, name: str, raw: object) -> Table:
@@ -78,7 +81,12 @@ class Table:
 
     def _dotted(self, name: str) -> str:
         key = written_key(name)
-        return f"[{self.name}] {key}" if self.name else key
+        return f"{self.shown} {key}" if self.name else key
+
+    @property
+    def shown(self) -> str:
+        """Its header, for an error."""
+        return f"[[{self.name}]] {self.number}" if self.number else f"[{self.name}]"
 
     def check_keys(self, known: Iterable[str]) -> None:
         """Raise ConfigError for a key that is not ``known``."""
@@ -191,7 +199,7 @@ class Table:
             cure = getattr(error, "hint", "") or "dnsbroker config example --all explains every key"
             if name:
                 raise self.error(name, str(error), cure) from error
-            raise ConfigError(str(error), path=self.document.path, key=f"[{self.name}]", hint=cure) from error
+            raise ConfigError(str(error), path=self.document.path, key=self.shown, hint=cure) from error
 
 
 def _hint(cls: type[Any], name: str) -> object:
