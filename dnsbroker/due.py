@@ -6,7 +6,7 @@ Pure functions over values. Whether the CA can be asked, and whether somebody fo
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from dnsbroker import keys
 from dnsbroker.config import CertificateConfig
@@ -17,6 +17,33 @@ from dnsbroker.settings import Duration
 from dnsbroker.store import Lineage, Provenance
 
 _SHORT_LIFE = timedelta(days=10)
+_MINUTE = timedelta(minutes=1)
+#: Time presses once less than this part of what a renewal in time leaves is left.
+_PRESSING = 3
+
+
+class Issued(Protocol):
+    """A certificate that is there, live or not."""
+
+    @property
+    def leaf(self) -> Leaf:
+        """Its own facts."""
+        ...
+
+    @property
+    def fullchain(self) -> str:
+        """The chain in PEM, leaf first."""
+        ...
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """What was asked for, as far as that is known."""
+        ...
+
+    @property
+    def has_key(self) -> bool:
+        """Whether its private key is here."""
+        ...
 
 
 def reason(
@@ -36,6 +63,18 @@ def renewal_moment(leaf: Leaf) -> datetime:
     """When the certificate becomes due by its age: past two thirds of its lifetime, or half of a short one."""
     lifetime = leaf.not_after - leaf.not_before
     return leaf.not_before + (lifetime / 2 if lifetime < _SHORT_LIFE else lifetime * 2 / 3)
+
+
+def is_pressing(leaf: Leaf, now: datetime) -> bool:
+    """Whether the certificate ends so soon that what it waits for is given up: a third of the usual rest is left."""
+    return leaf.not_after - now < (leaf.not_after - renewal_moment(leaf)) / _PRESSING
+
+
+def outdated(held: Issued, wanted: CertificateConfig, directory: str, now: datetime) -> str:
+    """Why a certificate that never went live is not what is wanted any more; empty where it still is."""
+    if now >= renewal_moment(held.leaf):
+        return f"past its own time for renewal since {when(renewal_moment(held.leaf))}"
+    return _difference(held, wanted, directory) or ""
 
 
 def next_moment(leaf: Leaf, answer: Answer | None) -> datetime:
@@ -61,9 +100,9 @@ def _advised(answer: Answer, moment: datetime) -> str:
     return f"the CA wants it renewed since {when(moment)}{explained}"
 
 
-def _difference(lineage: Lineage, wanted: CertificateConfig, directory: str) -> str | None:
+def _difference(lineage: Issued, wanted: CertificateConfig, directory: str) -> str | None:
     """What the configuration says otherwise than the certificate; its names are a set."""
-    there, asked = set(lineage.names), set(wanted.names)
+    there, asked = set(lineage.leaf.names), set(wanted.names)
     if there != asked:
         more, fewer = sorted(asked - there), sorted(there - asked)
         changes = [*(f"+{shown(name)}" for name in more), *(f"-{shown(name)}" for name in fewer)]
@@ -73,7 +112,7 @@ def _difference(lineage: Lineage, wanted: CertificateConfig, directory: str) -> 
     return None if lineage.provenance is None else _otherwise(lineage, lineage.provenance, wanted, directory)
 
 
-def _otherwise(lineage: Lineage, origin: Provenance, wanted: CertificateConfig, directory: str) -> str | None:
+def _otherwise(lineage: Issued, origin: Provenance, wanted: CertificateConfig, directory: str) -> str | None:
     """What is asked of another CA, or otherwise of the same, than when the certificate was issued."""
     if origin.directory != directory:
         return f"directory changed: {origin.directory} to {directory}"
@@ -107,3 +146,8 @@ def new_key_wanted(rotation: Literal["renewal", "never"] | Duration, created: da
 def when(moment: datetime) -> str:
     """A moment for a person."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def when_after(moment: datetime) -> str:
+    """The full minute after a moment, for a person: who comes at the minute before it would come in vain."""
+    return when(moment + _MINUTE - timedelta.resolution)

@@ -12,14 +12,16 @@ from dataclasses import replace
 
 from dnsbroker import due
 from dnsbroker.certifying.elsewhere import foreseen, look_after, refusal
+from dnsbroker.certifying.holding import access_of
 from dnsbroker.certifying.key import KeyChoice
-from dnsbroker.certifying.obtaining import Obtaining, access_of
+from dnsbroker.certifying.obtaining import Obtaining
 from dnsbroker.certifying.outcome import UNFINISHED, Outcome, Status, Wishes, described, tell
 from dnsbroker.certifying.permission import Permission
 from dnsbroker.certifying.preflight import Preflight
+from dnsbroker.certifying.rolled import Rolled, held
 from dnsbroker.config import CertificateConfig
 from dnsbroker.deploying.unordered import planned
-from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Postponed, PreflightFailed, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Held, Postponed, PreflightFailed, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.journal import Answer, FileLock
 from dnsbroker.names import challenge_name
@@ -37,17 +39,21 @@ class Certifying:
 
     ``is_named`` says that a person named them: then our own spacing of attempts does not hold. ``is_mending`` says that
     what is not due is to be looked after as well: deployments that failed, files whose owner or mode changed.
+    ``is_rolling``: nothing is ordered but what a roll-over of its key asks for.
     """
 
-    def __init__(self, run: Run, wishes: Wishes, *, is_named: bool, is_mending: bool) -> None:
+    def __init__(self, run: Run, wishes: Wishes, *, is_named: bool, is_mending: bool, is_rolling: bool = False) -> None:
         self._run = run
         self._wishes = wishes
         self._is_named = is_named
         self._is_mending = is_mending
+        self._is_rolling = is_rolling
         self._keys = KeyChoice(run, wishes)
         is_as_configured = not (wishes.key or wishes.csr or wishes.new_key or wishes.rehearse)
         self._permission = Permission(run, is_named=is_named, is_as_configured=is_as_configured)
         self._obtaining = Obtaining(run, wishes, self._keys, self._permission)
+        self.covering = self._keys.covering
+        self._rolled = Rolled(run, wishes, self._obtaining, self.covering)
 
     def check(self, certificates: Sequence[CertificateConfig]) -> None:
         """Raise ConfigError where some of ``certificates`` are to be ordered, and none of them may be; contacts nobody.
@@ -107,20 +113,31 @@ class Certifying:
         """Why the certificate is to be ordered; None where it is not."""
         if self._wishes.rehearse:
             return "rehearsed"
+        if self._is_rolling:
+            return None
         directory = self._run.accounts.get(certificate.account).config.directory
         reason = due.reason(lineage, certificate, directory, self._run.clock.now(), answer)
         return reason or self._keys.refused(lineage) or ("asked for" if self._wishes.force else None)
 
     async def bring(self, certificates: Sequence[CertificateConfig]) -> tuple[Outcome, ...]:
-        """Every certificate at once; one outcome each, in their order. Then whoever uses them is told."""
+        """Every certificate at once; one outcome each, in their order. Then whoever uses them is told.
+
+        TLSA records that are configured are looked after before and after; where all are meant, those for what is no
+        certificate here as well, with an outcome for each that fails.
+        """
         attempted = self._obtaining.attempted
+        is_all = self._is_mending and not self._is_named
+        if not (self._wishes.dry_run or self._wishes.rehearse):
+            self._rolled.begin(certificates, self._is_to_be_ordered, is_all=is_all)
         try:
             outcomes = await together(self._one(certificate, self._decide) for certificate in certificates)
         except BaseException:
+            await uninterrupted(self.covering.stop())
             # What a hook before the order stopped is started again, also where the run is stopped.
             await uninterrupted(self._run.deploying.close(attempted))
             raise
-        return await self._finished(outcomes)
+        final = await self._rolled.after(certificates, await self._finished(outcomes))
+        return (*final, *self._rolled.strangers([item.name for item in certificates])) if is_all else final
 
     async def deploy(self, certificates: Sequence[CertificateConfig]) -> tuple[Outcome, ...]:
         """Copies, hooks, reload and verify again for every certificate, without an order."""
@@ -162,6 +179,8 @@ class Certifying:
             outcome = self._postponed(certificate, error)
         except BrokerError as error:
             outcome = Outcome(certificate.name, "failed", error.message, error=error)
+            if isinstance(error, Held) and self.covering.manages(certificate.name):
+                outcome = held(certificate.name, self._present(certificate.name), error, is_due=True)
         if outcome.status != "deployed":  # which is not known before what is shared is done
             tell(outcome, emit)
         return outcome
@@ -170,11 +189,14 @@ class Certifying:
         """A timer comes again by itself; a person who asked has to hear that nothing was done."""
         if self._is_named:
             return Outcome(certificate.name, "failed", error.message, error=error)
+        return Outcome(certificate.name, "postponed", error.message, self._present(certificate.name))
+
+    def _present(self, name: str) -> Lineage | None:
+        """What is live, for what is told."""
         try:
-            lineage = self._run.store.load(certificate.name)
+            return self._run.store.load(name)
         except StoreError:
-            lineage = None  # damaged, which is told when its time has come
-        return Outcome(certificate.name, "postponed", error.message, lineage)
+            return None  # damaged, which is told when its time has come
 
     async def _alone(self, certificate: CertificateConfig, work: _Work, emit: Emitter) -> Outcome:
         lock = FileLock(self._run.config.state_dir / "locks" / f"certificate-{certificate.name}")
@@ -189,17 +211,16 @@ class Certifying:
 
     async def _decide(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
         if certificate.lineage is not None:
-            if self._wishes.dry_run:
-                return foreseen(self._run, certificate)
-            if self._wishes.rehearse:
-                return Outcome(certificate.name, "kept", "another client's", self._run.store.load(certificate.name))
-            return await look_after(self._run, certificate, emit)
+            return await self._elsewhere(certificate, emit)
         lineage = self._load(certificate.name)
         account = self._run.accounts.get(certificate.account)
         answer = await self._asked(lineage, certificate, emit)
         reason = self._reason(certificate, lineage, answer)
+        waiting, reason = await self._rolling(certificate, lineage, reason, emit)
+        if waiting is not None:
+            return waiting
         if reason is None:
-            assert lineage is not None  # noqa: S101 - what is missing is due
+            assert lineage is not None  # noqa: S101 - what is missing is due, or was never asked for here
             if self._wishes.new_key or self._wishes.key or self._wishes.csr:
                 emit("warning", message=f"{certificate.name} is not due and keeps its key", hint="add --force")
             return await self._keep(certificate, lineage, emit)
@@ -215,6 +236,30 @@ class Certifying:
         fresh = await self._obtaining.obtain(certificate, lineage, emit, reason=reason, is_revoked=is_revoked)
         return Outcome(certificate.name, "issued", reason, fresh)
 
+    async def _elsewhere(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
+        """What becomes of a certificate that another client obtains."""
+        if self._wishes.dry_run:
+            return foreseen(self._run, certificate)
+        if self._wishes.rehearse:
+            return Outcome(certificate.name, "kept", "another client's", self._run.store.load(certificate.name))
+        return await look_after(self._run, certificate, self.covering, emit)
+
+    async def _rolling(
+        self, certificate: CertificateConfig, lineage: Lineage | None, reason: str | None, emit: Emitter
+    ) -> tuple[Outcome | None, str | None]:
+        """What becomes of one that waits for its TLSA records, if one does; and why one is to be ordered, if it is."""
+        if self._wishes.rehearse or not self.covering.manages(certificate.name):
+            return None, reason
+        await self.covering.ready()
+        waiting = await self._rolled.waiting(certificate, lineage, reason, emit)
+        if waiting is None:
+            if reason is not None and not self._wishes.force:
+                self.covering.check_taken_back(certificate.name, lineage)
+            return None, reason or await self._rolled.asked(certificate, lineage)
+        if waiting.status == "held" and lineage is not None and not self._wishes.dry_run:
+            await self._keep(certificate, lineage, emit)
+        return waiting, None
+
     async def _planned(
         self, certificate: CertificateConfig, lineage: Lineage | None, reason: str, emit: Emitter
     ) -> Outcome:
@@ -227,6 +272,7 @@ class Certifying:
                 await Preflight(self._run, certificate, located, account, emit).foresee()
         except (Postponed, PreflightFailed) as error:
             reason = f"{reason}, but not now: {error.message}"
+        reason += await self._keys.foreseen(certificate, lineage)
         return Outcome(certificate.name, "planned", reason, lineage, plan=tuple(located.values()))
 
     async def _asked(self, lineage: Lineage | None, certificate: CertificateConfig, emit: Emitter) -> Answer | None:

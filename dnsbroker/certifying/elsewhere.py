@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dnsbroker.certifying.covering import Covering
 from dnsbroker.certifying.outcome import UNFINISHED, Outcome
 from dnsbroker.config import CertificateConfig
 from dnsbroker.deploying.steps import steps
@@ -39,10 +40,18 @@ def foreseen(run: Run, certificate: CertificateConfig) -> Outcome:
     return _kept(certificate, lineage)
 
 
-async def look_after(run: Run, certificate: CertificateConfig, emit: Emitter) -> Outcome:
-    """Leave it as it is, but for what is still to be done with what is there. Raises StoreError."""
+async def look_after(run: Run, certificate: CertificateConfig, covering: Covering, emit: Emitter) -> Outcome:
+    """Leave it as it is, but for what is still to be done with what is there. Raises BrokerError.
+
+    What TLSA records do not cover yet is not brought to those who serve it.
+    """
     lineage = planned(run.store, run.deployments, certificate)
     kept = _kept(certificate, lineage)
+    if covering.manages(certificate.name) and run.deploying.is_unfinished(certificate, lineage):
+        await covering.ready()
+        closed = await covering.against_chain(certificate.name, lineage.fullchain, lineage, emit)
+        if closed is not None:
+            return replace(kept, status="held", reason=f"it is not deployed yet: {closed.reason}{closed.told_until}")
     if await catch_up(run.deploying, certificate, lineage, emit):
         return replace(kept, status="deployed", reason="what was left of its deployment is done")
     return kept

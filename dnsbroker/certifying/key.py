@@ -1,6 +1,7 @@
 """Which private key the next certificate is for: the present one, a new one, one that was given, or a request's own.
 
-A key that was compromised is never used again. A key that a TLSA record names is not dropped for one that none names.
+A key that was compromised is never used again. A key that a TLSA record names is not dropped for one that none names;
+where ``[[dane]]`` looks after the records, the new key is the one that was published beforehand, once it may be used.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from datetime import datetime
 from pathlib import Path
 
 from dnsbroker import due, keys
+from dnsbroker.certifying.covering import Closed, Covering
 from dnsbroker.certifying.outcome import Wishes
 from dnsbroker.config import CertificateConfig
 from dnsbroker.endpoints import parse
 from dnsbroker.errors import ConfigError
 from dnsbroker.events import Emitter
 from dnsbroker.guarding import CURE, Guarded, refusal, told, warn_of_certificates
+from dnsbroker.names import shown
 from dnsbroker.run import Run
-from dnsbroker.store import Lineage
+from dnsbroker.store import Lineage, NextKey
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,12 @@ class Chosen:
 
 
 class KeyChoice:
-    """Chooses keys in one run. ``choose`` raises ConfigError, StoreError and KeyGuarded."""
+    """Chooses keys in one run. ``choose`` raises ConfigError, StoreError, KeyGuarded and Held."""
 
     def __init__(self, run: Run, wishes: Wishes) -> None:
         self._run = run
         self._wishes = wishes
+        self.covering = Covering(run)
         #: The TLSA records that were looked at, by certificate.
         self.seen: dict[str, tuple[Guarded, ...]] = {}
 
@@ -67,10 +71,51 @@ class KeyChoice:
         elif present is not None and not self._is_fresh_wanted(present, certificate, is_revoked, now):
             return self._of(present.private_key, certificate, _created(present) or now, emit, is_reused=True)
         else:
-            key_pem = await asyncio.to_thread(keys.generate, certificate.key_type)
+            fresh = await self._fresh(certificate, lineage, emit)
+            if fresh is None and lineage is not None:
+                return self._of(lineage.private_key, certificate, _created(lineage) or now, emit, is_reused=True)
+            key_pem, now = (fresh.key_pem, fresh.created) if fresh else (await self._made(certificate), now)
         if lineage is not None and await self._is_kept(lineage, certificate, keys.public_key_of(key_pem), emit):
             return self._of(lineage.private_key, certificate, _created(lineage) or now, emit, is_reused=True)
         return self._of(key_pem, certificate, now, emit, is_reused=self._wishes.key is not None)
+
+    async def _made(self, certificate: CertificateConfig) -> str:
+        return await asyncio.to_thread(keys.generate, certificate.key_type)
+
+    async def _fresh(self, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter) -> NextKey | None:
+        """Another key than the present one; None where that is used again, which is told. Raises Held.
+
+        Where TLSA records are looked after it is the next key, once that may be used; earlier only where the present
+        one may not be used at all: what is issued for it waits then.
+        """
+        if self.covering.manages(certificate.name):
+            closed = await self.covering.against_key(certificate.name, lineage)
+        else:
+            closed = self.covering.against_leaving(certificate.name)
+        if closed is None or lineage is None or self.refused(lineage):
+            is_managed = self.covering.manages(certificate.name)
+            staged = self._run.store.next_key(certificate.name) if is_managed else None
+            return staged or NextKey(await self._made(certificate), self._run.clock.now())
+        self._check_worth(certificate, lineage, closed)
+        emit("warning", message=f"the present key is used again: {closed.reason}{closed.told_until}")
+        return None
+
+    async def foreseen(self, certificate: CertificateConfig, lineage: Lineage | None) -> str:
+        """What TLSA records have to say of the next certificate's key, as an end of a sentence; often nothing."""
+        is_given = self._wishes.key or self._wishes.csr
+        if is_given or lineage is None or not self.covering.manages(certificate.name):
+            return ""
+        if not self._is_fresh_wanted(lineage, certificate, False, self._run.clock.now()):
+            return ", with the present key"
+        closed = await self.covering.against_key(certificate.name, lineage)
+        return ", with the next key" if closed is None else f", with the present key: {closed.reason}"
+
+    def _check_worth(self, certificate: CertificateConfig, lineage: Lineage, closed: Closed) -> None:
+        """Raise Held where another key is all that a certificate is wanted for."""
+        without = replace(certificate, key_type=lineage.leaf.key_type)  # type: ignore[arg-type] # of our own making
+        is_asked = self._wishes.new_key or self.covering.is_asked(certificate.name) or without != certificate
+        if is_asked and not self._is_due_otherwise(lineage, without):
+            raise closed.error(certificate.name, f"{shown(certificate.name)} keeps its present key")
 
     async def may_go_on(
         self, public_key: bytes, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter
@@ -97,7 +142,7 @@ class KeyChoice:
         self, present: Lineage, certificate: CertificateConfig, is_revoked: bool, now: datetime
     ) -> bool:
         # Why somebody had it revoked is not known here: the key may be the reason.
-        is_asked = self._wishes.new_key or is_revoked
+        is_asked = self._wishes.new_key or is_revoked or self.covering.is_asked(certificate.name)
         return is_asked or due.new_key_wanted(certificate.key_rotation, _created(present), now)
 
     async def _is_kept(
@@ -127,7 +172,8 @@ class KeyChoice:
             names, verify, lineage.fullchain, new_public_key
         )
         warn_of_certificates(found, emit)
-        held = tuple(item for item in found if item.holds_key)
+        managed = self.covering.owners(certificate.name)
+        held = tuple(item for item in found if item.holds_key and item.owner not in managed)
         if held and self.refused(lineage):
             record = f"3 1 1 {hashlib.sha256(new_public_key).hexdigest()}"
             hint = f"publish {record} there at once, and take the old record away"

@@ -1,8 +1,8 @@
 """One certificate from the decision that it is due to its files in place: key, order, store, and the hooks around them.
 
 What stands against an order is looked for before a key is made for it. One that a killed run left open is gone on with,
-its key included, where it still is what is wanted. A rehearsal
-takes the same way at the CA's staging directory, and keeps nothing.
+its key included, where it still is what is wanted. What TLSA records do not cover yet is kept, and goes live later. A
+rehearsal takes the same way at the CA's staging directory, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from dataclasses import replace
 from dnsbroker import acme, due, keys
 from dnsbroker.account import Account
 from dnsbroker.acme import Client, Order
+from dnsbroker.certifying.holding import Holding, access_of
 from dnsbroker.certifying.key import Chosen, KeyChoice
 from dnsbroker.certifying.outcome import Wishes, described
 from dnsbroker.certifying.permission import Permission, heeding
 from dnsbroker.certifying.preflight import Preflight
 from dnsbroker.config import CertificateConfig
-from dnsbroker.config.toml import written_key
-from dnsbroker.errors import BrokerError, Problem
+from dnsbroker.errors import BrokerError, PemInvalid, Problem
 from dnsbroker.events import Emitter
 from dnsbroker.guarding import coverage
 from dnsbroker.issuance import Commission, Issuance
 from dnsbroker.names import challenge_name
 from dnsbroker.publishing import Located
 from dnsbroker.run import Run
-from dnsbroker.store import Access, Lineage, Pending, Provenance
+from dnsbroker.store import HeldBack, Lineage, Pending, Provenance
 
 
 class Obtaining:
@@ -37,7 +37,8 @@ class Obtaining:
         self._run = run
         self._wishes = wishes
         self._keys = choice
-        self._permission = permission
+        self.permission = permission
+        self.holding = Holding(run, choice.covering)
         self.attempted: list[tuple[CertificateConfig, bool]] = []
 
     async def obtain(
@@ -51,7 +52,8 @@ class Obtaining:
     ) -> Lineage:
         """The new certificate, live and with its files spread; ``lineage`` is what is live until then.
 
-        ``reason`` is why, for what is told as soon as it is live. Raises BrokerError.
+        ``reason`` is why, for what is told as soon as it is live. Raises BrokerError, also Held where it is kept until
+        TLSA records cover it.
         """
         account = self._run.accounts.get(certificate.account)
         try:
@@ -68,10 +70,26 @@ class Obtaining:
             chosen = chosen or await self._keys.choose(certificate, lineage, emit, is_revoked=is_revoked)
             fresh = await self._hooked(certificate, lineage, account, chosen, pending, located, emit)
         except BrokerError as error:
-            self._permission.failed(certificate, account.config.directory, error)
+            self.permission.failed(certificate, account.config.directory, error)
             raise
+        self.permission.succeeded(certificate)
+        return await self._spread(certificate, fresh, emit, reason)
+
+    async def go_live(
+        self, certificate: CertificateConfig, lineage: Lineage | None, emit: Emitter, *, reason: str
+    ) -> Lineage:
+        """The certificate that waited, live and with its files spread, in the place of ``lineage``.
+
+        Raises BrokerError, also Held where it has to wait on.
+        """
+        self._run.store.check(access_of(certificate))
+        fresh = await self.holding.release(certificate, lineage, emit)
+        if lineage is not None:
+            self._run.advice.forget(lineage)
+        return await self._spread(certificate, fresh, emit, reason)
+
+    async def _spread(self, certificate: CertificateConfig, fresh: Lineage, emit: Emitter, reason: str) -> Lineage:
         emit("issued", reason=reason, **described(fresh))
-        self._permission.succeeded(certificate)
         self._observe(fresh)
         await self._run.deploying.spread(certificate, fresh, emit)
         return fresh
@@ -97,7 +115,7 @@ class Obtaining:
             await self._run.deploying.pre(certificate)
             commission = self._commission(certificate, lineage, account, chosen, pending, located)
             chains = await self._ordered(account, commission, emit)
-            fresh = self._stored(certificate, account, chosen, chains, emit)
+            fresh = await self._stored(certificate, lineage, account, chosen, chains, emit)
             is_done = True
         finally:
             self.attempted.append((certificate, is_done))
@@ -142,6 +160,8 @@ class Obtaining:
         # Its run may have died when the certificate was live, and before the order was forgotten.
         is_same = is_same and not (lineage and lineage.provenance and lineage.provenance.order == pending.order)
         is_same = is_same and not (self._wishes.new_key or self._wishes.key)
+        if self._keys.covering.is_asked(certificate.name) and lineage is not None and is_same:
+            is_same = _public_key(pending) != keys.public_key_in(lineage.fullchain)
         if self._wishes.csr is not None:
             is_same = is_same and pending.request == keys.read_request(self._wishes.csr).der
         if is_same and await self._keys.may_go_on(_public_key(pending), certificate, lineage, emit):
@@ -180,7 +200,7 @@ class Obtaining:
             resume=pending.order if pending else "",
             opened=opened,
             over=lambda: self._run.store.drop_pending(certificate.name),
-            failed=lambda identifiers: self._permission.validation_failed(directory, identifiers),
+            failed=lambda identifiers: self.permission.validation_failed(directory, identifiers),
         )
 
     async def _ordered(self, account: Account, commission: Commission, emit: Emitter) -> tuple[str, ...]:
@@ -202,12 +222,18 @@ class Obtaining:
             cache_limit=account.cache_limit,
         )
 
-    def _stored(
-        self, certificate: CertificateConfig, account: Account, chosen: Chosen, chains: Sequence[str], emit: Emitter
+    async def _stored(
+        self,
+        certificate: CertificateConfig,
+        lineage: Lineage | None,
+        account: Account,
+        chosen: Chosen,
+        chains: Sequence[str],
+        emit: Emitter,
     ) -> Lineage:
-        """Planned, stored and live; from here on the order is history."""
-        chain_pem = _preferred(chains, certificate, emit)
-        pending = self._run.store.pending(certificate.name)
+        """Planned, stored and live; from here on the order is history. Raises Held where it is kept, and not live."""
+        name, store = certificate.name, self._run.store
+        pending = store.pending(name)
         provenance = Provenance(
             account.config.directory,
             chosen.created,
@@ -216,18 +242,20 @@ class Obtaining:
             preferred_chain=certificate.preferred_chain,
             order=pending.order if pending else "",
         )
-        self._run.deploying.plan(certificate, keys.describe(chain_pem).serial_text)
-        fresh = self._run.store.save(
-            certificate.name, chosen.key_pem or None, chain_pem, access_of(certificate), provenance, chosen.request
+        kept = HeldBack(
+            _preferred(chains, certificate, emit), provenance, key_pem=chosen.key_pem or None, request=chosen.request
         )
-        self._run.store.drop_pending(certificate.name)
+        if keys.public_key_in(kept.chain_pem) != keys.public_key_requested(chosen.csr):
+            store.drop_pending(name)  # there is nothing to go on with
+            raise PemInvalid("certificate", "it is for another key than the one it was asked for")
+        if self._keys.covering.manages(name):
+            store.hold_back(name, kept)
+            self.permission.succeeded(certificate)
+            store.drop_pending(name)
+            return await self.holding.release(certificate, lineage, emit)
+        fresh = self.holding.make_live(certificate, kept)
+        store.drop_pending(name)
         return fresh
-
-
-def access_of(certificate: CertificateConfig) -> Access:
-    """Who may read the private key, by the configuration."""
-    table = f"[certificates.{written_key(certificate.name)}]"
-    return Access(certificate.owner, certificate.group, certificate.mode, table)
 
 
 def _asked(certificate: CertificateConfig) -> str:

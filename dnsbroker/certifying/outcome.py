@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dnsbroker.errors import BrokerError, DeployFailed
+from dnsbroker.errors import BrokerError, DeployFailed, Held
 from dnsbroker.events import Emitter
 from dnsbroker.publishing import Located
 from dnsbroker.store import Lineage
@@ -14,7 +14,7 @@ from dnsbroker.store import Lineage
 #: Why one that is not due is not left alone.
 UNFINISHED = "its deployment is not finished"
 
-Status = Literal["issued", "kept", "deployed", "planned", "rehearsed", "postponed", "busy", "failed"]
+Status = Literal["issued", "kept", "deployed", "planned", "rehearsed", "postponed", "held", "busy", "failed"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Wishes:
 class Outcome:
     """What became of one certificate, and why; ``error`` where it failed, ``certificate`` where there is one now.
 
-    ``undeployed`` is what kept a certificate that is there from reaching those who use it. ``would_be`` says what is
-    planned, where something is.
+    ``undeployed`` is what kept a certificate that is there from reaching those who use it, ``uncovered`` what is wrong
+    with the TLSA records for it. ``would_be`` says what is planned, where something is.
     """
 
     name: str
@@ -48,6 +48,13 @@ class Outcome:
     undeployed: DeployFailed | None = None
     plan: tuple[Located, ...] = ()
     would_be: Literal["issued", "deployed"] = "issued"
+    uncovered: BrokerError | None = None
+
+    @property
+    def until(self) -> str | None:
+        """Until when it is held (RFC 3339), where that is known and somebody asked for it."""
+        moment = self.error.until if isinstance(self.error, Held) else None
+        return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
     @property
     def has_changed(self) -> bool:
@@ -59,7 +66,9 @@ def tell(outcome: Outcome, emit: Emitter) -> None:
     """Emit what became of one certificate, but that it is issued, which is told as soon as it is live."""
     if outcome.status == "issued":
         return
-    if outcome.error is not None:
+    if outcome.status == "held":
+        emit(outcome.status, reason=outcome.reason, until=outcome.until)
+    elif outcome.error is not None:
         error = outcome.error
         emit("failed", error={"kind": error.kind, "message": error.message, "hint": error.hint, **error.fields()})
     elif outcome.status == "planned":

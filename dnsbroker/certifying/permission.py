@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from dnsbroker.config import CertificateConfig
-from dnsbroker.due import when
+from dnsbroker.due import when_after
 from dnsbroker.errors import (
     AcmeError,
     BrokerError,
@@ -25,7 +25,6 @@ from dnsbroker.errors import (
 )
 from dnsbroker.run import Run
 
-_MINUTE = timedelta(minutes=1)
 #: What only a person can mend, in the configuration or in DNS.
 _MISTAKES = (ConfigError, KeyGuarded, PreflightFailed)
 
@@ -54,11 +53,12 @@ class Permission:
         now = self._run.clock.now()
         if attempt is not None and attempt.next_try > now:
             times = "once" if attempt.failures == 1 else f"{attempt.failures} times in a row"
-            told = f"failed {times}, tried again after {_after(attempt.next_try)}: {attempt.message}"
+            told = f"failed {times}, tried again after {when_after(attempt.next_try)}: {attempt.message}"
             raise Postponed(told, name=certificate.name, until=attempt.next_try, hint=hint)
         free = self._run.attempts.validations_free_at(directory, certificate.names)
         if free is not None and free > now:
-            told = f"so many validations failed that one more may lock the name out: tried again after {_after(free)}"
+            again = f"tried again after {when_after(free)}"
+            told = f"so many validations failed that one more may lock the name out: {again}"
             raise Postponed(told, name=certificate.name, until=free, hint=hint)
 
     def validation_failed(self, directory: str, identifiers: Collection[str]) -> bool:
@@ -117,7 +117,7 @@ def heeding(run: Run, directory: str, account: str) -> Iterator[None]:
 def _check_demands(run: Run, directory: str, certificate: str, name: str) -> None:
     demanded = run.backoffs.until(directory, certificate)
     if demanded is not None:
-        told = f"the CA asked not to come back before {_after(demanded.until)}: {demanded.message}"
+        told = f"the CA asked not to come back before {when_after(demanded.until)}: {demanded.message}"
         hint = "a later run goes on; what the CA demands holds whatever is asked here"
         raise Postponed(told, name=name, until=demanded.until, hint=hint)
 
@@ -126,8 +126,3 @@ def _demanded(run: Run, error: BrokerError) -> datetime | None:
     # A DNS service may name a time too, which is no affair of the CA's.
     seconds = getattr(error, "retry_after", None) if isinstance(error, AcmeError) else None
     return None if seconds is None else run.clock.now() + timedelta(seconds=seconds)
-
-
-def _after(moment: datetime) -> str:
-    """The full minute after a moment, for a person: who comes at the minute before it would come in vain."""
-    return when(moment + _MINUTE - timedelta.resolution)

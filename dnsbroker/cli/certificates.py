@@ -200,7 +200,8 @@ def result_of(outcomes: Sequence[Outcome], *, named: bool, nothing: str = "") ->
     from dnsbroker.cli import exit_status
     from dnsbroker.cli.output import Result
 
-    errors = [(item, error) for item in outcomes for error in (item.error, item.undeployed) if error is not None]
+    all_errors = ((item, error) for item in outcomes for error in (item.error, item.undeployed, item.uncovered))
+    errors = [(item, error) for item, error in all_errors if error is not None]
     statuses = {exit_status.of(error) for _, error in errors}
     if not named and exit_status.USAGE in statuses:
         statuses = (statuses - {exit_status.USAGE}) | {exit_status.FAILED}

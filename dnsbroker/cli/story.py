@@ -62,6 +62,8 @@ def _failed(event: Event) -> str:
 
 
 def _held(event: Event) -> str:
+    if event.get("reason"):
+        return f"not live yet: {event['reason']}"
     return f"the CA may hold an older answer for {_names(event, 'name')}: asking it in {event['seconds']} s"
 
 
@@ -110,6 +112,7 @@ _LINES: dict[str, tuple[int, _Line]] = {
     "verified": (0, _verified),
     "asked": (1, lambda event: f"asking the CA to look at {_names(event, 'identifier')}"),
     "busy": (1, lambda event: str(event["reason"])),
+    "checked": (_NEVER, lambda event: f"{event['endpoint']} was looked at"),
     "finding": (_NEVER, _finding),
     "held": (0, _held),
     "issued": (1, lambda event: f"issued, valid until {str(event['not_after'])[:10]}"),

@@ -9,11 +9,14 @@ from dnsbroker.errors.root import BrokerError
 
 
 class Held(BrokerError):
-    """Asked for and accepted, but it has to wait ``until`` a moment that lies beyond this run's time-out."""
+    """Asked for and accepted, but it has to wait ``until`` a moment that lies beyond this run's time-out.
+
+    None: until something else happens, which the message names.
+    """
 
     kind = "held"
 
-    def __init__(self, message: str, *, name: str, until: datetime, hint: str = "") -> None:
+    def __init__(self, message: str, *, name: str, until: datetime | None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.name = name
         self.until = until

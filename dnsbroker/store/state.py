@@ -193,6 +193,14 @@ class Store:
         """Forget it: it is live, or never will be. Raises StoreError."""
         staged.remove_held_back(self._path("pending", name))
 
+    def live_before(self, name: str) -> str:
+        """The serial number of what was live before what is so now; empty where nobody knows. Raises StoreError."""
+        with explained(self._path("live", name)):
+            live = archive.live_serial(self._path("live", name))
+        known = list(read_provenances(self._provenances(name)))
+        earlier = known[: known.index(live)] if live in known else []
+        return earlier[-1] if earlier else ""
+
     def go_back(self, name: str, serial: str) -> Lineage:
         """Make the certificate with ``serial`` live again that was so before, all its files in one rename.
 

@@ -1,0 +1,195 @@
+"""What TLSA records allow in one run: which key may be ordered for, and which chain may go live.
+
+Rule: where nobody configured ``[[dane]]``, nothing is imported, read or asked. Records are looked after once before
+certificates are decided on, and once after they are live; a trouble with them fails or delays no other certificate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from dnsbroker import due, keys
+from dnsbroker.errors import BrokerError, Held
+from dnsbroker.events import Emitter
+from dnsbroker.run import Run
+from dnsbroker.store import Lineage
+from dnsbroker.tasks import background
+
+if TYPE_CHECKING:
+    from dnsbroker.dane import Brought, Wish
+    from dnsbroker.journal import Progress
+    from dnsbroker.rolling import Gate
+
+_GOES_ON = "`dnsbroker renew` or `dnsbroker tlsa advance` goes on then"
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Why something may not be done yet, in words; ``until`` (aware), None where that is no matter of time alone."""
+
+    reason: str
+    until: datetime | None = None
+
+    def error(self, name: str, words: str) -> Held:
+        """The error of certificate ``name`` that has to wait; ``words`` say what waits."""
+        hint = _GOES_ON if self.until else f"`dnsbroker tlsa status` shows what {name} waits for"
+        return Held(f"{words}: {self.reason}{self.told_until}", name=name, until=self.until, hint=hint)
+
+    @property
+    def told_until(self) -> str:
+        """The moment, as an end of the sentence."""
+        return f" (not before {due.when_after(self.until)})" if self.until else ""
+
+
+class Covering:
+    """DANE for the certificates of one run. ``brought`` holds what last came of looking after each reference."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._beforehand: asyncio.Task[None] | None = None
+        self.brought: dict[str, Brought] = {}
+
+    # Once in a run.
+
+    def manages(self, name: str) -> bool:
+        """Whether a ``[[dane]]`` table speaks of the certificate ``name``."""
+        return bool(self._run.config.dane) and self._run.dane.manages(name)
+
+    def owners(self, name: str) -> frozenset[str]:
+        """The owner names whose records are looked after for it."""
+        return self._run.dane.owners(name) if self.manages(name) else frozenset()
+
+    def begin(self, references: Sequence[str], wishes: Mapping[str, Wish]) -> None:
+        """Begin to look after the records of ``references``, none for all that are configured."""
+        if self._run.config.dane:
+            self._beforehand = background(self._bring(references, wishes))
+
+    async def ready(self) -> None:
+        """Wait until what has begun is done; whoever is not managed need not."""
+        if self._beforehand is not None:
+            await asyncio.shield(self._beforehand)
+
+    async def stop(self) -> None:
+        """Give up what has begun."""
+        if self._beforehand is not None:
+            self._beforehand.cancel()
+            await asyncio.wait({self._beforehand})
+
+    async def bring(self, names: Sequence[str]) -> None:
+        """Look after the records of the certificates ``names`` once more, now that something else is live."""
+        managed = [name for name in names if self.manages(name)]
+        if managed:
+            await self._bring(managed, {})
+
+    async def _bring(self, references: Sequence[str], wishes: Mapping[str, Wish]) -> None:
+        for one in await self._run.dane.bring(references, wishes=wishes):
+            self.brought[one.reference] = one
+
+    # What a person asked for.
+
+    def progress(self, name: str) -> Progress:
+        """Where its roll-over stands."""
+        from dnsbroker.journal import Progress
+
+        now = self._run.clock.now().timestamp()
+        return self._run.rollovers.progress(name) or Progress(name, "unpublished", now, "nothing is published yet")
+
+    def is_asked(self, name: str) -> bool:
+        """Whether a person asked for a new key of ``name``, which is not live yet."""
+        return self.manages(name) and self.progress(name).is_asked
+
+    def is_emergency(self, name: str) -> bool:
+        """Whether its present key is to be given up at once."""
+        return self.is_asked(name) and self.progress(name).is_emergency
+
+    def settle(self, fresh: Lineage, before: Lineage | None) -> None:
+        """Note that ``fresh`` is live: a new key that was asked for is there, and a next key that it has is no more."""
+        staged = self._run.store.next_key(fresh.name)
+        if staged is not None and keys.spki_sha256_of(staged.key_pem) == fresh.leaf.spki_sha256:
+            self._run.store.drop_next_key(fresh.name)
+        progress = self.progress(fresh.name)
+        is_new = before is None or before.leaf.spki_sha256 != fresh.leaf.spki_sha256
+        if progress.is_asked and is_new:
+            self._run.rollovers.keep_progress(replace(progress, is_asked=False, is_emergency=False))
+
+    def refuse(self, name: str, serial: str) -> None:
+        """Note that the certificate with ``serial`` was taken back after its deployment: a person has to look."""
+        progress = replace(self.progress(name), refused=serial, is_asked=False, is_emergency=False)
+        self._run.rollovers.keep_progress(progress)
+
+    # Gates.
+
+    def against_leaving(self, name: str) -> Closed | None:
+        """What speaks against giving up a key whose records a person had taken away: caches that may hold them."""
+        now = self._run.clock.now().timestamp()
+        found = [item for item in self._run.rollovers.published() if item.is_withdrawn and name in item.certificates]
+        until = max((item.serve_until for item in found), default=0.0)
+        if until <= now:
+            return None
+        return Closed("caches may hold TLSA records that name it", datetime.fromtimestamp(until, UTC))
+
+    async def against_key(self, name: str, live: Lineage | None) -> Closed | None:
+        """What speaks against an order for the next key; None where nothing does. An emergency asks nobody."""
+        await self.ready()
+        if self.is_emergency(name):
+            return None
+        if refused := self.progress(name).refused:
+            return Closed(f"{_taken_back(refused)}: `dnsbroker tlsa rollover {name}` tries another one")
+        brought = self.brought.get(name)
+        if brought is not None and brought.situation is not None and brought.situation.has_old_records:
+            return Closed("records of the key before it still stand")
+        if self.is_pressing(live):
+            return Closed("the live certificate ends soon")
+        try:
+            return _closed(await self._run.dane.key_gate(name))
+        except BrokerError as error:
+            return Closed(error.message)
+
+    def check_taken_back(self, name: str, live: Lineage | None) -> None:
+        """Raise BrokerError where its last certificate was taken back, and there is time for a person to see why."""
+        refused = self.progress(name).refused
+        if refused and not self.is_pressing(live):
+            hint = f"see why the service did not take it, then `dnsbroker tlsa rollover {name}`; --force orders now"
+            raise BrokerError(f"no other one is ordered: {_taken_back(refused)}", hint=hint)
+
+    async def against_chain(self, name: str, chain_pem: str, live: Lineage | None, emit: Emitter) -> Closed | None:
+        """What speaks against letting ``chain_pem`` go live; None where nothing does, or it cannot wait.
+
+        Records that are missing for it are published first. What is done although a cache may hold records that do not
+        cover it is told. Raises BrokerError.
+        """
+        from dnsbroker.dane import Wish
+        from dnsbroker.rolling import Act
+
+        if await self.foresee_chain(name, chain_pem) is None:
+            return None
+        await self._bring([name], {name: Wish(is_pressing=self.is_pressing(live))})
+        brought = self.brought[name]
+        if brought.error is not None:
+            raise brought.error
+        if brought.move is not None and brought.move.act is Act.GO_LIVE_LOUDLY:
+            emit("warning", message=f"it goes live, and some clients may refuse it: {brought.move.reason}")
+            return None
+        return await self.foresee_chain(name, chain_pem)
+
+    async def foresee_chain(self, name: str, chain_pem: str) -> Closed | None:
+        """What speaks against letting ``chain_pem`` go live, with nothing written. Raises BrokerError."""
+        return _closed(await self._run.dane.chain_gate(name, chain_pem))
+
+    def is_pressing(self, live: Lineage | None) -> bool:
+        """Whether what is ``live`` ends soon."""
+        return live is not None and due.is_pressing(live.leaf, self._run.clock.now())
+
+
+def _taken_back(serial: str) -> str:
+    return f"the certificate {serial} was taken back after its deployment"
+
+
+def _closed(gate: Gate) -> Closed | None:
+    if gate.is_open:
+        return None
+    return Closed(gate.reason, None if gate.opens_at is None else datetime.fromtimestamp(gate.opens_at, UTC))
