@@ -108,6 +108,8 @@ class TestMetrics:
             "dnsbroker_renewal_failures",
             "dnsbroker_deploy_pending",
             "dnsbroker_tlsa_covered",
+            "dnsbroker_rollover_since_seconds",
+            "dnsbroker_rollover_until_seconds",
             "dnsbroker_leases",
             "dnsbroker_last_run_timestamp_seconds",
             "dnsbroker_last_run_status",

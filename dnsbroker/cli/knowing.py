@@ -39,9 +39,9 @@ def status(context: click.Context, /, names: tuple[str, ...]) -> int:
     """
 
     def work(config: Config, journal: Journal) -> Result:
-        return _status(_collection(config, journal), names)
+        return _status(collected(config, journal), names)
 
-    return _look(context, "status", work)
+    return look(context, "status", work)
 
 
 @click.command(
@@ -55,9 +55,9 @@ def show(context: click.Context, /, name: str) -> int:
     """Show all that is known of one certificate: names, key, origin, renewal, failures, deployment. Contacts nobody."""
 
     def work(config: Config, journal: Journal) -> Result:
-        return _show(_collection(config, journal), name)
+        return _show(collected(config, journal), name)
 
-    return _look(context, "show", work)
+    return look(context, "show", work)
 
 
 @click.command(
@@ -73,17 +73,17 @@ def log(context: click.Context, /, name: str, since: str) -> int:
 
     All of it, or what concerns one certificate; it is kept for half a year.
     """
-    begin = _moment(since) if since else None
+    begin = moment(since) if since else None
     is_verbose = context.ensure_object(Options).verbose > 0
 
     def work(config: Config, journal: Journal) -> Result:
-        entries = _entries(_collection(config, journal), name, begin)
+        entries = _entries(collected(config, journal), name, begin)
         return _log([entry for entry in entries if is_verbose or entry.event not in _ONLY_VERBOSE])
 
-    return _look(context, "log", work)
+    return look(context, "log", work)
 
 
-def _look(context: click.Context, command: str, work: Callable[[Config, Journal], Result]) -> int:
+def look(context: click.Context, command: str, work: Callable[[Config, Journal], Result]) -> int:
     """Do ``work`` with the configuration and the journal, which is made by runs, not by looking."""
     from dnsbroker.cli.output import Output, failed
     from dnsbroker.config import Config
@@ -104,7 +104,8 @@ def _look(context: click.Context, command: str, work: Callable[[Config, Journal]
     return result.status
 
 
-def _collection(config: Config, journal: Journal) -> Collection:
+def collected(config: Config, journal: Journal) -> Collection:
+    """What the configuration, the store and the journal know."""
     from dnsbroker.clock import SystemClock
     from dnsbroker.knowing import Collection
     from dnsbroker.lineages import Lineages
@@ -144,21 +145,29 @@ def _entries(collection: Collection, name: str, begin: datetime | None) -> Seque
 def _status(collection: Collection, names: Sequence[str]) -> Result:
     from dnsbroker.cli import exit_status
     from dnsbroker.cli.output import Result
-    from dnsbroker.knowing.describing import record, summary
+    from dnsbroker.knowing.describing import record, summary, unmanaged
+    from dnsbroker.knowing.telling import unmanaged_lines
 
     found = [collection.known(name) for name in _meant(collection, names) or collection.names()]
     healths = [collection.judged(known) for known in found]
     facts = [summary(known, health) for known, health in zip(found, healths, strict=True)]
     lines = [line for one in facts for line in _health_lines(one)]
-    records = collection.records()
+    records, elsewhere = collection.records(), () if names else collection.elsewhere()
+    lines += [line for health in elsewhere for line in _health_lines({**vars(health), "not_after": None})]
     if records.findings:
         lines += ["left in DNS:", *(f"  {finding}" for finding in records.findings)]
-    needs_person = any(health.needs_person for health in (*healths, records))
+    unlooked = () if names else collection.standings.unmanaged()
+    lines += [line for one in unlooked for line in unmanaged_lines(one)]
+    needs_person = any(health.needs_person for health in (*healths, *elsewhere, records))
     return Result(
         status=exit_status.CHECK if needs_person else exit_status.DONE,
         lines=lines or ["no certificate is configured"],
         certificates=facts,
-        fields={"needs_person": needs_person, "left": [record(lease) for lease in collection.left()]},
+        fields={
+            "needs_person": needs_person,
+            "left": [record(lease) for lease in collection.left()],
+            "unmanaged": [unmanaged(one) for one in unlooked],
+        },
     )
 
 
@@ -202,6 +211,7 @@ def _rows(facts: _Facts) -> list[tuple[str, list[str]]]:
         ("renewal", _renewal_lines(facts["renewal"])),
         ("deployment", [_step_line(step) for step in facts["deployment"]]),
         ("tlsa", [_tlsa_line(seen) for seen in facts["tlsa"]]),
+        ("roll-over", _rollover_lines(facts["rollover"])),
         ("in DNS", [_record_line(record) for record in facts["records"]]),
     ]
 
@@ -224,6 +234,14 @@ def _step_line(step: _Facts) -> str:
 def _tlsa_line(seen: _Facts) -> str:
     message = f": {seen['message']}" if seen["message"] else ""
     return f"{seen['endpoint']}: {'covered' if seen['covered'] else 'not covered'}, {_minute(seen['at'])}{message}"
+
+
+def _rollover_lines(rollover: _Facts | None) -> list[str]:
+    if rollover is None:
+        return []
+    since = f" since {_minute(rollover['since'])}" if rollover["since"] else ""
+    until = f", until {_minute(rollover['until'])}" if rollover["until"] else ""
+    return [f"{rollover['step']}{since}{until}", rollover["reason"], rollover["then"]]
 
 
 def _record_line(record: _Facts) -> str:
@@ -270,7 +288,7 @@ def _log_line(entry: Entry) -> str:
     return f"{entry.time:%Y-%m-%d %H:%M:%S}Z  {entry.run}{command}  {' '.join(text.split())}"
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """The moment that ``--since`` means: so long ago, or a moment in RFC 3339. Raises UsageError."""
     from dnsbroker.config.durations import parse
     from dnsbroker.settings import Rejected

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dnsbroker.clock import Clock, Deadline, SystemClock
 from dnsbroker.config import Config
 from dnsbroker.errors import StoreError
-from dnsbroker.journal import Alerts, FileLock, Journal, Observations
+from dnsbroker.journal import Alerts, FileLock, Journal
 from dnsbroker.knowing.collecting import Collection
 from dnsbroker.knowing.health import Health
 from dnsbroker.knowing.metrics import families, write
@@ -63,8 +63,15 @@ async def _write_metrics(run: Run, status: int) -> None:
     try:
         collection = Collection(run.config, run.store, run.journal, run.clock)
         certificates = [collection.known(name) for name in collection.names()]
-        observed = Observations(run.journal, run.clock).all()
-        write(run.config.metrics, families(certificates, observed, len(collection.open()), run.clock.now(), status))
+        counted = families(
+            certificates,
+            collection.observed(),
+            len(collection.open()),
+            run.clock.now(),
+            status,
+            collection.standings.rollovers,
+        )
+        write(run.config.metrics, counted)
     finally:
         claim.release()
 
@@ -76,4 +83,5 @@ async def _alert(run: Run, story: Sequence[str]) -> None:
 
     collection = Collection(run.config, run.store, run.journal, run.clock)
     bell = Bell(run.config.alert_hooks, run.config.environment, Alerts(run.journal, run.clock), run.clock, run.emit)
-    await bell.ring([*collection.health(), collection.records()], story, run.config.state_dir / "locks" / "alert")
+    healths = [*collection.health(), *collection.elsewhere(), collection.records()]
+    await bell.ring(healths, story, run.config.state_dir / "locks" / "alert")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from dnsbroker import keys
 from dnsbroker.clock import Clock
@@ -21,14 +23,19 @@ from dnsbroker.journal import (
     Lease,
     Leases,
     Observations,
+    Observed,
     RenewalAnswers,
     Runs,
     Step,
 )
 from dnsbroker.journal.moments import at
 from dnsbroker.knowing.health import Health, Known, judge, judge_records
+from dnsbroker.knowing.standings import Standings
 from dnsbroker.lineages import ClientLineage
 from dnsbroker.store import Lineage, Store
+
+if TYPE_CHECKING:
+    from dnsbroker.dane.timeline import Picture
 
 #: Whoever only looks wants no lease and tells no event, and is no run.
 _LOOKING = "looking"
@@ -40,6 +47,7 @@ class Collection:
     def __init__(self, config: Config, store: Store, journal: Journal, clock: Clock) -> None:
         self._config = config
         self._store = store
+        self._journal = journal
         self._clock = clock
         self._alert_after = timedelta(seconds=config.alert_after)
         self._attempts = Attempts(journal, clock)
@@ -74,8 +82,42 @@ class Collection:
             attempt=self._attempts.of(name) if configured is None or is_ours else None,
             backoff=self._backoffs.until(directory, name) if directory else None,
             steps=self._steps(name, configured, lineage),
-            observed=tuple(seen for seen in self._observations.all() if seen.certificate == name),
+            observed=self._observed(name),
+            rollover=self.standings.of(name),
         )
+
+    def managed(self, reference: str) -> Known:
+        """What is known of the records and the roll-over of ``reference`` alone, be it a certificate's name or not."""
+        return Known(name=reference, observed=self._observed(reference), rollover=self.standings.of(reference))
+
+    def elsewhere(self) -> tuple[Health, ...]:
+        """How those are whose records are looked after, and which are no certificate by name."""
+        names = self.names()
+        references = [one.reference for one in self.standings.rollovers if one.reference not in names]
+        return tuple(self.judged(self.managed(reference)) for reference in references)
+
+    @cached_property
+    def standings(self) -> Standings:
+        """What is known of TLSA records and roll-overs."""
+        return Standings(self._config, self._store, self._journal, self._clock)
+
+    def picture(self, begin: datetime | None = None) -> Picture | None:
+        """Roll-overs as they went, each certificate's last one or all from ``begin`` on; None where none was seen."""
+        from dnsbroker.dane.timeline import picture
+
+        chronicles = [self.standings.chronicle(one) for one in self.standings.rollovers]
+        since = begin.timestamp() if begin is not None else None
+        return picture(chronicles, self._clock.now().timestamp(), since)
+
+    def observed(self) -> tuple[Observed, ...]:
+        """What TLSA records were last seen to say: by the guard, and where a table speaks of them, by what stands."""
+        managed = [seen for one in self.standings.rollovers for seen in self.standings.observed(one)]
+        endpoints = {seen.endpoint for seen in managed}
+        guarded = [seen for seen in self._observations.all() if seen.endpoint not in endpoints]
+        return tuple(sorted([*guarded, *managed], key=lambda seen: (seen.endpoint, seen.certificate)))
+
+    def _observed(self, name: str) -> tuple[Observed, ...]:
+        return tuple(seen for seen in self.observed() if seen.certificate == name)
 
     def _changed(self, name: str) -> datetime | None:
         """When a file that may configure ``name`` was last changed on this host; None where there is none.

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 
 from dnsbroker.due import next_moment, reason, wanted_profile
 from dnsbroker.journal import Answer, Attempt, Backoff, Lease
+from dnsbroker.journal.moments import at
 from dnsbroker.knowing.health import Health, Known
+from dnsbroker.knowing.rollovers import THEN, Place, Rollover, Unmanaged
 
 Facts = dict[str, object]
 
@@ -49,6 +51,7 @@ def whole(known: Known, health: Health, leases: Sequence[Lease], now: datetime) 
             {"endpoint": seen.endpoint, "covered": seen.covered, "at": told(seen.at), "message": seen.message}
             for seen in known.observed
         ],
+        "rollover": rollover(known.rollover) if known.rollover is not None else None,
         "records": [record(lease) for lease in leases],
     }
 
@@ -125,6 +128,56 @@ def record(lease: Lease) -> Facts:
         "run": lease.run,
         "message": lease.trouble or "",
     }
+
+
+def rollover(one: Rollover) -> Facts:
+    """Where a roll-over stands, and what stands in DNS for it."""
+    return {
+        "certificate": one.reference,
+        "step": str(one.step),
+        "since": _second(one.since),
+        "until": _second(one.until),
+        "reason": one.reason,
+        "then": THEN[one.step],
+        "asked": one.is_asked,
+        "emergency": one.is_emergency,
+        "held": one.held or None,
+        "objections": list(one.objections),
+        "endpoints": [
+            {
+                "endpoint": site.endpoint,
+                "uncovered": list(site.uncovered),
+                "owners": [_place(place) for place in site.places],
+            }
+            for site in one.sites
+        ],
+    }
+
+
+def _place(place: Place) -> Facts:
+    records = [{"record": one.value, "is": str(one.role), "since": _second(one.since)} for one in place.records]
+    return {
+        "owner": place.owner,
+        "looked_at": _second(place.seen),
+        "all_answered": place.is_whole,
+        "records": records,
+    }
+
+
+def unmanaged(one: Unmanaged) -> Facts:
+    """An endpoint that nobody looks after any more."""
+    return {
+        "endpoint": one.endpoint,
+        "withdrawn": one.is_withdrawn,
+        "serve_until": _second(one.serve_until),
+        "certificates": list(one.certificates),
+        "records": list(one.records),
+    }
+
+
+def _second(seconds: float | None) -> str | None:
+    """A moment in seconds since the epoch; None and 0.0 are none."""
+    return told(at(seconds)) if seconds else None
 
 
 def told(moment: datetime) -> str:

@@ -16,12 +16,25 @@ from dnsbroker.due import next_moment, reason, renewal_moment, when
 from dnsbroker.errors import BrokerError
 from dnsbroker.journal import Answer, Attempt, Backoff, Lease, Observed, Step
 from dnsbroker.journal.moments import at
+from dnsbroker.knowing.rollovers import Rollover
 from dnsbroker.lineages import ClientLineage
 from dnsbroker.names import shown
+from dnsbroker.rolling import Step as RolloverStep
 from dnsbroker.store import Lineage
 
 Word = Literal[
-    "damaged", "misconfigured", "expired", "not covered", "not deployed", "failing", "missing", "due", "unmanaged", "ok"
+    "damaged",
+    "misconfigured",
+    "expired",
+    "not covered",
+    "stuck",
+    "not deployed",
+    "failing",
+    "missing",
+    "due",
+    "held",
+    "unmanaged",
+    "ok",
 ]
 #: From the gravest on: the word for a certificate is that of its gravest finding.
 WORDS: tuple[Word, ...] = Word.__args__  # type: ignore[attr-defined] # the words of the type, in their order
@@ -39,7 +52,7 @@ class Known:
 
     ``trouble`` is why its configuration (``configured`` is None then) cannot be used, ``damage`` why its files cannot.
     ``directory`` is the URL of its CA; ``changed`` is when the files that configure it were last changed. ``steps`` are
-    those of its deployment, ``observed`` tells of its TLSA records.
+    those of its deployment, ``observed`` tells of its TLSA records, and ``rollover`` where that of its key stands.
     """
 
     name: str
@@ -54,6 +67,7 @@ class Known:
     backoff: Backoff | None = None
     steps: tuple[Step, ...] = ()
     observed: tuple[Observed, ...] = ()
+    rollover: Rollover | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,6 +128,8 @@ def _findings(known: Known, now: datetime, alert_after: timedelta) -> Iterator[F
         for seen in known.observed
         if not seen.covered
     )
+    if known.rollover is not None:
+        yield from _about_rollover(known.rollover, now, alert_after, is_readable=known.damage is None)
 
 
 def _about_missing(known: Known, now: datetime, alert_after: timedelta) -> Iterator[Finding]:
@@ -222,6 +238,23 @@ def _about_deployment(known: Known) -> Iterator[Finding]:
             yield Finding("not deployed", told, needs_person=True)
         else:
             yield Finding("not deployed", f"{step.name} is still to be done; the next `dnsbroker renew` does it")
+
+
+def _about_rollover(one: Rollover, now: datetime, alert_after: timedelta, *, is_readable: bool) -> Iterator[Finding]:
+    """What stands against it, and what goes on without anybody as long as it does go on."""
+    if one.trouble and is_readable:
+        yield Finding("damaged", one.trouble, needs_person=True)
+    yield from (Finding("stuck", f"TLSA: {objection}", needs_person=True) for objection in one.objections)
+    if one.step is RolloverStep.STUCK:
+        yield Finding("stuck", f"the roll-over of its key stands still: {one.reason}", needs_person=True)
+        return
+    waits = max(one.since, one.until or 0.0)
+    if waits and one.step is not RolloverStep.STEADY and now - at(waits) > alert_after:
+        told = f"the roll-over of its key has not gone on since {when(at(waits))}: {one.reason}"
+        yield Finding("stuck", f"{told}; `dnsbroker tlsa advance` moves it now, and tells why not", needs_person=True)
+    elif one.step is RolloverStep.HELD:
+        until = f" until {when(at(one.until))}" if one.until is not None else ""
+        yield Finding("held", f"a new certificate is held back{until}: {one.reason}; a later run puts it live")
 
 
 def _told(error: BrokerError) -> str:

@@ -8,16 +8,15 @@ Nothing in it is secret. Families are only ever added.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from dnsbroker.journal import Observed
+from dnsbroker.knowing.files import put
 from dnsbroker.knowing.health import Known
-from dnsbroker.store.disk import beside, explained, sync_directory, write_new
+from dnsbroker.knowing.rollovers import Rollover
 
-_MODE = 0o644
 _Labels = Mapping[str, str]
 _Sample = tuple[_Labels, float]
 
@@ -42,7 +41,12 @@ class Family:
 
 
 def families(
-    certificates: Sequence[Known], observed: Iterable[Observed], leases: int, now: datetime, status: int
+    certificates: Sequence[Known],
+    observed: Iterable[Observed],
+    leases: int,
+    now: datetime,
+    status: int,
+    rollovers: Sequence[Rollover] = (),
 ) -> tuple[Family, ...]:
     """What is known, as metrics: ``leases`` are open, and a run ended at ``now`` with ``status``."""
     return (
@@ -66,6 +70,7 @@ def families(
             "Whether a TLSA record of the endpoint named the key of its certificate when it was last looked at.",
             tuple(({"endpoint": endpoint}, covered) for endpoint, covered in _by_endpoint(observed).items()),
         ),
+        *_of_rollovers(rollovers),
         Family(
             "dnsbroker_leases",
             "How many records are, or may be, in DNS by dnsbroker at this moment.",
@@ -77,6 +82,21 @@ def families(
             (({}, now.timestamp()),),
         ),
         Family("dnsbroker_last_run_status", "The exit status of the last run.", (({}, status),)),
+    )
+
+
+def _of_rollovers(rollovers: Sequence[Rollover]) -> tuple[Family, ...]:
+    return (
+        Family(
+            "dnsbroker_rollover_since_seconds",
+            "Since when the roll-over of the certificate's key has stood at its step, in seconds since the epoch.",
+            tuple(({"certificate": one.reference, "step": str(one.step)}, one.since) for one in rollovers),
+        ),
+        Family(
+            "dnsbroker_rollover_until_seconds",
+            "Until when the roll-over waits, in seconds since the epoch, where that is a matter of time.",
+            tuple(({"certificate": one.reference}, one.until) for one in rollovers if one.until is not None),
+        ),
     )
 
 
@@ -98,13 +118,4 @@ def _escaped(text: str) -> str:
 
 def write(path: Path, metrics: Iterable[Family]) -> None:
     """Put ``metrics`` in the place of the file ``path``. Raises StoreError."""
-    with explained(path):
-        new = beside(path)
-        try:
-            write_new(new, "".join(family.text() for family in metrics), _MODE)
-            new.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                new.unlink()
-            raise
-        sync_directory(path.parent)
+    put(path, "".join(family.text() for family in metrics))
