@@ -126,7 +126,7 @@ def _key_obstacles(key: Presented, site: Site, now: float) -> Iterable[_Obstacle
     yield from _young(relied_on - lacking, site, now)
     for view in site.memory.possible(now, site.min_wait):
         if kinds := uncovered(view.records, key, leaf_only=True):
-            yield _unlike(site, kinds, view.is_current and bool(view.server), view.lapses(site.min_wait))
+            yield _unlike(site, kinds, view.is_given, view.lapses(site.min_wait))
 
 
 def _chain_obstacles(
@@ -146,8 +146,7 @@ def _chain_obstacles(
             kinds = tuple(kind for kind in kinds if kind not in uncovered(view.records, live))
         if kinds:
             missing = tuple((site.owner, record) for record in _to_come(chain, kinds, site))
-            is_current = view.is_current and bool(view.server)
-            yield _unlike(site, kinds, is_current, view.lapses(site.min_wait), missing)
+            yield _unlike(site, kinds, view.is_given, view.lapses(site.min_wait), missing)
 
 
 def _newly_relied_on(

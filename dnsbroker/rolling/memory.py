@@ -78,6 +78,11 @@ class View:
         """
         return self.last + max(2.0 * self.ttl, min_wait)
 
+    @property
+    def is_given(self) -> bool:
+        """Whether ``server`` is one, and has it now as far as is known."""
+        return self.is_current and bool(self.server)
+
     def is_of(self, answer: Answer) -> bool:
         """Whether ``answer`` has this RRset, to be kept as long."""
         return (self.records, self.ttl) == (answer.records, answer.ttl)
@@ -102,7 +107,7 @@ class Memory:
         What nobody gave out for ``remembered`` seconds, and no cache has, is forgotten.
         """
         kept = tuple(self._aged(view, look) for view in self.views)
-        views = (*(view for view in kept if view.is_current or view.lapses(remembered) > look.at), *self._new(look))
+        views = (*(view for view in kept if view.is_given or view.lapses(remembered) > look.at), *self._new(look))
         return replace(self, views=views, since=self._clocks(look, relied_on_until), is_whole=look.is_whole)
 
     def about_to(self, records: frozenset[Tlsa], ttl: int, now: float) -> Memory:
@@ -114,7 +119,7 @@ class Memory:
 
         What was about to be written and did not turn up in all that time was not written.
         """
-        return tuple(view for view in self.views if (view.is_current and view.server) or view.lapses(min_wait) > now)
+        return tuple(view for view in self.views if view.is_given or view.lapses(min_wait) > now)
 
     @property
     def everywhere(self) -> frozenset[Tlsa]:
@@ -124,16 +129,12 @@ class Memory:
     @property
     def anywhere(self) -> frozenset[Tlsa]:
         """The records that some address has, as far as is known."""
-        return frozenset(record for view in self.views if view.is_current and view.server for record in view.records)
+        return frozenset(record for view in self.views if view.is_given for record in view.records)
 
     @property
     def is_settled(self) -> bool:
         """Whether every address answered at the last look, with one and the same RRset."""
-        return self.is_whole and len({view.records for view in self._current}) == 1
-
-    @property
-    def _current(self) -> tuple[View, ...]:
-        return tuple(view for view in self.views if view.is_current and view.server)
+        return self.is_whole and len({view.records for view in self.views if view.is_given}) == 1
 
     def _aged(self, view: View, look: Look) -> View:
         if view.is_current and not view.server:
