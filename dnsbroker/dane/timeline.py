@@ -157,7 +157,7 @@ class _Told:
     def _steps(self, end: float) -> tuple[Bar, ...]:
         steps = self.chronicle.steps
         begun = [one for index, one in enumerate(steps) if not index or steps[index - 1].step != one.step]
-        ends = [*(one.at for one in begun[1:]), end]
+        ends = [*(one.at for one in begun), end][1:]
         return tuple(
             Bar(one.at, until, "step", one.step, f"{one.step}: {one.reason}")
             for one, until in zip(begun, ends, strict=True)
