@@ -33,6 +33,11 @@ class Evidence:
     record: str = ""
     serial: int | None = None
 
+    def fields(self) -> dict[str, object]:
+        """As JSON takes it, without what it does not say."""
+        told: dict[str, object] = {"server": self.server, "record": self.record, "serial": self.serial}
+        return {key: value for key, value in told.items() if value not in ("", None)}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -50,6 +55,18 @@ class Finding:
     hint: str = ""
     evidence: tuple[Evidence, ...] = field(default=())
     fixed: bool = False
+
+    def fields(self) -> dict[str, object]:
+        """The event ``finding``; None for what it does not say."""
+        return {
+            "check": self.check,
+            "severity": str(self.severity),
+            "subject": self.subject,
+            "message": self.message,
+            "hint": self.hint or None,
+            "evidence": [item.fields() for item in self.evidence] or None,
+            "fixed": self.fixed or None,
+        }
 
 
 def trouble(error: BrokerError, subject: str, server: str, *, zone_hint: str = "") -> Finding:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +14,6 @@ if TYPE_CHECKING:
     from dnsbroker.broker import Broker
     from dnsbroker.cli.output import Result
     from dnsbroker.doctor import Diagnosis
-    from dnsbroker.findings import Evidence, Finding
-
-#: How many names are told one by one of which the same is found.
-_MOST_NAMES = 6
 
 
 @click.command(
@@ -50,6 +44,7 @@ def doctor(context: click.Context, /, names: tuple[str, ...], fix: bool, ignore:
 def summed_up(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
     """The command's result; notices are told where ``is_verbose``, and counted in any case."""
     from dnsbroker.cli import exit_status
+    from dnsbroker.cli.findings import told
     from dnsbroker.cli.output import Result
     from dnsbroker.findings import Severity
 
@@ -58,7 +53,7 @@ def summed_up(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
     return Result(
         status=exit_status.CHECK if diagnosis.has_error else exit_status.DONE,
         lines=[
-            *(line for alike in _alike(shown) for line in _lines(alike)),
+            *told(shown),
             *diagnosis.notes,
             _summary(diagnosis, is_verbose=is_verbose),
         ],
@@ -75,54 +70,21 @@ def summed_up(diagnosis: Diagnosis, *, is_verbose: bool) -> Result:
     )
 
 
-def _alike(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
-    """``findings`` in their order, those together that say the same of different names."""
-    groups: dict[Finding, list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault(replace(finding, subject=""), []).append(finding)
-    return groups.values()
-
-
-def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """What is wrong with all these names alike, the evidence for it, and what to do next."""
-    finding, names = findings[0], [finding.subject for finding in findings]
-    if len(names) > _MOST_NAMES:
-        names[_MOST_NAMES - 1 :] = [f"and {len(names) - _MOST_NAMES + 1} more"]
-    yield _line(f"{'fixed' if finding.fixed else finding.severity}: {', '.join(names)}: {finding.message}")
-    yield from (f"    {seen}" for item in finding.evidence if (seen := _line(_seen(item))))
-    if finding.hint:
-        yield f"    next: {_line(finding.hint)}"
-
-
-def _line(text: str) -> str:
-    """``text`` on one line, so that a service's words do not look like ours."""
-    return " ".join(text.split())
-
-
-def _seen(evidence: Evidence) -> str:
-    serial = "" if evidence.serial is None else f"serial {evidence.serial}"
-    what = f"{evidence.record}, {serial}" if evidence.record and serial else evidence.record or serial
-    return f"{evidence.server}: {what}" if evidence.server and what else evidence.server or what
-
-
 def _summary(diagnosis: Diagnosis, *, is_verbose: bool) -> str:
     """The closing line: how much was looked at, and how much was found."""
+    from dnsbroker.cli.findings import counted
     from dnsbroker.findings import Severity
 
     seen = diagnosis.examined
     looked = [
-        _counted(seen.names, "name"),
-        _counted(seen.zones, "zone"),
-        _counted(seen.providers, "provider"),
-        _counted(seen.servers, "server"),
+        counted(seen.names, "name"),
+        counted(seen.zones, "zone"),
+        counted(seen.providers, "provider"),
+        counted(seen.servers, "server"),
     ]
-    found = [_counted(diagnosis.count(item), str(item)) for item in Severity if diagnosis.count(item)]
+    found = [counted(diagnosis.count(item), str(item)) for item in Severity if diagnosis.count(item)]
     if found and not is_verbose and diagnosis.count(Severity.NOTICE):
         found[-1] += " (-v shows it)" if diagnosis.count(Severity.NOTICE) == 1 else " (-v shows them)"
     if diagnosis.fixed:
         found.append(f"{diagnosis.fixed} fixed")
     return f"{', '.join(looked)} examined: {', '.join(found) or 'all is well'}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

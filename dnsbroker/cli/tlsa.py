@@ -11,6 +11,9 @@ import click
 
 from dnsbroker.cli.grammar import Group, common, example
 from dnsbroker.cli.options import Options
+from dnsbroker.cli.tlsa_check import check
+from dnsbroker.cli.tlsa_endpoint import EndpointType
+from dnsbroker.cli.tlsa_status import status
 from dnsbroker.cli.tlsa_verify import verify
 
 if TYPE_CHECKING:
@@ -34,21 +37,6 @@ class _Port(click.ParamType[int]):
         return int(value)
 
 
-class _Endpoint(click.ParamType["Endpoint"]):
-    """``smtp://mail.example.org``."""
-
-    name = "endpoint"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Endpoint:
-        from dnsbroker.endpoints import parse
-        from dnsbroker.settings import Rejected
-
-        try:
-            return parse(str(value))
-        except Rejected as error:
-            self.fail(f"{error}; {error.hint}" if error.hint else str(error), param, ctx)
-
-
 @click.group(cls=Group)
 @common
 def tlsa() -> None:
@@ -65,7 +53,7 @@ def tlsa() -> None:
 @click.option("--cert", type=click.Path(path_type=Path), metavar="FILE", help="A certificate, or a chain, leaf first.")
 @click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="A private key, of the service to be.")
 @click.option("--csr", type=click.Path(path_type=Path), metavar="FILE", help="A certificate signing request.")
-@click.option("--connect", type=_Endpoint(), metavar="ENDPOINT", help="What a service presents at each address now.")
+@click.option("--connect", type=EndpointType(), metavar="ENDPOINT", help="What a service presents at each address now.")
 @click.option(
     "--records",
     metavar="LIST",
@@ -113,6 +101,8 @@ def compute(
 
 
 tlsa.add_command(verify)
+tlsa.add_command(check)
+tlsa.add_command(status)
 
 
 def _service(host: str | None, port: int | None) -> Endpoint | None:

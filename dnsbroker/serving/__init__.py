@@ -4,7 +4,7 @@ Rule: whoever asks compares; nothing is believed here because a chain or a name 
 handshake is read or sent. No address is looked up.
 """
 
-from dnsbroker.serving.leaf import chain_served, chains_served, leaf_served
+from dnsbroker.serving.leaf import chain_served, chains_served, is_refusal, leaf_served
 from dnsbroker.serving.verifying import Seen, verify
 
-__all__ = ["Seen", "chain_served", "chains_served", "leaf_served", "verify"]
+__all__ = ["Seen", "chain_served", "chains_served", "is_refusal", "leaf_served", "verify"]

@@ -36,18 +36,24 @@ async def leaf_served(
     return chain[0]
 
 
-async def chains_served(endpoint: Endpoint, address: str) -> tuple[tuple[bytes, ...], ...]:
+async def chains_served(endpoint: Endpoint, address: str, *, domain: str = "") -> tuple[tuple[bytes, ...], ...]:
     """Every chain that ``endpoint`` presents at ``address``, its own choice first, then those for each algorithm.
 
-    Which it has for an algorithm is seen with TLS 1.2 alone. Raises ServiceUnreachable, ValueError.
+    Which it has for an algorithm is seen with TLS 1.2 alone. ``domain`` as for ``chain_served``. Raises
+    ServiceUnreachable, ValueError.
     """
-    found = [await chain_served(endpoint, address)]
+    found = [await chain_served(endpoint, address, domain=domain)]
     for algorithm in get_args(Algorithm):
         try:
-            found.append(await chain_served(endpoint, address, algorithm=algorithm))
+            found.append(await chain_served(endpoint, address, domain=domain, algorithm=algorithm))
         except ServiceUnreachable:  # it has none for that algorithm
             continue
     return tuple(dict.fromkeys(found))
+
+
+def is_refusal(error: ServiceUnreachable) -> bool:
+    """Whether the service was reached, and there is no way to TLS with it; else nobody answered, or the way broke."""
+    return isinstance(error.__cause__, Refused)
 
 
 async def chain_served(

@@ -51,13 +51,15 @@ class Judged:
 class Verdict:
     """Whether the chain is accepted, and the sentence why; each record's part in it, in the order given.
 
-    ``warnings`` tell of what does not matter to this client, which accepts the chain, but does to others.
+    ``warnings`` tell of what does not matter to this client, which accepts the chain, but does to others; ``uncovered``
+    are the kinds that are published and of which no record matches (RFC 7671 section 8.1), whatever this client says.
     """
 
     accepted: bool
     why: str
     records: tuple[Judged, ...] = ()
     warnings: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
 
     @property
     def matched(self) -> tuple[str, ...]:
@@ -93,9 +95,10 @@ def verify(
     heeded = [_heeded(item, judged) for item in judged]
     matching = [item for item in heeded if item.state == "matches"]
     warnings = tuple(dict.fromkeys(item.warning for item in matching if item.warning))
+    uncovered = unmatched(judged)
     if matching:  # else it is the verdict that says so
-        warnings += tuple(map(_uncovered, unmatched(judged)))
-    return Verdict(bool(matching), _sentence(heeded), tuple(heeded), warnings)
+        warnings += tuple(map(_uncovered, uncovered))
+    return Verdict(bool(matching), _sentence(heeded), tuple(heeded), warnings, tuple(map(str, uncovered)))
 
 
 def unmatched(judged: Iterable[Judged]) -> tuple[Kind, ...]:
