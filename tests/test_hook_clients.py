@@ -76,7 +76,7 @@ def test_what_certbot_left_of_an_earlier_certificate_changes_no_challenge(word: 
 def test_certbot_s_deploy_hook_deploys_whatever_challenge_is_still_in_the_environment() -> None:
     """The word decides, not a variable."""
     lineage = {"RENEWED_LINEAGE": "/etc/letsencrypt/live/example.org", "CERTBOT_TOKEN": "stale"}
-    wanted = Deploy("", Path("/etc/letsencrypt/live/example.org"))
+    wanted = Deploy("", Path("/etc/letsencrypt/live/example.org"), is_alone=True)
     assert certbot.call(["deploy"], {**AUTH, **lineage}) == wanted == certbot.call(["deploy"], lineage)
 
 

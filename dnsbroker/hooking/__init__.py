@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dnsbroker.clock import Clock
     from dnsbroker.config import Config
     from dnsbroker.errors import BrokerError
-    from dnsbroker.hooking.calls import Call
+    from dnsbroker.hooking.calls import Call, Ended, Started, Stumbled
     from dnsbroker.run import Run
 
 
@@ -42,8 +42,8 @@ def at_once(call: Call, config: Config, clock: Clock) -> Answer | None:
     """
     if _is_of_no_concern(call, config):
         return Answer()
-    if not config.state_dir.is_dir():
-        return None  # whoever goes on from here will make it
+    if not config.state_dir.is_dir() or _about_dane(call, config):
+        return None  # whoever goes on from here will make it, or has to look
 
     from dnsbroker.hooking.remembering import answer
     from dnsbroker.journal.database import Journal
@@ -70,8 +70,24 @@ def _is_of_no_concern(call: Call, config: Config) -> bool:
 
     if isinstance(call, Admit) or (isinstance(call, Deploy) and not call.is_new):
         kept = any(certificate.lineage is not None for certificate in config.certificates.values())
-        return not kept and not config.broken_lineages
+        return not kept and not config.broken_lineages and not has_dane(config)
     return False
+
+
+def has_dane(config: Config) -> bool:
+    """Whether TLSA records are looked after for any certificate that another client keeps."""
+    mentioned = {reference for table in config.dane for reference in table.certificate}
+    kept = (name for name, certificate in config.certificates.items() if certificate.lineage is not None)
+    return any(reference.startswith("/") for reference in mentioned) or not mentioned.isdisjoint(kept)
+
+
+def _about_dane(call: Call, config: Config) -> Started | Stumbled | Ended | None:
+    """``call`` where it begins or ends a run of a client whose certificates have TLSA records to be looked after."""
+    from dnsbroker.hooking.calls import Ended, Started, Stumbled
+
+    if isinstance(call, Started | Stumbled | Ended) and call.home is not None and has_dane(config):
+        return call
+    return None
 
 
 async def perform(call: Call, run: Run, *, wait: bool = True) -> Answer:
@@ -89,7 +105,13 @@ async def perform(call: Call, run: Run, *, wait: bool = True) -> Answer:
     from dnsbroker.hooking import publication, remembering
 
     known = remembering.answer(call, run.journal, run.clock, run.runs.is_alive, run.config.path)
-    return await publication.perform(call, run, wait=wait) if known is None else known
+    answer = await publication.perform(call, run, wait=wait) if known is None else known
+    beginning_or_end = _about_dane(call, run.config)
+    if beginning_or_end is None:
+        return answer
+    from dnsbroker.hooking.dane import see_to
+
+    return await see_to(beginning_or_end, run, answer)
 
 
-__all__ = ["Answer", "at_once", "perform"]
+__all__ = ["Answer", "at_once", "has_dane", "perform"]

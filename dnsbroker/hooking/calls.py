@@ -49,24 +49,48 @@ class Cleanup:
 
 
 @dataclass(frozen=True)
+class Home:
+    """Where a client keeps all its ``certificates``, a directory for each; ``configuration`` is its own file.
+
+    ``base`` is where paths in that begin.
+    """
+
+    certificates: Path
+    configuration: Path
+    base: Path
+
+
+@dataclass(frozen=True)
 class Started:
-    """A run of the client has begun: what an earlier one of the same session left is swept."""
+    """A run of the client has begun: what an earlier one of the same session left is swept.
+
+    It does not go on where a certificate at ``home`` would come by a key that its TLSA records do not name.
+    """
 
     session: str
+    home: Home | None = None
 
 
 @dataclass(frozen=True)
 class Stumbled:
-    """The client has met an error, and may go on or not: what the session has in DNS is only kept for minutes more."""
+    """The client has met an error, and may go on or not: what the session has in DNS is only kept for minutes more.
+
+    The TLSA records of what it keeps at ``home`` are brought up to date, as at the end.
+    """
 
     session: str
+    home: Home | None = None
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The client's run is over: all that the session still has in DNS is withdrawn, and what failed is told again."""
+    """The client's run is over: all that the session still has in DNS is withdrawn, and what failed is told again.
+
+    The TLSA records of what it keeps at ``home`` are brought up to date.
+    """
 
     session: str
+    home: Home | None = None
 
 
 @dataclass(frozen=True)
@@ -84,13 +108,15 @@ class Deploy:
 
     ``is_new`` is false where the client only says that it is still there: then what failed before is made up for.
     ``is_heeded`` is false where a failure would end the client's whole run, other certificates included: then it is
-    told, remembered for the end of the session, and no failure for the client.
+    told, remembered for the end of the session, and no failure for the client. ``is_alone``: the client never tells
+    that its run is over, so that TLSA records are seen to here.
     """
 
     session: str
     lineage: Path
     is_new: bool = True
     is_heeded: bool = True
+    is_alone: bool = False
 
 
 @dataclass(frozen=True)

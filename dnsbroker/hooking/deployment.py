@@ -8,20 +8,20 @@ for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from dnsbroker import keys
+from dnsbroker import due, keys
 from dnsbroker.config import CertificateConfig, Config
 from dnsbroker.config.certificate import BrokenLineage
 from dnsbroker.deploying.unordered import catch_up, planned
 from dnsbroker.endpoints import parse
-from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, PemInvalid, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, DeployFailed, Held, KeyGuarded, PemInvalid, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.guarding import CURE, Guarded, coverage, refusal, warn_of_certificates
-from dnsbroker.hooking import Answer
+from dnsbroker.hooking import Answer, has_dane
 from dnsbroker.hooking.calls import Admit, Deploy
 from dnsbroker.journal import FileLock, Sessions
 from dnsbroker.lineages.reading import is_damaged
@@ -46,6 +46,9 @@ async def deploy(call: Deploy, run: Run) -> Answer:
     broken = _broken_in(call.lineage, run.config)
     if certificate is None and broken:
         return _answered(broken[0].error, broken[0].name, call, run)
+    managed = _managed_in(call.lineage, run)
+    if certificate is None and managed:
+        return Answer(failures=await _seen_to(call, managed, run), changed=run.changed)
     if certificate is None:
         run.emit("unknown_lineage", path=str(call.lineage))
         return Answer(told=_unknown_to(call.lineage, run.config) if call.is_new else ())
@@ -59,7 +62,9 @@ async def deploy(call: Deploy, run: Run) -> Answer:
         lock.release()
     run.changed = run.changed or run.deploying.changed
     answer = _answered(error, certificate.name, call, run)
-    return replace(answer, told=(*answer.told, *(_line(one.error) for one in broken)))
+    more = () if isinstance(error, Held) else await _seen_to(call, managed, run)
+    lines = (*answer.told, *(_line(one.error) for one in broken))
+    return replace(answer, told=lines, failures=(*answer.failures, *more), changed=run.changed)
 
 
 async def admit(call: Admit, run: Run) -> Answer:
@@ -69,41 +74,95 @@ async def admit(call: Admit, run: Run) -> Answer:
     """
     certificate = _kept_in(call.lineage, run.config)
     broken = _broken_in(call.lineage, run.config)
-    if certificate is None:
+    managed = _managed_in(call.lineage, run)
+    if certificate is None and not managed:
         told = () if broken else _unknown_to(call.lineage, run.config)
         return Answer(told=told, failures=tuple(one.error for one in broken))
-    emit = run.emit.bound(certificate=certificate.name)
     told = tuple(_line(one.error) for one in broken)
     try:
-        refused = await may_go_live(_coming(call), certificate, run, emit)
+        chain_pem = _coming(call)
+        refused = await _is_uncovered(chain_pem, certificate, managed, run) if managed else None
+        if refused is None and certificate is not None:
+            refused = await _is_guarded(chain_pem, certificate, managed, run)
     except BrokerError as error:
-        return Answer(told=told, failures=(error,))
-    return Answer(told=told, failures=(refused,) if refused is not None else ())
+        return Answer(told=told, failures=(error,), changed=run.changed)
+    return Answer(told=told, failures=(refused,) if refused is not None else (), changed=run.changed)
 
 
-async def may_go_live(chain_pem: str, certificate: CertificateConfig, run: Run, emit: Emitter) -> BrokerError | None:
-    """May this chain, leaf first, take the place of what is live in the lineage of ``certificate``? If not, why.
+def _managed_in(directory: Path, run: Run) -> tuple[str, ...]:
+    """What ``[[dane]]`` tables call what is kept there."""
+    if not has_dane(run.config):
+        return ()
+    from dnsbroker.hooking.dane import managed_in  # and with it all that looks after TLSA records
 
-    This is the one question before another client's certificate goes live. Raises PemInvalid; StoreError where what is
-    live cannot be read here, though others may.
+    return managed_in(directory, run)
+
+
+async def _is_uncovered(
+    chain_pem: str, certificate: CertificateConfig | None, managed: Sequence[str], run: Run
+) -> BrokerError | None:
+    """Why caches would not know of this chain, leaf first. What they lack is published, for a later one."""
+    from dnsbroker.hooking.dane import does_not_go_live, still_held
+
+    live = _present(certificate, run, run.emit.bound(certificate=certificate.name)) if certificate else None
+    is_pressing = live is not None and due.is_pressing(live.leaf, run.clock.now())
+    return await still_held(managed, chain_pem, run, *does_not_go_live(managed[0]), is_pressing=is_pressing)
+
+
+async def _is_guarded(
+    chain_pem: str, certificate: CertificateConfig, managed: Sequence[str], run: Run
+) -> BrokerError | None:
+    """Why this chain, leaf first, may not take the place of what is live: records that nobody here looks after.
+
+    Raises PemInvalid; StoreError where what is live cannot be read here, though others may.
     """
     if not certificate.tlsa_guard:
         return None
+    emit = run.emit.bound(certificate=certificate.name)
     present = _present(certificate, run, emit)
     new = keys.public_key_in(chain_pem)
     if present is None or new == keys.public_key_in(present.fullchain):
         return None
     found = await _seen(run, certificate, present.fullchain, new)
     warn_of_certificates(found, emit)
-    held = [item for item in found if item.holds_key]
+    ours = frozenset[str]().union(*(run.dane.owners(reference) for reference in managed))
+    held = [item for item in found if item.holds_key and item.owner not in ours]
     return refusal(f"{certificate.name} does not go live with its new key", held, _KEEP) if held else None
 
 
+async def _seen_to(call: Deploy, managed: Sequence[str], run: Run) -> Sequence[BrokerError]:
+    """What goes wrong with the TLSA records of a certificate whose client has said all by now.
+
+    Another client tells of its end: then.
+    """
+    if not managed or not call.is_alone:
+        return ()
+    from dnsbroker.hooking.dane import bring
+
+    try:
+        return await bring(managed, run)
+    except BrokerError as error:
+        return (error,)
+
+
+async def _is_held(certificate: CertificateConfig, lineage: Lineage, run: Run) -> BrokerError | None:
+    """Why what is to be done with ``lineage`` has to wait: whoever uses it would serve what caches do not know."""
+    managed = _managed_in(certificate.lineage, run) if certificate.lineage is not None else ()
+    if not managed or not run.deploying.is_unfinished(certificate, lineage):
+        return None
+    from dnsbroker.hooking.dane import is_not_deployed, still_held
+
+    return await still_held(managed, lineage.fullchain, run, *is_not_deployed(certificate.name))
+
+
 async def _deployed(certificate: CertificateConfig, call: Deploy, run: Run) -> BrokerError | None:
-    """Deploy what is there; what failed."""
+    """Deploy what is there; what failed, or what it waits for."""
     emit = run.emit.bound(certificate=certificate.name)
     try:
         lineage = planned(run.store, run.deployments, certificate)
+        held = await _is_held(certificate, lineage, run)
+        if held is not None:
+            return held
         try:
             has_work = await catch_up(run.deploying, certificate, lineage, emit)
             await run.deploying.finish()
@@ -134,10 +193,15 @@ async def _seen(run: Run, certificate: CertificateConfig, present: str, new: byt
 
 
 def _answered(error: BrokerError | None, name: str, call: Deploy, run: Run) -> Answer:
-    """A failure that would end the client's whole run is told now, and once more at the end of its session."""
+    """A failure that would end the client's whole run is told now, and once more at the end of its session.
+
+    What only waits for its time is told now alone.
+    """
     if error is None or call.is_heeded:
         return Answer(failures=(error,) if error is not None else (), changed=run.changed)
     told = _line(error)
+    if isinstance(error, Held | KeyGuarded):
+        return Answer(told=(told,), changed=run.changed)
     if not isinstance(error, DeployFailed):
         error = DeployFailed(error.message, certificate=name, steps=[], hint=error.hint)
     try:

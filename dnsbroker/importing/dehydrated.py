@@ -32,6 +32,8 @@ _PRESETS = {
     "google-test": "https://dv.acme-v02.test-api.pki.goog/directory",
 }
 _DEFAULTS = {"CA": "letsencrypt", "KEY_ALGO": "secp384r1", "KEYSIZE": "4096", "PRIVATE_KEY_RENEW": "yes"}
+#: Before a certificate's end, where nothing is set; older ones begin a little later.
+_RENEW_DAYS = 32
 _CURVES = {"prime256v1": "ecdsa-p256", "secp384r1": "ecdsa-p384"}
 _ALIAS = re.compile(r">\s*(\S+)")
 #: How a script made for dehydrated is called for a new certificate; the shell that runs hooks fills in the rest.
@@ -70,6 +72,36 @@ def read(root: Path) -> Found:
 
 
 @dataclass(frozen=True)
+class Renewing:
+    """How a certificate is renewed: ``days`` before its end, or once it is to have other ``names``, where any are told.
+
+    ``takes_new_key``: each certificate has a key of its own; ``rolls_over``: the one that is laid out beforehand.
+    """
+
+    days: int
+    names: frozenset[str]
+    takes_new_key: bool
+    rolls_over: bool
+
+
+def renewing(base: Path, configuration: Path, directory: Path) -> Renewing:
+    """How dehydrated with this ``configuration``, below ``base``, renews what it keeps in ``directory``.
+
+    Raises ConfigError where a file cannot be read.
+    """
+    setup = _Setup.of(base, [], configuration)
+    values = setup.of_certificate(directory.name, [])
+    days = values.get("RENEW_DAYS", "")
+    takes_new_key = values["PRIVATE_KEY_RENEW"] == "yes"
+    return Renewing(
+        int(days) if days.isdecimal() else _RENEW_DAYS,
+        frozenset(setup.lines().get(directory.name, ())),
+        takes_new_key,
+        takes_new_key and values.get("PRIVATE_KEY_ROLLOVER", "no") == "yes",
+    )
+
+
+@dataclass(frozen=True)
 class _Setup:
     """What the configuration says: its variables, and the places that follow from them."""
 
@@ -77,10 +109,14 @@ class _Setup:
     values: Mapping[str, str]
 
     @classmethod
-    def of(cls, root: Path, notes: list[str]) -> _Setup:
-        """The configuration in ``root``; adds to ``notes`` what was passed over. Raises ConfigError."""
-        values: Mapping[str, str] = {**_DEFAULTS, "BASEDIR": str(root), "CONFIG": str(root / "config")}
-        values = _sourced(root / "config", values, notes)
+    def of(cls, root: Path, notes: list[str], configuration: Path | None = None) -> _Setup:
+        """The configuration for ``root``, there unless told; adds to ``notes`` what was passed over.
+
+        Raises ConfigError.
+        """
+        path = configuration or root / "config"
+        values: Mapping[str, str] = {**_DEFAULTS, "BASEDIR": str(root), "CONFIG": str(path)}
+        values = _sourced(path, values, notes)
         if values.get("CONFIG_D"):
             for path in listed(root / values["CONFIG_D"], ".sh"):
                 values = _sourced(path, values, notes)

@@ -8,6 +8,7 @@ before that is believed. Refused: what lies outside of the client's own tree, an
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds between looks at files that do not fit each other: a client's renames are over long before the last one.
 PAUSES = (0.05, 0.1, 0.2)
+#: dehydrated's names, with the moment of the attempt.
+_STAMPED = re.compile(r"fullchain-([0-9]+)\.pem")
 #: Octets; no chain is longer.
 _LONGEST = 1 << 20
 
@@ -105,6 +108,27 @@ def next_public_keys(path: Path) -> tuple[bytes, ...]:
     files = [file for file in (place.layout.key, place.layout.next_key) if file is not None and os.path.lexists(file)]
     found = dict.fromkeys(_public_key(place, file) for file in files)
     return tuple(key for key in found if key != present.public_key)
+
+
+def refused_chain(path: Path) -> str:
+    """The chain, leaf first, that dehydrated has obtained since the one that is live in ``path``, and did not take.
+
+    A hook told it so, and its key is used up by then; but the next chain may come from the same CA. Empty where there
+    is none, or it is cut off. Raises ConfigError, StoreError, as ``read``.
+    """
+    place = _place(path)
+    if place is None or place.layout.client != "dehydrated" or not place.layout.chain.is_symlink():
+        return ""
+    live = _STAMPED.fullmatch(os.path.basename(os.readlink(place.layout.chain)))
+    found = filter(None, map(_STAMPED.fullmatch, os.listdir(place.directory)))
+    later = [name for name in found if live is not None and int(name[1]) > int(live[1])]
+    if not later:
+        return ""
+    newest = max(later, key=lambda name: int(name[1]))
+    try:
+        return "".join(keys.read_chain(place.text(place.directory / newest[0])))
+    except PemInvalid:
+        return ""
 
 
 @dataclass(frozen=True)

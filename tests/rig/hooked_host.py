@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from authority import START, Authority
 from dnsbroker import keys
-from dnsbroker.config import Config
+from dnsbroker.config import Config, DaneConfig
+from dnsbroker.dane import Dane
 from dnsbroker.events import Emitter, Event
 from dnsbroker.hooking import Answer, perform
 from dnsbroker.hooking.calls import Admit, Call, Deploy
@@ -38,7 +40,10 @@ def digest(key_pem: str) -> str:
 
 
 class Host:
-    """A host on which clients call hooks; ``tables`` are certificates beside ``a.test``, ``settings`` of that one."""
+    """A host on which clients call hooks; ``tables`` are certificates beside ``a.test``, ``settings`` of that one.
+
+    ``now`` is the moment of a call, ``dane`` what looks after the tables ``tlsa`` in place of the run's own.
+    """
 
     def __init__(self, directory: Path, client: str = "dehydrated") -> None:
         self.directory = directory
@@ -52,6 +57,9 @@ class Host:
             "post_hooks": [self.note("post")],
         }
         self.dns: dict[str, Any] = {}
+        self.now = START + timedelta(days=1)
+        self.tlsa: tuple[DaneConfig, ...] = ()
+        self.dane: Dane | None = None
         self.events: list[Event] = []
         self.failed: tuple[str, ...] = ()
 
@@ -72,19 +80,22 @@ class Host:
 
     def config(self) -> Config:
         """What is configured."""
-        table = {"lineage": str(self.kept.directory), **self.settings}
+        place = {} if "names" in self.settings else {"lineage": str(self.kept.directory)}
+        table = {**place, **self.settings}
         certificates = {"a.test": table, **self.tables}
         data = {"state_dir": str(self.directory / "state"), "certificates": certificates, "dns": self.dns}
         found = Config.from_dict(data)
         assert not found.broken
-        return found
+        return replace(found, dane=self.tlsa)
 
     def call(self, call: Call) -> Answer:
         """What comes of ``call``, in a run of its own."""
 
         async def story() -> Answer:
-            clock = FakeClock(START + timedelta(days=1))
+            clock = FakeClock(self.now)
             async with Run(self.config(), clock, Emitter(clock, self.events.append)) as run:
+                if self.dane is not None:
+                    run.dane = self.dane
                 answer = await perform(call, run)
                 self.failed = tuple(one.message for one in Sessions(run.journal, clock).failures(SESSION))
                 return answer

@@ -29,7 +29,7 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call:
         lineage = environment.get("RENEWED_LINEAGE", "")
         if not lineage:
             raise wrong("RENEWED_LINEAGE is not set, which says what was renewed", _DEPLOY)
-        return Deploy("", Path(lineage))
+        return Deploy("", Path(lineage), is_alone=True)
     values = _values(environment)
     if word == "cleanup":
         return Cleanup(_session(environment), values)

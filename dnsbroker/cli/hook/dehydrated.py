@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dnsbroker.cli.hook import is_unneeded
 from dnsbroker.cli.hook.challenge import amount, checked, own_run, place_of, storable, wrong
-from dnsbroker.hooking.calls import Admit, Call, Cleanup, Deploy, Ended, Present, Refused, Started, Stumbled
+from dnsbroker.hooking.calls import Admit, Call, Cleanup, Deploy, Ended, Home, Present, Refused, Started, Stumbled
 
 _HINT = "have dehydrated call it: HOOK names dnsbroker-hook in its configuration"
 #: What stands before the certificate's path, and all that is passed at least.
@@ -38,15 +38,21 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Non
         case "sync_cert" | "deploy_cert" | "unchanged_cert":
             return _files(word, told, session)
         case "startup_hook":
-            return Started(session)
+            return Started(session, _home(environment))
         case "exit_hook":
-            return Stumbled(session) if told else Ended(session)
+            return Stumbled(session, _home(environment)) if told else Ended(session, _home(environment))
         case "invalid_challenge":
             name, response, *_ = [*map(storable, told), "", ""]
             return Refused(session, name, response)
     if is_unneeded(word):
         return None
     raise wrong(f"{word!r} is no hook of dehydrated's" if word else "dehydrated's hook has no name", _HINT)
+
+
+def _home(environment: Mapping[str, str]) -> Home | None:
+    """Where this dehydrated keeps its certificates; None where it does not tell."""
+    base, certificates = environment.get("BASEDIR", ""), environment.get("CERTDIR", "")
+    return Home(Path(certificates), Path(environment.get("CONFIG", "")), Path(base)) if base and certificates else None
 
 
 def _challenges(hook: str, told: Sequence[str], session: str) -> Call | None:
