@@ -80,6 +80,13 @@ def test_a_staged_key_stays_the_next_one(store: Store) -> None:
     assert store.next_key(NAME) == NEXT
 
 
+def test_a_key_that_is_of_no_use_is_replaced_by_one_process(store: Store) -> None:
+    """The others, who found it as well, get what that one has staged."""
+    store.keep_next_key(NAME, OTHER)
+    assert store.stage(NAME, NEXT, instead_of=OTHER) == NEXT
+    assert store.stage(NAME, NextKey(KEYS[0], MADE), instead_of=OTHER) == NEXT
+
+
 def test_processes_that_stage_at_once_get_the_same_key(store: Store) -> None:
     """Two of which one is published would be one too many."""
     (store.state_dir / "found").mkdir()

@@ -165,17 +165,18 @@ class Store:
         with explained(home), locked(home):
             staged.write_next_key(home, key)
 
-    def stage(self, name: str, key: NextKey) -> NextKey:
-        """Keep ``key`` as the next one unless there is one; that which is kept then. Raises StoreError.
+    def stage(self, name: str, key: NextKey, *, instead_of: NextKey | None = None) -> NextKey:
+        """Keep ``key`` as the next one unless there is another than ``instead_of``; that which is kept then.
 
-        Of several processes that stage at once, all get the same one.
+        Of several processes that stage at once, all get the same one. Raises StoreError.
         """
         home = self._staging(name)
         with explained(home), locked(home):
             found = staged.read_next_key(home)
-            if found is None:
+            if found is None or found == instead_of:
                 staged.write_next_key(home, key)
-            return found or key
+                return key
+            return found
 
     def drop_next_key(self, name: str) -> None:
         """Forget the next key. Raises StoreError."""
