@@ -33,6 +33,7 @@ from dnsbroker.texts import Texts
 
 if TYPE_CHECKING:
     from dnsbroker.doctor import Diagnosis
+    from dnsbroker.rekeying import Rekeying
     from dnsbroker.sync import SyncBroker
 
 #: What ``issue`` gives: ``name``, ``names``, ``not_after``, ``path``, ``fullchain``, ``private_key``, ``serial``.
@@ -189,6 +190,8 @@ class Broker:
             bar(self._run, target)
         replaced = None
         if revocation.replace:
+            if revocation.is_compromise:
+                await self.dane.give_up(name, target.leaf.spki_sha256)
             (replaced,) = await self._bring(self._chosen([name]), Wishes(force=True), is_named=True, is_mending=True)
             check_replaced(replaced, target)
         is_ours = await revoke(self._run, target, revocation)
@@ -320,6 +323,13 @@ class Broker:
     def texts(self) -> Texts:
         """TXT values for other programs: present, cleanup, wait."""
         return Texts(self._run)
+
+    @property
+    def dane(self) -> Rekeying:
+        """TLSA records and roll-overs of keys: publish, withdraw, rollover, advance."""
+        from dnsbroker.rekeying import Rekeying
+
+        return Rekeying(self._run)
 
     @asynccontextmanager
     async def published(self, values: Mapping[str, Sequence[str]]) -> AsyncIterator[None]:

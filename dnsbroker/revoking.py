@@ -14,7 +14,7 @@ from dnsbroker import keys
 from dnsbroker.account import Account
 from dnsbroker.certifying.outcome import Outcome
 from dnsbroker.certifying.permission import heeding
-from dnsbroker.errors import BrokerError, ConfigError, PemInvalid, Problem, StoreError
+from dnsbroker.errors import BrokerError, ConfigError, Held, PemInvalid, Problem, StoreError
 from dnsbroker.journal import Answer, FileLock
 from dnsbroker.lineages import client_of
 from dnsbroker.run import Run
@@ -139,9 +139,12 @@ def bar(run: Run, target: Target) -> None:
 
 def check_replaced(replaced: Outcome, target: Target) -> None:
     """Raise what kept ``replaced`` from taking the place of ``target``, which is still served then."""
+    later = f"`dnsbroker revoke {target.name} --serial {target.leaf.serial_text}` does it once that is mended"
+    if isinstance(replaced.error, Held):
+        at_once = f"`dnsbroker tlsa rollover {target.name} --now` has it live at once, and some clients refuse it then"
+        replaced.error.hint = f"nothing was revoked: {later}; {at_once}"
     if replaced.error is not None:
         raise replaced.error
-    later = f"`dnsbroker revoke {target.name} --serial {target.leaf.serial_text}` does it once that is mended"
     if replaced.undeployed is not None:
         error = replaced.undeployed
         error.hint = f"{error.hint}; nothing was revoked: {later}" if error.hint else f"nothing was revoked: {later}"

@@ -255,7 +255,10 @@ class Certifying:
         if waiting is None:
             if reason is not None and not self._wishes.force:
                 self.covering.check_taken_back(certificate.name, lineage)
-            return None, reason or await self._rolled.asked(certificate, lineage)
+            reason = reason or await self._rolled.asked(certificate, lineage)
+            if reason is None and lineage is None:
+                waiting = Outcome(certificate.name, "kept", f"not there: `dnsbroker issue {certificate.name}`")
+            return waiting, reason
         if waiting.status == "held" and lineage is not None and not self._wishes.dry_run:
             await self._keep(certificate, lineage, emit)
         return waiting, None
@@ -277,7 +280,7 @@ class Certifying:
 
     async def _asked(self, lineage: Lineage | None, certificate: CertificateConfig, emit: Emitter) -> Answer | None:
         """What the CA that issued ``lineage`` says about it; nobody is asked where another CA is configured by now."""
-        if lineage is None or self._wishes.rehearse:
+        if lineage is None or self._wishes.rehearse or self._is_rolling:
             return None
         account = self._run.accounts.get(certificate.account)
         if lineage.provenance is None or lineage.provenance.directory != account.config.directory:

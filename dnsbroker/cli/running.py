@@ -33,7 +33,9 @@ T = TypeVar("T")
 
 _PATIENCE_AFTER_SIGNAL = 5.0
 #: The commands after which metrics are written and people alerted: those that bring certificates forward or clean up.
-_RUNS = frozenset({"issue", "renew", "deploy", "revoke", "delete", "gc"})
+_RUNS = frozenset({"issue", "renew", "deploy", "revoke", "delete", "gc"}).union(
+    f"tlsa {word}" for word in ("advance", "rollover", "publish", "withdraw")
+)
 
 
 def run(

@@ -1,5 +1,15 @@
-"""DANE as a person asks for it: published, taken back, keys rolled over and brought on, told.
+"""Keys rolled over at a person's word, and every roll-over moved on; what a program does with TLSA records."""
 
-Rule: it puts together who looks after records (``dnsbroker.dane``) and who orders (``dnsbroker.certifying``), and
-decides nothing itself.
-"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsbroker.lazily import lazily
+
+if TYPE_CHECKING:
+    from dnsbroker.rekeying.front import Rekeying
+    from dnsbroker.rekeying.standing import Rekeyed
+else:
+    __getattr__ = lazily(__name__, front="Rekeying", standing="Rekeyed")
+
+__all__ = ["Rekeyed", "Rekeying"]
