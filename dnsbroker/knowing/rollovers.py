@@ -6,14 +6,16 @@ key at this moment; what a server has is what it had when it was last looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dnsbroker.errors import NameInvalid
 from dnsbroker.journal import Served, Sight
 from dnsbroker.rolling import Step
 from dnsbroker.tlsa.computing import Presented
-from dnsbroker.tlsa.records import DANE_EE, SHA256, SPKI, Kind, Tlsa
+from dnsbroker.tlsa.records import DANE_EE, SHA256, SPKI, Kind, Tlsa, parse
 
 #: What comes after each step, for people: what happens once its waiting is over.
 THEN: Mapping[Step, str] = {
@@ -152,10 +154,15 @@ def of_step(word: str) -> Step:
 
 def sets(sights: Iterable[Sight]) -> tuple[frozenset[Tlsa], ...]:
     """Each RRset that some server had at the last look."""
-    from dnsbroker.tlsa.records import parse
-
     found = {one.records for one in sights if one.is_current and one.server}
-    return tuple(frozenset(map(parse, records)) for records in sorted(found, key=sorted))
+    return tuple(frozenset(_readable(records)) for records in sorted(found, key=sorted))
+
+
+def _readable(values: Iterable[str]) -> Iterator[Tlsa]:
+    """The records, but for what is no TLSA value: a server may give out anything."""
+    for value in values:
+        with suppress(NameInvalid):
+            yield parse(value)
 
 
 def last_served(served: Sequence[Served]) -> dict[str, frozenset[str]]:
