@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from dnsbroker.lazily import lazily
 
 if TYPE_CHECKING:
-    from dnsbroker.dane.front import Brought, Dane, Parts, Wish, Withdrawn
+    from dnsbroker.dane.front import Brought, Dane, Parts, Withdrawn
+    from dnsbroker.dane.scenes import Wish
     from dnsbroker.dane.subjects import Subject, Subjects
 else:
-    __getattr__ = lazily(__name__, front="Brought Dane Parts Wish Withdrawn", subjects="Subject Subjects")
+    __getattr__ = lazily(__name__, front="Brought Dane Parts Withdrawn", scenes="Wish", subjects="Subject Subjects")
 
 __all__ = ["Brought", "Dane", "Parts", "Subject", "Subjects", "Wish", "Withdrawn"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
 
 from dnsbroker.clock import Clock
 from dnsbroker.endpoints import Endpoint
@@ -24,7 +23,7 @@ from dnsbroker.lookup.zone import Hop, NameServer, Place, Zone
 from dnsbroker.names import between, labels, shown
 from dnsbroker.rolling import Answer as Given
 from dnsbroker.rolling import Look
-from dnsbroker.serving.leaf import Algorithm, chain_served
+from dnsbroker.serving.leaf import chains_served
 from dnsbroker.tasks import together
 from dnsbroker.tlsa.computing import Presented, presented
 from dnsbroker.tlsa.records import Tlsa, parse
@@ -55,11 +54,15 @@ class Records:
 
 @dataclass(frozen=True)
 class Presence:
-    """What an endpoint presents: ``chains`` by address, and ``unseen``, in words, by address, where nothing was."""
+    """What an endpoint presents: ``chains`` by address, and ``unseen``, in words, by address, where nothing was.
+
+    ``connected`` are those addresses that stand for its own because it is configured so.
+    """
 
     endpoint: Endpoint
     chains: Mapping[str, tuple[Presented, ...]] = field(default_factory=dict)
     unseen: Mapping[str, str] = field(default_factory=dict)
+    connected: tuple[str, ...] = ()
 
 
 class _Doubtful(Exception):
@@ -160,29 +163,25 @@ class Looking:
             self._signatures[key] = Signatures(zone, self._exchange)
         return self._signatures[key]
 
-    async def service(self, endpoint: Endpoint, connect: Sequence[str], addresses: Sequence[str]) -> Presence:
-        """What ``endpoint`` presents at ``connect``, where that is given, and at each of its addresses.
+    async def service(self, endpoint: Endpoint, connect: str = "", addresses: Sequence[str] = ()) -> Presence:
+        """What ``endpoint`` presents at each of its addresses; or at ``connect``, which stands for ``addresses``.
 
-        With ``connect`` alone nothing else is looked at; ``addresses`` are then those that it stands for.
+        With ``connect`` and no ``addresses`` nothing else is looked at.
         """
         try:
-            reached = await self._reached(endpoint, connect, addresses)
+            connected = await self._behind(connect, endpoint.port) if connect else ()
+            others = () if connect and not addresses else await self._finder.service_addresses(endpoint.host)
         except BrokerError as error:
-            return Presence(endpoint, unseen={endpoint.host: error.message})
+            return Presence(endpoint, unseen={endpoint.host: f"{endpoint.shown()}: {error.message}"})
+        reached = (*connected, *(one for one in others if not connect or one not in addresses))
         found = await together(_chains(endpoint, address) for address in reached)
         seen = dict(zip(reached, found, strict=True))
         return Presence(
             endpoint,
             {address: chains for address, chains in seen.items() if not isinstance(chains, str)},
             {address: why for address, why in seen.items() if isinstance(why, str)},
+            connected,
         )
-
-    async def _reached(self, endpoint: Endpoint, connect: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
-        reached = [one for text in connect for one in await self._behind(text, endpoint.port)]
-        if connect and not addresses:
-            return tuple(dict.fromkeys(reached))
-        others = await self._finder.service_addresses(endpoint.host)
-        return tuple(dict.fromkeys([*reached, *(one for one in others if not connect or one not in addresses)]))
 
     async def _behind(self, connect: str, port: int) -> tuple[str, ...]:
         """The addresses, each with its port, behind ``ADDRESS:PORT`` or ``host:port``. Raises LookupFailed."""
@@ -228,26 +227,15 @@ async def _chains(endpoint: Endpoint, address: str) -> tuple[Presented, ...] | s
     refused = ""
     for domain in _domains(endpoint):
         try:
-            found = [await chain_served(endpoint, address, domain=domain, seconds=PATIENCE)]
+            found = await chains_served(endpoint, address, domain=domain)
         except ServiceUnreachable as error:
-            refused = refused or f"{error.endpoint} at {address}: {error.reason}"
+            refused = refused or error.message
             continue
-        found += await _by_algorithm(endpoint, address, domain)
         try:
             return tuple(dict.fromkeys(map(presented, found)))
         except PemInvalid as error:
             return f"{endpoint.shown()} at {address}: {error.message}"
     return refused
-
-
-async def _by_algorithm(endpoint: Endpoint, address: str, domain: str) -> list[tuple[bytes, ...]]:
-    found = []
-    for algorithm in get_args(Algorithm):
-        try:
-            found.append(await chain_served(endpoint, address, domain=domain, algorithm=algorithm, seconds=PATIENCE))
-        except ServiceUnreachable:  # it has none for that algorithm
-            continue
-    return found
 
 
 def _domains(endpoint: Endpoint) -> tuple[str, ...]:

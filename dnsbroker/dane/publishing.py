@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.dane.places import Post
 from dnsbroker.dane.remembering import Remembering
-from dnsbroker.errors import BrokerError, NameInvalid
+from dnsbroker.errors import NameInvalid
 from dnsbroker.events import Emitter
 from dnsbroker.journal import NEVER, Lease, Leases, Runs, State
 from dnsbroker.propagation import Watcher
@@ -36,8 +36,8 @@ class Standing:
     ttl: int = 0
 
 
-class Records:
-    """The TLSA records of one run. ``wrote`` is called after every change of DNS."""
+class Writing:
+    """Writes the TLSA records of one run. ``wrote`` is called after every change of DNS."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Records:
         if change.add:
             await self._add(standing, change.add, ttl)
         if change.remove:
-            await uninterrupted(self._remove(post, change.remove))
+            await uninterrupted(self._remove(post.owner, change.remove))
         self._wrote()
         self._emit(
             "tlsa",
@@ -121,16 +121,14 @@ class Records:
             leases = await self._writer.add(target, wanted, ttl=ttl, announcement=announcement, expires=NEVER)
         self._leases.take_over(leases, is_alive=self._runs.is_alive)
 
-    async def _remove(self, post: Post, records: frozenset[Tlsa]) -> None:
-        leases = [lease for lease, record in self._read(post.owner) if record in records and not lease.foreign]
-        failed = await self._writer.withdraw(leases)
-        for error in failed.values():
-            raise error
-
     async def clear(self, owner: str, records: frozenset[Tlsa]) -> None:
-        """Close what a dead run began for ``records``, none of which stands anywhere. Raises BrokerError."""
+        """End the leases of ours for ``records``, none of which stands anywhere. Raises ProviderError, StoreError."""
+        if records:
+            await uninterrupted(self._remove(owner, records))
+
+    async def _remove(self, owner: str, records: frozenset[Tlsa]) -> None:
         leases = [lease for lease, record in self._read(owner) if record in records and not lease.foreign]
-        failed = await uninterrupted(self._writer.withdraw(leases))
+        failed = await self._writer.withdraw(leases)
         for error in failed.values():
             raise error
 
@@ -156,8 +154,3 @@ def _known(values: Iterable[str]) -> frozenset[Tlsa]:
         except NameInvalid:
             continue
     return frozenset(found)
-
-
-def told(error: BrokerError) -> str:
-    """An error in one line, with what to do."""
-    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -1,0 +1,238 @@
+"""DNS brought to what is wanted, one harmless change at a time, each followed by a look.
+
+Rule: one process at a time decides and writes; what was decided is decided anew from what is there then. A trouble with
+one owner name stops nothing at another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dnsbroker.clock import Clock, Deadline
+from dnsbroker.config import Config
+from dnsbroker.dane.places import Post
+from dnsbroker.dane.preflight import Preflight
+from dnsbroker.dane.publishing import Standing, Writing
+from dnsbroker.dane.scenes import Scene, Wish
+from dnsbroker.dane.sighting import Map, Sighting
+from dnsbroker.dane.subjects import Subjects
+from dnsbroker.errors import BrokerError, NoProvider, NotPropagated, PreflightFailed, StoreError
+from dnsbroker.events import Emitter
+from dnsbroker.journal import FileLock
+from dnsbroker.names import shown
+from dnsbroker.rolling import Act, Change, change, move
+from dnsbroker.tasks import all_through
+from dnsbroker.tlsa.records import Tlsa
+
+_MOST_ROUNDS = 12
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a call asks for: ``adopt`` what is served, and ``is_publishing``, since a person wants records to stand."""
+
+    references: tuple[str, ...]
+    wishes: Mapping[str, Wish] = field(default_factory=dict)
+    adopt: bool = False
+    is_publishing: bool = False
+
+
+@dataclass
+class Outcome:
+    """What came of it, by owner name: ``changed`` ones, ``objections`` in words, ``errors``."""
+
+    scene: Scene
+    changed: set[str] = field(default_factory=set)
+    objections: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    errors: dict[str, BrokerError] = field(default_factory=dict)
+
+
+class Bringing:
+    """Looks, writes, waits and looks again, for one run. One that is only ``is_looking`` looks."""
+
+    def __init__(
+        self,
+        config: Config,
+        sighting: Sighting,
+        writing: Writing,
+        preflight: Preflight,
+        subjects: Subjects,
+        clock: Clock,
+        emit: Emitter,
+        *,
+        is_looking: bool,
+    ) -> None:
+        self._config = config
+        self._sighting = sighting
+        self._writing = writing
+        self._preflight = preflight
+        self._subjects = subjects
+        self._clock = clock
+        self._emit = emit
+        self._is_looking = is_looking
+        self._told: set[str] = set()
+
+    async def bring(self, map: Map, posts: Collection[Post], asked: Asked) -> Outcome:
+        """Have what is wanted stand at ``posts``, and what is old and may go be gone. Raises StoreError."""
+        deadline = Deadline.after(self._clock, self._config.propagation.timeout)
+        outcome: Outcome | None = None
+        for _ in range(_MOST_ROUNDS):
+            async with self.alone():
+                scene = await self._sighting.scene(posts, map.doubtful)
+                outcome = replace(outcome, scene=scene) if outcome else Outcome(scene)
+                written = {} if self._is_looking else await self._round(outcome, asked)
+            if not written:
+                break
+            await self._wait(outcome, written, asked, deadline)
+        assert outcome is not None  # noqa: S101 - for the type checker
+        return outcome
+
+    async def _round(self, outcome: Outcome, asked: Asked) -> dict[str, frozenset[Tlsa]]:
+        """Make the next keys that are wanted, then the next change at each post; what was added, by owner name."""
+        if self._stage(outcome.scene, asked):
+            outcome.scene = self._sighting.again(outcome.scene)
+        posts = [post for post in outcome.scene.posts if post.owner not in outcome.errors]
+        done = await all_through(self._change(outcome, post, asked) for post in posts)
+        written = {post.owner: made.add for post, made in zip(posts, done, strict=True) if made is not None}
+        outcome.changed.update(written)
+        if written:
+            outcome.scene = self._sighting.again(outcome.scene)
+        return written
+
+    def _stage(self, scene: Scene, asked: Asked) -> bool:
+        """Make the next key of each certificate that is to have one; whether any was made. Raises StoreError."""
+        names = [name for name in asked.references if scene.subjects.get(name) and name in self._config.certificates]
+        wanting = [
+            name for name in names if move(scene.situation(name, asked.wishes.get(name, Wish()))).act is Act.STAGE
+        ]
+        for name in wanting:
+            self._subjects.stage(name, self._config.certificates[name].key_type, self._clock.now().timestamp())
+        return bool(wanting)
+
+    async def _change(self, outcome: Outcome, post: Post, asked: Asked) -> Change | None:
+        """Make the next change at ``post``; None where there is none, and why is in ``outcome``."""
+        try:
+            return await self._made(outcome, post, asked)
+        except StoreError:
+            raise
+        except NoProvider as error:
+            if not post.is_beside:
+                outcome.errors[post.owner] = error
+            self._tell(f"no records are kept at {shown(post.owner)}: {error.message}", error.hint)
+        except BrokerError as error:
+            outcome.errors[post.owner] = error
+        return None
+
+    async def _made(self, outcome: Outcome, post: Post, asked: Asked) -> Change | None:
+        scene = outcome.scene
+        present = scene.memories[post.owner].anywhere
+        seen = self._decided(scene, post, asked, present)
+        outcome.objections[post.owner] = seen.objections
+        is_right = not (seen.add or seen.remove or seen.objections or self._orphans(scene, post, asked, present))
+        if is_right and not self._phantoms(scene, post, asked):
+            return None
+        standing = await self._writing.standing(post)
+        self._adopt(scene, standing, asked)
+        await self._writing.clear(post.owner, self._phantoms(scene, post, asked) - standing.records)
+        wanted = self._decided(scene, post, asked, standing.records)
+        outcome.objections[post.owner] = wanted.objections
+        if not (wanted.add or wanted.remove):
+            self._refuse(scene, standing, asked, wanted)
+            return None
+        if wanted.add:
+            await self._check(scene, standing, asked, wanted)
+        await self._writing.apply(standing, wanted)
+        return wanted
+
+    def _decided(self, scene: Scene, post: Post, asked: Asked, present: frozenset[Tlsa]) -> Change:
+        served, unseen = scene.presented(post)
+        wanted = scene.wanted(post, adopt=asked.adopt)
+        return change(wanted, self._writing.ours(post.owner), present, served, unseen, keep=scene.kept(post))
+
+    def _orphans(self, scene: Scene, post: Post, asked: Asked, there: frozenset[Tlsa]) -> frozenset[Tlsa]:
+        """What is wanted and there, and will not stay, or will stay when it is not wanted any more: no lease holds it.
+
+        A CA's record that was there before is left to whoever wrote it; one that we tried to write is ours.
+        """
+        mine = scene.own_keys(post) | self._writing.ours(post.owner)
+        return (scene.wanted(post, adopt=asked.adopt) & there & mine) - self._writing.held(post.owner)
+
+    def _phantoms(self, scene: Scene, post: Post, asked: Asked) -> frozenset[Tlsa]:
+        """What a lease of ours speaks of, nobody wants, and no server has: a dead run's, or a person took it out."""
+        memory = scene.memories[post.owner]
+        missing = self._writing.ours(post.owner) - scene.wanted(post, adopt=asked.adopt) - memory.anywhere
+        return missing if memory.is_settled else frozenset()
+
+    def _adopt(self, scene: Scene, standing: Standing, asked: Asked) -> None:
+        orphans = self._orphans(scene, standing.post, asked, standing.records)
+        if orphans:
+            self._writing.adopt(standing, orphans)
+
+    def _refuse(self, scene: Scene, standing: Standing, asked: Asked, wanted: Change) -> None:
+        """Raise PreflightFailed where something that is wanted is not written, since it would do harm."""
+        lacking = scene.wanted(standing.post, adopt=asked.adopt) - standing.records
+        if not lacking:
+            return
+        _, unseen = scene.presented(standing.post)
+        services = ", ".join(service.endpoint.shown() for service in standing.post.services)
+        hint = f"`dnsbroker tlsa publish --adopt {services}` publishes what is served too, whosoever key that is"
+        if unseen:
+            hint = "is the service up, does it offer TLS there, and may this host connect? else set connect in [[dane]]"
+        raise PreflightFailed(
+            f"{shown(standing.post.owner)}: {'; '.join(wanted.objections)}",
+            name=standing.post.owner,
+            checks=["not-seen" if unseen else "not-served"],
+            hint=hint,
+        )
+
+    async def _check(self, scene: Scene, standing: Standing, asked: Asked, wanted: Change) -> None:
+        """Raise PreflightFailed where what would be added fails clients, or has no effect."""
+        post = standing.post
+        self._preflight.check_records(post, standing.records | wanted.add, scene.subjects.values())
+        if asked.is_publishing or not self._writing.ours(post.owner) & standing.records:
+            await self._preflight.check_names(post)
+
+    async def _wait(
+        self, outcome: Outcome, written: Mapping[str, frozenset[Tlsa]], asked: Asked, deadline: Deadline
+    ) -> None:
+        """Wait until what was added is everywhere; a server that is late is an error where a person asked."""
+        posts = {post.owner: post for post in outcome.scene.posts}
+
+        async def wait(owner: str) -> None:
+            try:
+                await self._writing.everywhere(posts[owner], written[owner], deadline)
+            except NotPropagated as error:
+                if asked.is_publishing:
+                    outcome.errors[owner] = error
+                self._tell(error.message, error.hint)
+
+        await all_through(wait(owner) for owner in written if written[owner])
+
+    def _tell(self, message: str, hint: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._emit("warning", message=message, hint=hint)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """While no other process, nor task, decides or writes for DANE. Raises StoreError where one does too long."""
+        if self._is_looking:
+            yield
+            return
+        path: Path = self._config.state_dir / "locks" / "dane"
+        lock = FileLock(path)
+        if not await lock.acquire(self._clock, Deadline.after(self._clock, self._config.propagation.timeout)):
+            told = f"another dnsbroker (pid {lock.holder()}) is at work on TLSA records"
+            raise StoreError(told, path=str(path), hint="look what that process waits for")
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def objections(outcome: Outcome, posts: Sequence[Post]) -> tuple[str, ...]:
+    """Everything that is said against what is configured at ``posts``, each with its owner name."""
+    return tuple(f"{shown(post.owner)}: {words}" for post in posts for words in outcome.objections.get(post.owner, ()))
