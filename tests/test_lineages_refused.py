@@ -9,11 +9,14 @@ import pytest
 
 from authority import Authority
 from dnsbroker import keys
+from dnsbroker.config import Config
+from dnsbroker.dane import Subject, Subjects
 from dnsbroker.errors import ConfigError
-from dnsbroker.lineages import refused_chain
+from dnsbroker.lineages import Lineages, refused_chain
+from dnsbroker.tlsa.computing import Presented, of_chain, of_key
 from kept_elsewhere import CLIENTS, Kept
 
-KEY = keys.generate("ecdsa-p256")
+KEY, NEXT = keys.generate("ecdsa-p256"), keys.generate("ecdsa-p256")
 FIRST, SECOND, THIRD = (Authority(name).issue(KEY, ["a.test"]) for name in ("one", "two", "three"))
 
 
@@ -71,3 +74,24 @@ def test_nothing_is_taken_from_elsewhere(kept: Kept, tmp_path: Path) -> None:
     os.symlink(elsewhere, kept.directory / "fullchain-9999999999.pem")
     with pytest.raises(ConfigError, match="outside of"):
         refused_chain(kept.directory)
+
+
+def test_its_authority_may_be_that_of_the_next_one(kept: Kept, tmp_path: Path) -> None:
+    """So that the next chain finds its record: with the live key, for its own is used up; of the same CA none."""
+
+    def subject() -> Subject:
+        place = str(kept.directory)
+        table = {"endpoint": "smtp://a.test", "certificate": place}
+        config = Config.from_dict({"state_dir": str(tmp_path / "state"), "dane": [table]})
+        return Subjects(config, Lineages(config.state_dir, {}), lambda _: None).read(place)
+
+    kept.next_key.write_text(NEXT)
+    written(kept, Authority("one").issue(KEY, ["a.test"]))
+    written(kept, FIRST)
+    coming = (of_key(NEXT),)
+    assert subject().next == coming
+    written(kept, SECOND)
+    live, second = of_chain(FIRST), of_chain(SECOND)
+    assert subject().next == (*coming, Presented(live.leaf, second.authorities))
+    kept.renew(KEY, SECOND)
+    assert subject().next == coming

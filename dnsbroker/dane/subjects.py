@@ -15,7 +15,7 @@ from dnsbroker import keys
 from dnsbroker.clock import pause as paused
 from dnsbroker.config import Config
 from dnsbroker.errors import BrokerError, ConfigError, PemInvalid
-from dnsbroker.lineages import client_of, next_public_keys, read
+from dnsbroker.lineages import client_of, next_public_keys, read, refused_chain
 from dnsbroker.lineages.reading import Pause
 from dnsbroker.lineages.tree import read_text
 from dnsbroker.store import NextKey, Store
@@ -34,7 +34,8 @@ class Subject:
         live_until: the end of its life, seconds since the epoch; 0.0 where nothing is live.
         live_pem: the live chain, leaf first.
         serial: its serial number as everywhere.
-        next: the keys that come next (Presented without authorities): ours, or those another client has laid out.
+        next: the keys that come next (Presented without authorities): ours, or those another client has laid out. Last,
+            where a chain of another CA was kept from going live there: the live key with that one's authorities.
         held: a chain that is issued, and not live.
         held_pem: the same in PEM, leaf first.
         is_ours: whether it is ordered here for keys that are made here; not so where somebody brought a request.
@@ -145,9 +146,20 @@ class Subjects:
                 return replace(subject, client=client_of(place))
             subject = _live(replace(subject, client=found.client), found.fullchain)
             coming = tuple(Presented(Named(b"", key)) for key in next_public_keys(place))
-            return replace(subject, next=coming)
+            return replace(subject, next=(*coming, *_under_another(subject, refused_chain(place))))
         except BrokerError as error:
             return replace(subject, trouble=error)
+
+
+def _under_another(subject: Subject, refused: str) -> tuple[Presented, ...]:
+    """The live key under the authorities of a chain that was ``refused``: one from there is to be taken next time.
+
+    The key of that chain is used up.
+    """
+    authorities = of_chain(refused).authorities if refused else ()
+    if subject.live is None or not authorities or authorities == subject.live.authorities:
+        return ()
+    return (replace(subject.live, authorities=authorities),)
 
 
 def _is_directory(reference: str, place: Path) -> bool:
