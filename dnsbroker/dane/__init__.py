@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING
 from dnsbroker.lazily import lazily
 
 if TYPE_CHECKING:
-    from dnsbroker.dane.front import Brought, Dane, Parts, Withdrawn
+    from dnsbroker.dane.front import Brought, Dane, Parts, Stands
     from dnsbroker.dane.scenes import Wish
     from dnsbroker.dane.subjects import Subject, Subjects
+    from dnsbroker.dane.withdrawing import Withdrawn
 else:
-    __getattr__ = lazily(__name__, front="Brought Dane Parts Withdrawn", scenes="Wish", subjects="Subject Subjects")
+    __getattr__ = lazily(
+        __name__,
+        front="Brought Dane Parts Stands",
+        scenes="Wish",
+        subjects="Subject Subjects",
+        withdrawing="Withdrawn",
+    )
 
-__all__ = ["Brought", "Dane", "Parts", "Subject", "Subjects", "Wish", "Withdrawn"]
+__all__ = ["Brought", "Dane", "Parts", "Stands", "Subject", "Subjects", "Wish", "Withdrawn"]

@@ -42,10 +42,10 @@ class Asked:
 
 @dataclass
 class Outcome:
-    """What came of it, by owner name: ``changed`` ones, ``objections`` in words, ``errors``."""
+    """What came of it, by owner name: the changes ``made``, in their order, ``objections`` in words, ``errors``."""
 
     scene: Scene
-    changed: set[str] = field(default_factory=set)
+    made: dict[str, list[Change]] = field(default_factory=dict)
     objections: dict[str, tuple[str, ...]] = field(default_factory=dict)
     errors: dict[str, BrokerError] = field(default_factory=dict)
 
@@ -97,7 +97,9 @@ class Bringing:
         posts = [post for post in outcome.scene.posts if post.owner not in outcome.errors]
         done = await all_through(self._change(outcome, post, asked) for post in posts)
         written = {post.owner: made.add for post, made in zip(posts, done, strict=True) if made is not None}
-        outcome.changed.update(written)
+        for post, made in zip(posts, done, strict=True):
+            if made is not None:
+                outcome.made.setdefault(post.owner, []).append(made)
         if written:
             outcome.scene = self._sighting.again(outcome.scene)
         return written

@@ -22,6 +22,7 @@ from dnsbroker.dane.remembering import Remembering
 from dnsbroker.dane.scenes import Scene, Wish, published
 from dnsbroker.dane.sighting import Map, Sighting
 from dnsbroker.dane.subjects import Subjects
+from dnsbroker.dane.withdrawing import Withdrawing, Withdrawn
 from dnsbroker.endpoints import Endpoint
 from dnsbroker.errors import BrokerError, ConfigError
 from dnsbroker.events import Emitter
@@ -34,6 +35,7 @@ from dnsbroker.publishing import Publisher
 from dnsbroker.rolling import Gate, Move, Situation, Step, for_chain, for_key, move
 from dnsbroker.store import Store
 from dnsbroker.tlsa.computing import of_chain, of_key
+from dnsbroker.tlsa.records import Tlsa
 from dnsbroker.writer import Writer
 
 
@@ -61,6 +63,17 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Stands:
+    """What is at one owner name: records of ours, ``foreign`` ones, and what was ``added`` and ``removed`` just now."""
+
+    owner: str
+    ours: frozenset[Tlsa] = frozenset()
+    foreign: frozenset[Tlsa] = frozenset()
+    added: frozenset[Tlsa] = frozenset()
+    removed: frozenset[Tlsa] = frozenset()
+
+
+@dataclass(frozen=True)
 class Brought:
     """What came of looking after one certificate reference.
 
@@ -71,6 +84,7 @@ class Brought:
         objections: why something that is configured is not published, or not taken away, in words.
         error: what kept it from being looked after.
         changed: whether DNS is different now.
+        stands: what is at its owner names.
     """
 
     reference: str
@@ -79,18 +93,7 @@ class Brought:
     objections: tuple[str, ...] = ()
     error: BrokerError | None = None
     changed: bool = False
-
-
-@dataclass(frozen=True)
-class Withdrawn:
-    """An endpoint without DANE from now on, but for ``foreign`` records that stay; caches have ours until ``until``.
-
-    ``until`` is seconds since the epoch: until then the present key must go on being served.
-    """
-
-    endpoint: Endpoint
-    until: float
-    foreign: tuple[str, ...] = ()
+    stands: tuple[Stands, ...] = ()
 
 
 class Dane:
@@ -235,16 +238,17 @@ class Dane:
         error = map.error(name, services) or next(
             (outcome.errors[post.owner] for post in posts if post.owner in outcome.errors), None
         )
-        changed = any(post.owner in outcome.changed for post in posts)
+        stands = tuple(_stands(outcome, post.owner) for post in posts)
+        changed = any(item.added or item.removed for item in stands)
         said = objections(outcome, posts)
         if name not in scene.subjects:
-            return Brought(name, objections=said, error=error, changed=changed)
+            return Brought(name, objections=said, error=error, changed=changed, stands=stands)
         subject = scene.subjects[name]
         situation = scene.situation(name, asked.wishes.get(name, Wish()))
         decided = move(situation)
         if not self._parts.is_looking:
             self._keep_progress(name, situation, decided, said)
-        return Brought(name, situation, decided, said, error or subject.trouble, changed)
+        return Brought(name, situation, decided, said, error or subject.trouble, changed, stands)
 
     def _keep_progress(self, name: str, situation: Situation, decided: Move, said: tuple[str, ...]) -> None:
         journal, now = self._parts.rollovers, self._now()
@@ -307,8 +311,14 @@ class Dane:
             return await self._sighting.scene(map.of([reference]), map.doubtful), ""
 
     async def withdraw(self, endpoints: Sequence[Endpoint]) -> tuple[Withdrawn, ...]:
-        """Take our records away for ``endpoints``, and keep that a person wanted so. Raises BrokerError."""
-        raise NotImplementedError
+        """Take our records away for ``endpoints``, and keep that a person wanted so.
+
+        Raises ConfigError where nothing is known of one, before anything is done; else whatever kept it from that.
+        """
+        its = self._parts
+        withdrawing = Withdrawing(its.rollovers, self._sighting, self._writing, self._bringing)
+        services = [withdrawing.known(endpoint) for endpoint in dict.fromkeys(endpoints)]
+        return tuple([await withdrawing.withdraw(service) for service in services])
 
     async def old_signatures_end(self, reference: str) -> float:
         """Until when (seconds since the epoch) the RRsets that stand now can be replayed with their signatures.
@@ -336,3 +346,12 @@ def _service(endpoint: Endpoint, services: Sequence[Service]) -> Service:
         known = ", ".join(one.endpoint.shown() for one in services if one.tables) or "none"
         raise ConfigError(f"no [[dane]] table speaks of {endpoint.shown()}", hint=f"configured are {known}")
     return found
+
+
+def _stands(outcome: Outcome, owner: str) -> Stands:
+    scene, made = outcome.scene, outcome.made.get(owner, ())
+    there = scene.memories[owner].anywhere
+    added = frozenset(record for change in made for record in change.add)
+    removed = frozenset(record for change in made for record in change.remove)
+    ours = (scene.ours[owner] & there) | (added - removed)
+    return Stands(owner, ours, there - scene.ours[owner] - removed, added - removed, removed - added)
