@@ -229,6 +229,39 @@ def test_the_key_of_a_renewal_that_failed_may_come_next_too(tmp_path: Path, clie
     assert (found.live, found.trouble) == (of_chain(CHAIN), None)
 
 
+def test_the_key_that_dehydrated_orders_for_may_be_served_next(tmp_path: Path) -> None:
+    """It stands in no place of a next key then, and its record must not go; nor that of the one laid out after it."""
+    kept = Kept(tmp_path, "dehydrated")
+    kept.renew(LIVE, CHAIN)
+    read, reference = subjects(configured(tmp_path, str(kept.directory))), str(kept.directory)
+    kept.next_key.write_text(THIRD)
+    for stamp, key in ((1795300000, LIVE), (1795300001, NEXT)):
+        (kept.directory / f"privkey-{stamp}.pem").write_text(key)
+    assert read.read(reference).next == public(THIRD, NEXT)
+    (kept.directory / "privkey-1795300002.pem").write_text(LIVE)
+    assert read.read(reference).next == public(THIRD)  # of failed orders one is enough
+    (kept.directory / "privkey-1795300002.pem").rename(kept.directory / "privkey-1.pem")
+    kept.number += 100_000
+    kept.renew(NEXT, RENEWED)
+    found = read.read(reference)
+    assert (found.live, found.next) == (of_chain(RENEWED), public(THIRD))
+
+
+def test_a_key_that_is_seen_at_either_of_two_looks_may_come_next(tmp_path: Path) -> None:
+    """Its client is at work meanwhile, and a key that goes live in between would seem to be nobody's."""
+    kept = Kept(tmp_path, "acme.sh")
+    kept.renew(LIVE, CHAIN)
+    kept.key.write_text(NEXT)
+    config = configured(tmp_path, str(kept.directory))
+
+    def at_work(_seconds: float) -> None:
+        kept.key.write_text(LIVE)
+        kept.next_key.write_text(THIRD)
+
+    found = Subjects(config, Lineages(config.state_dir, {}), at_work).read(str(kept.directory))
+    assert (found.live, found.next) == (of_chain(CHAIN), public(THIRD, NEXT))
+
+
 def test_a_renewal_with_the_same_key_is_no_other_key(tmp_path: Path) -> None:
     """With each certificate certbot writes a copy of it; there is one record still."""
     kept = Kept(tmp_path, "certbot")

@@ -7,6 +7,7 @@ nothing is guessed.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from dnsbroker import keys
 from dnsbroker.clock import pause as paused
 from dnsbroker.config import Config
 from dnsbroker.errors import BrokerError, ConfigError, PemInvalid
-from dnsbroker.lineages import client_of, next_public_keys, read, refused_chain
+from dnsbroker.lineages import client_of, next_public_keys, ordered_public_key, read, refused_chain
 from dnsbroker.lineages.reading import Pause
 from dnsbroker.lineages.tree import read_text
 from dnsbroker.store import NextKey, Store
@@ -140,15 +141,29 @@ class Subjects:
 
     def _of_client(self, reference: str, place: Path) -> Subject:
         subject = Subject(reference, is_ours=False, client="the client")
+        before: tuple[bytes, ...] = ()
+        with suppress(BrokerError):  # of which the second look tells
+            before = _coming(place)
         try:
             found = read(place, self._pause)
             if found is None:
                 return replace(subject, client=client_of(place))
             subject = _live(replace(subject, client=found.client), found.fullchain)
-            coming = tuple(Presented(Named(b"", key)) for key in next_public_keys(place))
+            # A key that goes live while its files are looked at is seen before or after.
+            keys_to_come = dict.fromkeys(key for key in (*_coming(place), *before) if key != found.public_key)
+            coming = tuple(Presented(Named(b"", key)) for key in keys_to_come)
             return replace(subject, next=(*coming, *_under_another(subject, refused_chain(place))))
         except BrokerError as error:
             return replace(subject, trouble=error)
+
+
+def _coming(place: Path) -> tuple[bytes, ...]:
+    """The public keys that may be served next from ``place``: laid out there, or being ordered for. Raises as ``read``.
+
+    Whether an order has failed cannot be told from the files: its key is among them until there is another.
+    """
+    ordered = ordered_public_key(place)
+    return (*next_public_keys(place), *([ordered] if ordered else []))
 
 
 def _under_another(subject: Subject, refused: str) -> tuple[Presented, ...]:

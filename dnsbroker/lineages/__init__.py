@@ -2,6 +2,15 @@
 
 from dnsbroker.lineages.everyone import ClientLineage, Lineages
 from dnsbroker.lineages.layouts import client_of
-from dnsbroker.lineages.reading import Reading, next_public_keys, read, refused_chain
+from dnsbroker.lineages.reading import Reading, next_public_keys, ordered_public_key, read, refused_chain
 
-__all__ = ["ClientLineage", "Lineages", "Reading", "client_of", "next_public_keys", "read", "refused_chain"]
+__all__ = [
+    "ClientLineage",
+    "Lineages",
+    "Reading",
+    "client_of",
+    "next_public_keys",
+    "ordered_public_key",
+    "read",
+    "refused_chain",
+]

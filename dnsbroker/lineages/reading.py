@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Seconds between looks at files that do not fit each other: a client's renames are over long before the last one.
 PAUSES = (0.05, 0.1, 0.2)
 #: dehydrated's names, with the moment of the attempt.
-_STAMPED = re.compile(r"fullchain-([0-9]+)\.pem")
+_STAMPED = re.compile(r"(fullchain|privkey)-([0-9]+)\.pem")
 #: Octets; no chain is longer.
 _LONGEST = 1 << 20
 
@@ -110,6 +110,17 @@ def next_public_keys(path: Path) -> tuple[bytes, ...]:
     return tuple(key for key in found if key != present.public_key)
 
 
+def ordered_public_key(path: Path) -> bytes:
+    """The public key (SubjectPublicKeyInfo, DER) of dehydrated's latest order that has not gone live in ``path``.
+
+    It may be under way; the key stands in no place of a next one then. Empty where there is none. Raises ConfigError,
+    StoreError, as ``read``.
+    """
+    place = _place(path)
+    file = _latest(place, "privkey") if place is not None else None
+    return _public_key(place, file) if place is not None and file is not None else b""
+
+
 def refused_chain(path: Path) -> str:
     """The chain, leaf first, that dehydrated has obtained since the one that is live in ``path``, and did not take.
 
@@ -117,18 +128,24 @@ def refused_chain(path: Path) -> str:
     is none, or it is cut off. Raises ConfigError, StoreError, as ``read``.
     """
     place = _place(path)
-    if place is None or place.layout.client != "dehydrated" or not place.layout.chain.is_symlink():
-        return ""
-    live = _STAMPED.fullmatch(os.path.basename(os.readlink(place.layout.chain)))
-    found = filter(None, map(_STAMPED.fullmatch, os.listdir(place.directory)))
-    later = [name for name in found if live is not None and int(name[1]) > int(live[1])]
-    if not later:
-        return ""
-    newest = max(later, key=lambda name: int(name[1]))
+    file = _latest(place, "fullchain") if place is not None else None
     try:
-        return "".join(keys.read_chain(place.text(place.directory / newest[0])))
+        return "".join(keys.read_chain(place.text(file))) if place is not None and file is not None else ""
     except PemInvalid:
         return ""
+
+
+def _latest(place: _Place, kind: str) -> Path | None:
+    """The newest file of that ``kind`` which dehydrated made after the live chain; None where there is none."""
+    chain = place.layout.chain
+    if place.layout.client != "dehydrated" or not chain.is_symlink():
+        return None
+    live = _STAMPED.fullmatch(os.path.basename(os.readlink(chain)))
+    found = [name for name in map(_STAMPED.fullmatch, os.listdir(place.directory)) if name and name[1] == kind]
+    newest = max(found, key=lambda name: int(name[2]), default=None)
+    if live is None or newest is None or int(newest[2]) <= int(live[2]):
+        return None
+    return place.directory / newest[0]
 
 
 @dataclass(frozen=True)
