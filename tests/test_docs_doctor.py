@@ -32,6 +32,7 @@ GROUPS = (
     "Timing",
     "Left behind",
     "The CA",
+    "DANE",
 )
 
 

@@ -62,6 +62,7 @@ WITNESSES = {
     "what stands there": "foreign-values",
     "what limits it": "postponed",
     "its CAA records": "caa-forbids",
+    "its TLSA records": "tlsa-publication",
 }
 
 

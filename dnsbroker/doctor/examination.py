@@ -14,6 +14,7 @@ from dnsbroker.doctor import elsewhere, subjects
 from dnsbroker.doctor.alone import Alone, Job, patience
 from dnsbroker.doctor.authorities import Office, compared, visit
 from dnsbroker.doctor.diagnosis import Diagnosis, Examined, diagnosed
+from dnsbroker.doctor.endpoints import of_endpoints
 from dnsbroker.doctor.leftovers import telling, unread, withdrawing
 from dnsbroker.doctor.providers import concerned, examine_provider, in_doubt, without_echoes
 from dnsbroker.doctor.rounds import Round
@@ -60,8 +61,8 @@ async def _examined(run: Run, names: Sequence[str], troubles: Mapping[Target, Br
     asking = [] if fix else _of_providers(run, providers, fix=False)
     asking += [] if fix or names else [telling(run, owners)]
     longest = patience(LONGEST, len(identifiers))
-    looks = [_all(run, asking, longest), _all(run, Round(run, wanted, sites, offices).jobs(), longest)]
-    of_providers, others = await together(looks)
+    rounds = [*Round(run, wanted, sites, offices).jobs(), *of_endpoints(run, names)]
+    of_providers, others = await together([_all(run, asking, longest), _all(run, rounds, longest)])
     found = [*mended, *of_providers, *others, *unread(run)]
     found += [*chain.from_iterable(office.findings for office in offices.values()), *compared(offices.values())]
     echoes = [*chain.from_iterable(site.findings for site in sites.values()), *in_doubt(troubles)]

@@ -5,6 +5,7 @@ Each word has a scene in which it is as grave as it can be.
 """
 
 from doctor_scenes.ca_faults import CA
+from doctor_scenes.dane_faults import DANE
 from doctor_scenes.scene import Act, Scene
 from doctor_scenes.service_faults import SERVICES
 from doctor_scenes.signing_faults import SIGNED
@@ -12,4 +13,4 @@ from doctor_scenes.zone_faults import ZONES
 
 __all__ = ["SCENES", "Act", "Scene"]
 
-SCENES = (*ZONES, *SIGNED, *SERVICES, *CA)
+SCENES = (*ZONES, *SIGNED, *SERVICES, *CA, *DANE)
