@@ -101,11 +101,22 @@ def _finding(event: Event) -> str:
     return f"{event['severity']}: {event['subject']}: {event['message']}"
 
 
+def _tlsa(event: Event) -> str:
+    """Each record in short: its kind, and where its digest begins."""
+    told = []
+    for word in ("added", "removed"):
+        records = event.get(word)
+        if isinstance(records, list):
+            told.append(f"{word} {', '.join(f'{str(record)[:14]}...' for record in records)}")
+    return f"TLSA at {shown(str(event['owner']))}: {'; '.join(told)}"
+
+
 _LINES: dict[str, tuple[int, _Line]] = {
     "account": (0, lambda event: f"account at the CA: {event['url']}"),
     "deleted": (1, lambda event: f"deleted; its files are in {event['path']}"),
     "deployed": (1, lambda event: str(event["reason"])),
     "copied": (0, _paths),
+    "dane": (0, lambda event: f"{event['step']}: {event['reason']}"),
     "deploy_failed": (0, _deploy_failed),
     "hook": (0, _hook),
     "reloaded": (0, _reloaded),
@@ -130,6 +141,7 @@ _LINES: dict[str, tuple[int, _Line]] = {
     "propagated": (0, lambda event: f"every server has {_names(event, 'name')}"),
     "server": (0, _server),
     "swept": (0, lambda event: f"withdrawing what an earlier run left: {_names(event)}"),
+    "tlsa": (0, _tlsa),
     "unknown_lineage": (1, lambda event: f"nothing to do: {event['path']} is no certificate's lineage"),
     "validated": (0, lambda event: f"validated: {_names(event, 'identifier')}"),
     "warning": (0, _warning),

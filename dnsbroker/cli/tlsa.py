@@ -13,6 +13,7 @@ from dnsbroker.cli.grammar import Group, common, example
 from dnsbroker.cli.options import Options
 from dnsbroker.cli.tlsa_check import check
 from dnsbroker.cli.tlsa_endpoint import EndpointType
+from dnsbroker.cli.tlsa_publish import publish, withdraw
 from dnsbroker.cli.tlsa_rollover import advance, rollover
 from dnsbroker.cli.tlsa_status import status
 from dnsbroker.cli.tlsa_verify import verify
@@ -104,6 +105,8 @@ def compute(
 tlsa.add_command(verify)
 tlsa.add_command(check)
 tlsa.add_command(status)
+tlsa.add_command(publish)
+tlsa.add_command(withdraw)
 tlsa.add_command(rollover)
 tlsa.add_command(advance)
 
