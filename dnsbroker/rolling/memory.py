@@ -92,8 +92,8 @@ class View:
 class Memory:
     """What is remembered of one owner name.
 
-    ``since`` holds, for each record that every address had at the last look at which it answered, when it was first
-    seen so without a gap. ``is_whole``: none was silent at the last look.
+    ``since`` holds, for each record that every address had at the last look, when it was first seen so without a gap;
+    nothing where one was silent. ``is_whole``: none was.
     """
 
     views: tuple[View, ...] = ()
@@ -104,10 +104,11 @@ class Memory:
         """This memory after ``look``.
 
         A record whose signature ends before ``relied_on_until`` at some address does not count as being everywhere.
-        What nobody gave out for ``remembered`` seconds, and no cache has, is forgotten.
+        What nobody gave out for ``remembered`` seconds, and no cache has, is forgotten; what was about to be written,
+        once something that was to follow it is everywhere.
         """
         kept = tuple(self._aged(view, look) for view in self.views)
-        views = (*(view for view in kept if view.is_given or view.lapses(remembered) > look.at), *self._new(look))
+        views = (*(view for view in kept if view.is_current or view.lapses(remembered) > look.at), *self._new(look))
         return replace(self, views=views, since=self._clocks(look, relied_on_until), is_whole=look.is_whole)
 
     def about_to(self, records: frozenset[Tlsa], ttl: int, now: float) -> Memory:
@@ -124,7 +125,7 @@ class Memory:
     @property
     def everywhere(self) -> frozenset[Tlsa]:
         """The records that every address had at the last look; none where one of them was silent."""
-        return frozenset(self.since) if self.is_whole else frozenset()
+        return frozenset(self.since)
 
     @property
     def anywhere(self) -> frozenset[Tlsa]:
@@ -171,11 +172,11 @@ class Memory:
         )
 
     def _clocks(self, look: Look, relied_on_until: float) -> dict[Tlsa, float]:
-        """The clocks go on while somebody is silent, and no new one is started."""
+        """No clock outlives a silence, in which a record may have vanished and come back."""
+        if not look.is_whole:
+            return {}
         lasting = [
             answer.records if answer.expires is not None and answer.expires >= relied_on_until else frozenset()
             for answer in look.answers.values()
         ]
-        common = frozenset.intersection(*lasting) if lasting else frozenset(self.since)
-        started = {record: look.at for record in sorted(common)} if look.is_whole else {}
-        return started | {record: since for record, since in self.since.items() if record in common}
+        return {record: self.since.get(record, look.at) for record in sorted(frozenset.intersection(*lasting))}
