@@ -112,6 +112,29 @@ def test_the_way_back_killed_anywhere_leaves_a_whole_pair(tmp_path: Path) -> Non
     assert leftovers(store) == set()
 
 
+def test_what_was_live_before_is_known(store: Store) -> None:
+    """Also after a way back: what was refused then is not gone back to, nor is what never came to live."""
+    assert store.live_before(NAME) == ""
+    save(store, 10)
+    assert store.live_before(NAME) == ""
+    save(store, 11)
+    assert store.live_before(NAME) == "a"
+    store.go_back(NAME, "a")
+    assert store.live_before(NAME) == ""
+    save(store, 3)
+    assert store.live_before(NAME) == "a"
+    save(store, 11)
+    assert store.live_before(NAME) == "3"
+
+    step = 0
+    while not (store.state_dir / "archive" / NAME / "4/fullchain.pem").exists():
+        assert is_killed_before_change(step, partial(save, store, 4))
+        assert store.live_before(NAME) == "3"
+        step += 1
+    save(store, 1)
+    assert store.live_before(NAME) == "b"
+
+
 def test_what_is_known_of_a_certificate_is_kept_as_long_as_it(store: Store) -> None:
     """Until it leaves the archive: it can go live again. That of one which is gone is forgotten."""
     for serial in (1, 2, 3):
@@ -120,7 +143,7 @@ def test_what_is_known_of_a_certificate_is_kept_as_long_as_it(store: Store) -> N
     assert store.go_back(NAME, "1").provenance == replace(FROM, order="1")
     (store.state_dir / "archive" / NAME / "2").rename(store.state_dir / "elsewhere")
     save(store, 4, replace(FROM, order="4"))
-    assert [one.order for one in provenances(store)] == ["1", "3", "4"]
+    assert [one.order for one in provenances(store)] == ["3", "1", "4"]
 
 
 def provenances(store: Store) -> list[Provenance]:

@@ -274,11 +274,16 @@ class Store:
                 disk.let_pass(path)
 
     def _record(self, name: str, serial: str, provenance: Provenance) -> None:
-        """Keep the provenance of what is about to be live, beside that of all which could be so again."""
+        """Keep the provenance of what is about to be live, behind that of what is so until then.
+
+        And before them that of all else which could be live again.
+        """
         path, directory = self._provenances(name), self._path("archive", name)
-        kept = {known: facts for known, facts in read_provenances(path).items() if (directory / known).is_dir()}
+        known, live = read_provenances(path), archive.live_serial(self._path("live", name))
+        kept = {one: facts for one, facts in known.items() if one not in (live, serial) and (directory / one).is_dir()}
+        until_now = {live: known[live]} if live in known else {}
         self._private("issued")
-        disk.replace(path, provenances_text({**kept, serial: provenance}))
+        disk.replace(path, provenances_text({**kept, **until_now, serial: provenance}))
 
 
 def _checked(name: str) -> str:
