@@ -133,4 +133,6 @@ def _port(written: str | None, scheme: str, text: str) -> int:
         return usual
     if not (written.isascii() and written.isdigit() and 0 < int(written) < 65536):
         raise Rejected(f"{text!r} is no endpoint: {written!r} is no port", hint="a port is a number from 1 to 65535")
+    if written.startswith("0"):  # as owner names have it (RFC 6698 section 3)
+        raise Rejected(f"{text!r} is no endpoint: {written!r} begins with a zero", hint=f"write {int(written)}")
     return int(written)

@@ -101,6 +101,7 @@ def test_people_see_internationalised_names_as_they_write_them() -> None:
         ("https://www.example.org:", "'' is no port"),
         ("https://www.example.org:0", "'0' is no port"),
         ("https://www.example.org:65536", "'65536' is no port"),
+        ("https://www.example.org:0443", "'0443' begins with a zero"),
         ("https://www.example.org:+443", "'\\+443' is no port"),
         ("https://www.example.org:４４３", "is no port"),
     ],

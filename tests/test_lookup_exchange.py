@@ -240,12 +240,20 @@ class TestEcho:
         broken = whole[:6] + b"\x00\x01" + whole[8:] + b"\xc0"
         assert module._reply(QUESTION, broken) is not None
 
-    def test_a_record_that_means_nothing_is_left_out(self) -> None:
-        """A TLSA digest lacks an octet: the records beside it stay, and the answer is one."""
+    def test_a_tlsa_record_that_means_nothing_is_kept_as_it_is(self) -> None:
+        """Its digest lacks an octet: it is a part of what is signed, and the records beside it stay."""
         cut_off, whole = bytes([3, 1, 1, *range(31)]), bytes([3, 1, 1, *range(32)])
-        answer = module._reply(QUESTION, with_answers(cut_off, whole))
-        assert answer is not None
-        assert [str(rrset) for rrset in answer.answer] == [f"{NAME} 60 IN TLSA 3 1 1 {whole[3:].hex()}"]
+        message = module._reply(QUESTION, with_answers(cut_off, whole))
+        assert message is not None
+        (rrset,) = message.answer
+        assert sorted(rdata.to_generic().data for rdata in rrset) == [cut_off, whole]
+
+    def test_only_what_means_nothing_is_put_back(self) -> None:
+        """The twin: a record that was read stands there once."""
+        whole = bytes([3, 1, 1, *range(32)])
+        message = module._reply(QUESTION, with_answers(whole, whole[:-1], whole[:-2]))
+        assert message is not None
+        assert len(message.answer[0]) == 3
 
     def test_a_record_of_unknown_extent_makes_the_message_unreadable(self) -> None:
         """The twin: what is cut off with the message may be the record that matters."""

@@ -83,7 +83,7 @@ async def _at(base: Base, address: str, now: datetime) -> list[Sight]:
 def _judged(base: Base, address: str, served: Sequence[bytes], now: datetime) -> Sight:
     """Raises PemInvalid."""
     pem = "".join(map(ssl.DER_cert_to_PEM_cert, served))
-    algorithm = keys.describe(pem).key_type.partition("-")[0]
+    algorithm = keys.describe(pem).key_type.partition("-")[0].rstrip("0123456789")
     sight = Sight(address, base.endpoint.host, algorithm, presented(served))
     if not base.records:
         return sight
@@ -151,7 +151,7 @@ def _where(sight: Sight) -> str:
 def unmatched(records: Collection[Tlsa], seen: Iterable[Sight]) -> tuple[Tlsa, ...]:
     """Those of ``records`` that name nothing that anybody presents; none where not everything could be seen."""
     sighted = tuple(seen)
-    if any(sight.chain is None for sight in sighted):
+    if not sighted or any(sight.chain is None for sight in sighted):
         return ()
     chains = [sight.chain for sight in sighted if sight.chain]
     return tuple(record for record in sorted(records) if not any(names(record, chain) for chain in chains))

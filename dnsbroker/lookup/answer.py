@@ -149,6 +149,8 @@ def _name(name: dns.name.Name) -> str:
 
 def _text(rdata: dns.rdata.Rdata) -> str:
     """One value in the form of ``dnsbroker.records``; types without a form of ours as zone files have them."""
+    if isinstance(rdata, dns.rdata.GenericRdata) and rdata.rdtype == dns.rdatatype.TLSA:
+        return f"{rdata.data[0]} {rdata.data[1]} {rdata.data[2]} {rdata.data[3:].hex()}"
     match rdata.rdtype:
         case dns.rdatatype.TXT:
             return octets_text(b"".join(rdata.strings))  # type: ignore[attr-defined]

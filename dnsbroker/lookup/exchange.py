@@ -22,6 +22,7 @@ import dns.rcode
 from dnsbroker.lookup import wire
 from dnsbroker.lookup.address import Address, parse_address
 from dnsbroker.lookup.answer import SOA, Answer
+from dnsbroker.lookup.senseless import put_back
 
 __all__ = ["SOA", "Address", "Answer", "Exchange", "Silent", "Untestable", "parse_address"]
 
@@ -162,7 +163,7 @@ def _reply(question: dns.message.Message, octets: bytes) -> dns.message.Message 
 
 
 def _read(octets: bytes) -> dns.message.Message | None:
-    """The message in ``octets``, without records whose content means nothing; None where it is none.
+    """The message in ``octets``, without records whose content means nothing, unless they are TLSA; None if none.
 
     A truncated one may break off anywhere.
     """
@@ -173,6 +174,7 @@ def _read(octets: bytes) -> dns.message.Message | None:
     try:
         read = dns.message.from_wire(octets, continue_on_error=True)
         if all(_is_only_senseless(error.exception) for error in read.errors):
+            put_back(read, octets)
             return read
         return dns.message.from_wire(octets, question_only=True) if read.flags & dns.flags.TC else None
     except dns.exception.DNSException:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+import dns.rdata
+
 from authority import Authority
 from dnsbroker import keys, tlsa
 from dnsbroker.clock import SystemClock
@@ -25,8 +27,9 @@ from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.testing.nameserver import NameServers, Zone
 from dnsbroker.testing.tree import Tree
+from dnsbroker.tlsa.computing import of_chain, of_key
 from signing import NOW, ZoneKey
-from tls_service import TlsService, at_once
+from tls_service import Script, TlsService, at_once
 
 ORIGIN = "example.test."
 IPS = ("127.0.0.21", "127.0.0.22")
@@ -42,7 +45,7 @@ class Scene:
     ``tables`` are the configuration's, ``subjects`` what their references are, ``trust_ad`` as in ``[dns]``.
     """
 
-    def __init__(self, servers: NameServers, runner: asyncio.Runner) -> None:
+    def __init__(self, servers: NameServers, runner: asyncio.Runner, script: Script) -> None:
         self._runner = runner
         self.tree = Tree(servers)
         self.zone_key = ZoneKey(ORIGIN)
@@ -53,7 +56,7 @@ class Scene:
         self.authority = Authority()
         self.key = keys.generate("ecdsa-p256")
         self.chain = self.issue([HOST])
-        self.service = TlsService(at_once, self.key, self.chain)
+        self.service = TlsService(script, self.key, self.chain)
         runner.run(self.service.__aenter__())
         self.port = int(self.service.address.rpartition(":")[2])
         self.endpoint = parse(f"tls://{HOST}:{self.port}")
@@ -77,11 +80,25 @@ class Scene:
         made = tlsa.compute(chain or self.chain, kinds or ("3 1 1", "2 1 1"), allow=_UNUSUAL)
         return "".join(f"{owner or self.owner} TLSA {record}\n" for record in made)
 
-    def have(self, text: str, *copies: Zone, **times: object) -> None:
-        """Have these servers, by default both, serve these records, signed at these ``times``."""
+    def have(self, text: str, *copies: Zone, unusable: bytes = b"", **times: object) -> None:
+        """Have these servers, by default both, serve these records, signed at these ``times``.
+
+        ``unusable`` are the octets of one more record for the endpoint, which no zone file could hold.
+        """
         for each in copies or self.copies:
             each.load(f"@ SOA ns1 host 1 3600 600 86400 60\n{_BASIC}{text}")
+            if unusable:
+                found = each.data.find_rdataset(f"{self.owner}.{ORIGIN}", "TLSA", create=True)
+                found.add(dns.rdata.GenericRdata(found.rdclass, found.rdtype, unusable), 60)
             self.zone_key.sign_zone(each, **times)  # type: ignore[arg-type]
+
+    def configured(self, *endpoints: str, next_key: str = "", **changes: object) -> DaneConfig:
+        """Have a table for ``endpoints`` with the service's certificate, reached where it listens."""
+        coming = (of_key(next_key),) if next_key else ()
+        self.subjects["mail"] = Subject("mail", live=of_chain(self.chain), live_pem=self.chain, next=coming)
+        table = DaneConfig(endpoint=endpoints, certificate=("mail",), connect=self.service.address)
+        self.tables = (replace(table, **changes),)  # type: ignore[arg-type]
+        return self.tables[0]
 
     def present(self, chain: str, key: str = "") -> None:
         """Have the service serve another certificate."""
@@ -129,10 +146,10 @@ class Scene:
 
 
 @contextmanager
-def standing() -> Iterator[Scene]:
-    """The world, for as long as the block lasts."""
+def standing(script: Script = at_once) -> Iterator[Scene]:
+    """The world, for as long as the block lasts; the service says ``script`` before TLS."""
     with NameServers() as servers, asyncio.Runner() as runner:
-        scene = Scene(servers, runner)
+        scene = Scene(servers, runner, script)
         try:
             yield scene
         finally:
