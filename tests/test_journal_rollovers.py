@@ -47,7 +47,7 @@ def test_a_sight_that_goes_on_is_replaced(rollovers: Rollovers, clock: FakeClock
     """Not kept twice."""
     seen = sight(clock, OLD)
     rollovers.keep_sights(OWNER, [seen])
-    longer = replace(seen, last=seen.last + 60, ttl=300)
+    longer = replace(seen, last=seen.last + 60)
     rollovers.keep_sights(OWNER, [longer])
     assert rollovers.sights(OWNER) == (longer,)
 
@@ -57,6 +57,13 @@ def test_the_same_rrset_seen_a_second_time_is_a_sight_of_its_own(rollovers: Roll
     early, late = sight(clock, OLD, is_current=False, age=500), sight(clock, OLD)
     rollovers.keep_sights(OWNER, [early, late])
     assert rollovers.sights(OWNER) == (early, late)
+
+
+def test_a_ttl_that_changes_is_a_sight_of_its_own(rollovers: Rollovers, clock: FakeClock) -> None:
+    """Even at the same moment: caches may have the longer one."""
+    long, short = sight(clock, OLD, is_current=False), replace(sight(clock, OLD), ttl=60)
+    rollovers.keep_sights(OWNER, [long, short])
+    assert set(rollovers.sights(OWNER)) == {long, short}
 
 
 def test_what_is_believed_no_more_is_history(rollovers: Rollovers, clock: FakeClock) -> None:

@@ -135,7 +135,7 @@ CREATE TABLE tlsa_sight (
     first REAL NOT NULL,
     last REAL NOT NULL,
     is_current INTEGER NOT NULL,
-    PRIMARY KEY (owner, server, records, first)
+    PRIMARY KEY (owner, server, records, ttl, first)
 );
 CREATE TABLE tlsa_clock (owner TEXT NOT NULL, record TEXT NOT NULL, since REAL NOT NULL, PRIMARY KEY (owner, record));
 CREATE TABLE tlsa_look (owner TEXT PRIMARY KEY, is_whole INTEGER NOT NULL);

@@ -110,7 +110,7 @@ class Rollovers:
     def keep_sights(self, owner: str, sights: Iterable[Sight]) -> None:
         """Keep ``sights``, all that is still believed: what was kept besides is history, and current no more.
 
-        Those with the same server, records and first are replaced, others are added.
+        Those with the same server, records, TTL and first are replaced, others are added.
         """
         with self._journal.transaction() as database:
             database.execute("UPDATE tlsa_sight SET is_current = 0 WHERE owner = ? AND is_current", (owner,))
