@@ -65,9 +65,8 @@ class Rekeying:
         self._note(outcome)
         if outcome.error is not None and outcome.status != "held":
             raise outcome.error
-        if now:
-            await self._see_out(name, rolling)
-        return await self._standing(name, rolling, outcome, replayable)
+        standing = await self._standing(name, rolling, outcome)
+        return await self._emergency(standing, rolling, replayable) if now else standing
 
     async def give_up(self, name: str, spki_sha256: str) -> None:
         """Have the key with this digest given up by the next order for ``name``, where that breaks nothing.
@@ -131,20 +130,23 @@ class Rekeying:
             await self._run.clock.sleep(min(_INTERVAL, deadline.left()))
             await rolling.covering.bring([name])
 
-    async def _standing(self, name: str, rolling: Certifying, outcome: Outcome, replayable: float) -> Rekeyed:
+    async def _standing(self, name: str, rolling: Certifying, outcome: Outcome) -> Rekeyed:
         brought = rolling.covering.brought.get(name)
         if brought is not None and brought.error is not None:
             raise brought.error
-        standing = rekeyed(name, brought, _errors(outcome))
-        live = self._run.store.load(name)
-        if not replayable or live is None:
-            return standing
-        closed = await rolling.covering.foresee_chain(name, live.fullchain)
+        return rekeyed(name, brought, _errors(outcome))
+
+    async def _emergency(self, standing: Rekeyed, rolling: Certifying, replayable: float) -> Rekeyed:
+        """The same once what is given up is gone, and what a person has to know of it."""
+        name, covering = standing.reference, rolling.covering
+        await self._see_out(name, rolling)
+        live, brought = self._run.store.load(name), covering.brought.get(name)
+        closed = await covering.foresee_chain(name, live.fullchain) if live is not None else None
         return replace(
-            standing,
+            rekeyed(name, brought, standing.errors),
             replayable_until=moment(replayable),
             refused_until=closed.until if closed is not None else None,
-            advice=tuple(shared(rolling.covering.owners(name), brought.situation if brought else None)),
+            advice=tuple(shared(covering.owners(name), brought.situation if brought else None)),
         )
 
 

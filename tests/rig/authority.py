@@ -48,8 +48,23 @@ class Authority:
         """A chain for the private key in ``key_pem``: the leaf (with ``extensions`` of its own), then its issuer."""
         key = load_pem_private_key(key_pem.encode(), password=None)
         assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
+        return self.sign(
+            key.public_key(), names, serial=serial, not_before=not_before, lifetime=lifetime, extensions=extensions
+        )
+
+    def sign(
+        self,
+        key: CertificatePublicKeyTypes,
+        names: Sequence[str],
+        *,
+        serial: int | None = None,
+        not_before: datetime = START,
+        lifetime: timedelta = timedelta(days=90),
+        extensions: Sequence[x509.ExtensionType] = (),
+    ) -> str:
+        """The same for a public key, as a CA gets it."""
         builder = self._certificate(
-            x509.Name([]), self._name, key.public_key(), serial=serial, not_before=not_before, lifetime=lifetime
+            x509.Name([]), self._name, key, serial=serial, not_before=not_before, lifetime=lifetime
         )
         alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
