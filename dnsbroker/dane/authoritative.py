@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from dnsbroker.checks.shadowing import shadowing
 from dnsbroker.clock import Clock
-from dnsbroker.dane.faults import fault
+from dnsbroker.dane.faults import brief, fault
 from dnsbroker.errors import BrokerError
 from dnsbroker.findings import Evidence, Finding
 from dnsbroker.lookup.asking import lameness
@@ -237,9 +237,3 @@ def _made(subject: str, seen: Sequence[_Seen]) -> Finding | None:
         return None
     message = "the records come from a wildcard: they are gone as soon as the host has anything of its own"
     return fault("wildcard-made", subject, message, "publish them at the name itself")
-
-
-def brief(record: str) -> str:
-    """A TLSA value as people tell it from others."""
-    kind, _, data = record.rpartition(" ")
-    return f"{kind} {data[:16]}{'...' if data[16:] else ''}"

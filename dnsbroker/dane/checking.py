@@ -15,10 +15,9 @@ from dnsbroker.clock import Clock
 from dnsbroker.config import Config
 from dnsbroker.config.dane import DaneConfig
 from dnsbroker.dane import owners, served, targets
-from dnsbroker.dane.authoritative import brief
 from dnsbroker.dane.believing import Believing, believing
 from dnsbroker.dane.expected import expectation, of_records, of_subjects
-from dnsbroker.dane.faults import fault
+from dnsbroker.dane.faults import brief, fault
 from dnsbroker.dane.hosts import addresses, look_up
 from dnsbroker.dane.kinds import of_authorities, of_kinds
 from dnsbroker.dane.owners import RecordOwner
@@ -106,6 +105,8 @@ async def check(
     None named: all of the configuration. Each endpoint is an event ``checked``, and each finding one as well.
     Raises ConfigError where there is nothing to look at, or a name is none; LookupFailed where no resolver answers.
     """
+    for domain in mail:
+        targets.domain_of(domain)
     for name in services:
         targets.service_of(name)
     wanted = endpoints if endpoints or mail or services else _configured(means)

@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 
 from dnsbroker import keys
 from dnsbroker.config.dane import DaneConfig
-from dnsbroker.dane.authoritative import brief
-from dnsbroker.dane.faults import fault
+from dnsbroker.dane.faults import brief, fault
 from dnsbroker.dane.served import Sight
 from dnsbroker.dane.subjects import Subject
 from dnsbroker.due import renewal_moment

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dnsbroker.errors import NameInvalid
 from dnsbroker.findings import Evidence, Finding, Severity
+from dnsbroker.tlsa.authorities import named_by
+from dnsbroker.tlsa.records import parse
 
 _E, _W, _N = Severity.ERROR, Severity.WARNING, Severity.NOTICE
 
@@ -89,3 +92,13 @@ FAULTS: Mapping[str, Fault] = {
 def fault(word: str, subject: str, message: str, hint: str = "", evidence: tuple[Evidence, ...] = ()) -> Finding:
     """The finding ``word`` of FAULTS, about ``subject``."""
     return Finding(word, FAULTS[word].severity, subject, message, hint, evidence)
+
+
+def brief(record: str) -> str:
+    """A TLSA value as people tell it from others, with the name of the CA whose key it is known to be."""
+    kind, _, data = record.rpartition(" ")
+    try:
+        known = named_by(parse(record))
+    except NameInvalid:
+        known = None
+    return f"{kind} {data[:16]}{'...' if data[16:] else ''}{f' ({known})' if known else ''}"

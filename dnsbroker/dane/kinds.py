@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from dnsbroker.dane.authoritative import brief
-from dnsbroker.dane.faults import FAULTS, fault
+from dnsbroker.dane.faults import FAULTS, brief, fault
 from dnsbroker.findings import Evidence, Finding
 from dnsbroker.rolling.gates import names
 from dnsbroker.tlsa import authorities

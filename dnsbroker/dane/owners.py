@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dnsbroker.clock import Clock
-from dnsbroker.dane.authoritative import Stand, brief, stand
+from dnsbroker.dane.authoritative import Stand, stand
 from dnsbroker.dane.believing import Believing
-from dnsbroker.dane.faults import fault
+from dnsbroker.dane.faults import brief, fault
 from dnsbroker.dane.hosts import way
 from dnsbroker.dane.served import readable
 from dnsbroker.dane.targets import unanswered

@@ -47,7 +47,7 @@ class Expanded:
 
 async def of_mail(domain: str, believing: Believing) -> Expanded:
     """The mail servers of ``domain``. Raises ConfigError where that is no name."""
-    name = _name(domain, "a mail domain")
+    name = domain_of(domain)
     found = await believing.ask(name, "MX")
     subject = f"{shown(name)} MX"
     if not found.standing.is_known:
@@ -101,9 +101,14 @@ async def of_service(name: str, believing: Believing) -> Expanded:
     return Expanded(tuple(dict.fromkeys(targets)), tuple(findings))
 
 
+def domain_of(text: str) -> str:
+    """The owner name of a mail domain. Raises ConfigError."""
+    return _name(text, "mail domain")
+
+
 def service_of(name: str) -> tuple[str, str]:
     """The scheme by which the service of an SRV name is spoken to, and its domain. Raises ConfigError."""
-    parts = labels(_name(name, "an SRV name"))
+    parts = labels(_name(name, "SRV name"))
     known = (*STARTTLS_PORTS, *(scheme for scheme in TLS_PORTS if scheme != "tls"), *_SCHEMES)
     hint = f"write _SERVICE._tcp.DOMAIN, SERVICE being one of {', '.join(known)}"
     if len(parts) < 3 or not parts[0].startswith("_") or parts[1] != "_tcp":
@@ -143,6 +148,4 @@ def _name(text: str, what: str) -> str:
     try:
         return owner(text)
     except NameInvalid as error:
-        raise ConfigError(
-            f"{text!r} is no {what.partition(' ')[2]}: {error.reason}", hint="write a name such as example.org"
-        ) from error
+        raise ConfigError(f"{text!r} is no {what}: {error.reason}", hint="write a name such as example.org") from error
