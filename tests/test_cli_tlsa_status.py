@@ -127,7 +127,7 @@ class TestStanding:
         assert lines[0].startswith("example.test: steady since ")
         assert lines[1:4] == [
             "  all is there",
-            "  next: nothing is waited for: renewals keep the present key until a new one is wanted",
+            "  then: nothing: renewals keep the present key until a new one is wanted",
             f"  {SMTP}",
         ]
         assert lines[4].startswith("    _25._tcp.mail.example.test, looked at ")

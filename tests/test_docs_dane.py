@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -15,6 +16,7 @@ from dnsbroker.knowing.rollovers import THEN, Role
 from dnsbroker.rolling import Step
 
 PAGE = pages.text("docs/dane.md")
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_every_step_has_its_row() -> None:
@@ -59,4 +61,23 @@ def test_every_command_shown_is_there(words: list[str]) -> None:
 
 def test_ten_minutes_are_enough() -> None:
     """For whoever reads as fast as most do."""
-    assert len(re.findall(r"\w+", pages.prose(PAGE))) < 2200
+    assert len(re.findall(r"\w+", pages.prose(PAGE))) < 1700
+
+
+def test_the_picture_was_drawn_by_this_program() -> None:
+    """Of a roll-over at several servers and addresses, each of which served one key and then the next."""
+    from dnsbroker.dane.drawing import STYLE
+
+    root = ElementTree.fromstring(pages.text("docs/dane-rollover.svg"))  # noqa: S314 - of the program's own making
+    assert root.findtext(f"{SVG}style") == STYLE
+    keys: dict[str, list[str]] = {}
+    sets: dict[str, int] = {}
+    for lane in root.iter(f"{SVG}g"):
+        for bar in lane.iter(f"{SVG}rect"):
+            if bar.get("class") == "key":
+                keys.setdefault(lane.attrib["data-lane"], []).append(bar.attrib["data-record"])
+            sets[lane.attrib["data-lane"]] = sets.get(lane.attrib["data-lane"], 0) + (bar.get("class") == "set")
+    assert len(keys) >= 2
+    assert {len(served) for served in keys.values()} == {2}
+    assert len({tuple(served) for served in keys.values()}) == 1
+    assert len([server for server, count in sets.items() if count >= 3]) >= 2

@@ -194,7 +194,7 @@ class TestLines:
         assert lines(waiting) == [
             "example.org: propagated since 2026-11-20 11:00 UTC, until 2026-11-20 13:20 UTC (in 1 h 20 min)",
             "  caches may lack it",
-            f"  next: {THEN[Step.PROPAGATED]}",
+            f"  then: {THEN[Step.PROPAGATED]}",
         ]
 
     @pytest.mark.parametrize(

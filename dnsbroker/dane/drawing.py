@@ -29,7 +29,7 @@ _DAY = 86400
 _SOLID = ("record", "key", "step", "ripe")
 #: One colour for each key; white text can be read on all of them.
 _COLOURS = ("#1f5fbf", "#a34700", "#1b7a3d", "#7b3fa0", "#a3274f", "#0f6f7a", "#6b5a00", "#555f6d")
-_STYLE = """
+STYLE = """
 svg { font: 11px ui-monospace, Menlo, Consolas, monospace; }
 .paper { fill: #ffffff; }
 text { fill: #1f2328; }
@@ -103,7 +103,7 @@ class _Sheet:
         parts = [
             head,
             f"<title>{_escaped(self._picture.title)}</title>",
-            f"<style>{_STYLE}</style>",
+            f"<style>{STYLE}</style>",
             f'<rect class="paper" fill="#ffffff" width="{WIDTH}" height="{height:g}"/>',
             title,
             *self._axis(bottom),

@@ -7,7 +7,7 @@ Pure: what the journal remembers goes in, moments in seconds since the epoch, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from dnsbroker.journal import Served, Sight, StepTaken
@@ -168,7 +168,7 @@ class _Told:
         records = list(dict.fromkeys(record for one in seen for record in sorted(one.records)))
         lanes = []
         for server in dict.fromkeys(one.server for one in seen):
-            bars = [bar for one in seen if one.server == server for bar in self._set(one, records)]
+            bars = [bar for one in _apart(seen) if one.server == server for bar in self._set(one, records)]
             lanes.append(Lane(server, tuple(bars), max(1, len(records))))
         return tuple(lanes)
 
@@ -208,7 +208,7 @@ class _Told:
     def _phases(self, owner: str, record: str, seen: Sequence[Sight]) -> Iterable[Bar]:
         """Written, everywhere, relied on, on its way out."""
         data = record.rpartition(" ")[2]
-        having = [one for one in seen if record in one.records]
+        having = [one for one in _apart(seen) if record in one.records]
         last = max(one.last for one in having)
         served = [one.last for one in self._looks if one.spki_sha256 == data]
         retiring = max(served) if served and max(served) < last else last
@@ -255,6 +255,15 @@ class _Told:
             )
             for address in addresses
         )
+
+
+def _apart(seen: Sequence[Sight]) -> list[Sight]:
+    """``seen``, each until its server was seen with another RRset, however long a cache may have got it."""
+    found = []
+    for one in seen:
+        later = [other.first for other in seen if other.server == one.server and other.first > one.first]
+        found.append(replace(one, last=min([one.last, *later])))
+    return found
 
 
 def everywhere(record: str, seen: Sequence[Sight]) -> tuple[tuple[float, float], ...]:

@@ -22,13 +22,13 @@ THEN: Mapping[Step, str] = {
     Step.UNPUBLISHED: "`dnsbroker tlsa publish`, or the next `dnsbroker renew`, publishes the first records",
     Step.STAGED: "the next run publishes the record of the next key",
     Step.PUBLISHED: "once every server has the record, the wait for caches begins",
-    Step.PROPAGATED: "then the next key may be ordered for",
-    Step.STEADY: "nothing is waited for: renewals keep the present key until a new one is wanted",
+    Step.PROPAGATED: "the next key may be ordered for",
+    Step.STEADY: "nothing: renewals keep the present key until a new one is wanted",
     Step.RIPE: "the next run orders a certificate for the next key",
     Step.ISSUED: "the next run puts the new certificate in the place of the live one",
-    Step.HELD: "then the new certificate goes live; until then the present one is served",
+    Step.HELD: "the new certificate goes live; until then the present one is served",
     Step.DEPLOYED: "once every address of ours serves the new key, the old records may go",
-    Step.VERIFIED: "then the old records are taken away, and a key is made that comes next",
+    Step.VERIFIED: "the old records are taken away, and a key is made that comes next",
     Step.STUCK: "nothing, until a person has seen to it",
 }
 

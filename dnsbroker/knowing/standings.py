@@ -16,6 +16,7 @@ from dnsbroker.journal.moments import at
 from dnsbroker.knowing.rollovers import (
     Cast,
     Place,
+    Role,
     Rollover,
     Site,
     Standing,
@@ -25,10 +26,11 @@ from dnsbroker.knowing.rollovers import (
     sets,
     strangers,
 )
+from dnsbroker.records import Record
 from dnsbroker.rolling import Step
 from dnsbroker.rolling.gates import uncovered
 from dnsbroker.store import Store
-from dnsbroker.tlsa.records import parse
+from dnsbroker.tlsa.records import Tlsa, parse
 
 #: Whoever only looks wants no lease.
 _LOOKING = "looking"
@@ -41,7 +43,7 @@ class Standings:
         self._tables = tuple(config.dane)
         self._subjects = Subjects(config, store)
         self._rollovers = Rollovers(journal, clock)
-        self._open = Leases(journal, _LOOKING, clock).open
+        self._journalled = Leases(journal, _LOOKING, clock)
 
     @cached_property
     def rollovers(self) -> tuple[Rollover, ...]:
@@ -146,15 +148,17 @@ class Standings:
 
     def _place(self, owner: str) -> Place:
         sights = [one for one in self._rollovers.sights(owner) if one.server]
-        leases = self._standing(owner)
-        ours = {parse(lease.record.value) for lease in leases if not lease.foreign}
         seen = frozenset(record for records in sets(sights) for record in records)
+        ours = {parse(lease.record.value) for lease in self._standing(owner) if not lease.foreign}
+        ours |= {record for record in seen if self._was_ours(owner, record)}
         clocks = self._rollovers.clocks(owner)
         cast = self._cast(owner)
-        records = sorted(seen | ours)
+        found = [
+            Standing(str(one), cast.role(one, is_ours=one in ours), clocks.get(str(one))) for one in sorted(seen | ours)
+        ]
         return Place(
             owner,
-            tuple(Standing(str(one), cast.role(one, is_ours=one in ours), clocks.get(str(one))) for one in records),
+            tuple(sorted(found, key=lambda one: list(Role).index(one.role))),
             seen=max((one.last for one in sights), default=0.0),
             is_whole=self._rollovers.was_whole(owner),
         )
@@ -183,10 +187,15 @@ class Standings:
 
     @cached_property
     def _leases(self) -> tuple[Lease, ...]:
-        return tuple(lease for lease in self._open() if lease.record.type == "TLSA")
+        return tuple(lease for lease in self._journalled.open() if lease.record.type == "TLSA")
 
     def _standing(self, owner: str) -> tuple[Lease, ...]:
         return tuple(lease for lease in self._leases if lease.record.name == owner)
+
+    def _was_ours(self, owner: str, record: Tlsa) -> bool:
+        """Whether it was, when it was last in DNS by the word of the journal: a server may have it still."""
+        last = self._journalled.last(Record(owner, "TLSA", str(record)))
+        return last is not None and not last.foreign
 
     def _ours(self, owners: Iterable[str]) -> tuple[str, ...]:
         return tuple(

@@ -29,7 +29,7 @@ def _headline(one: Rollover, now: datetime) -> str:
 def _body(one: Rollover, health: Health, now: datetime) -> Iterator[str]:
     if one.reason:
         yield one.reason
-    yield f"next: {THEN[one.step]}"
+    yield f"then: {THEN[one.step]}"
     if one.is_emergency:
         yield "an emergency was called out: the present key is not used a moment longer than need be"
     elif one.is_asked:
