@@ -299,6 +299,14 @@ def test_a_server_without_signatures_is_found(scene: Scene) -> None:
     assert server(scene, 1) in told_by(scene.only("bogus-signature"))
 
 
+def test_a_ds_of_another_key_is_found(scene: Scene) -> None:
+    """The signatures would hold by themselves, but nobody in the parent vouches for the key."""
+    scene.tree.test.remove(ORIGIN, "DS")
+    scene.tree.delegate(f"example DS {ZoneKey(ORIGIN).ds}")
+    finding = scene.only("bogus-signature")
+    assert set(told_by(finding).values()) == {"no DS in the parent proves a key of the zone"}
+
+
 def test_signatures_that_are_over_are_found(scene: Scene) -> None:
     """And told as such, with their end."""
     scene.have(HOSTS + scene.records(), scene.copies[1], since=NOW - 9 * DAY, until=NOW - HOUR)

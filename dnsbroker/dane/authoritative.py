@@ -96,8 +96,8 @@ async def _proof(
     if not can_be_checked(zone.ds):
         return None
     keys = read_keys(await exchange.ask(server.address, zone.name, "DNSKEY", dnssec=True), zone.name, zone.ds, now)
-    if keys.proof.state is not State.RIGHT:
-        return Proof(State.WRONG, "no key of the zone is proved by its DS")
+    if not keys.is_named or keys.proof.state is not State.RIGHT:
+        return Proof(State.WRONG, "no DS in the parent proves a key of the zone")
     return proof(answer, name, type, keys, now)
 
 
