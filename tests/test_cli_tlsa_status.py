@@ -252,6 +252,59 @@ class TestWithoutATable:
         assert "its present key has to be served until" in run("status")[1]
 
 
+class TestAfterARun:
+    """Metrics and alerts, told by whichever run ends."""
+
+    @pytest.fixture
+    def told(self, host: Host, tmp_path: Path) -> Callable[[Run], tuple[dict[str, str], str]]:
+        """End a run: what a monitor reads, by metric and labels, and what a person was told until now."""
+        host.configure(TABLE)
+        metrics, taken = tmp_path / "metrics.prom", tmp_path / "taken"
+        hook = f"alert_hooks = ['{{ echo \"$DNSBROKER_SUMMARY\"; cat; }} >> {taken}']\n"
+        host.path.write_text(f'metrics = "{metrics}"\n{hook}{host.path.read_text()}')
+
+        def ended(run: Run) -> tuple[dict[str, str], str]:
+            assert run("gc")[0] == 0
+            samples = [line.rpartition(" ") for line in metrics.read_text().splitlines() if not line.startswith("#")]
+            heard = taken.read_text() if taken.exists() else ""
+            return {name: value for name, _, value in samples}, heard
+
+        return ended
+
+    def test_all_that_is_well_is_counted_and_nobody_is_told(
+        self, host: Host, run: Run, told: Callable[[Run], tuple[dict[str, str], str]]
+    ) -> None:
+        """Covered, and since when at which step."""
+        steady(host)
+        host.progress("propagated", "caches may lack it", host.now + 3600)
+        samples, heard = told(run)
+        assert samples[f'dnsbroker_tlsa_covered{{endpoint="{SMTP}"}}'] == "1"
+        assert f'dnsbroker_rollover_since_seconds{{certificate="{NAME}",step="propagated"}}' in samples
+        assert float(samples[f'dnsbroker_rollover_until_seconds{{certificate="{NAME}"}}']) > host.now
+        assert heard == ""
+
+    def test_records_that_do_not_match_are_told_at_once(
+        self, host: Host, run: Run, told: Callable[[Run], tuple[dict[str, str], str]]
+    ) -> None:
+        """And once they do again."""
+        host.save()
+        host.publish([record(STRANGE)])
+        samples, heard = told(run)
+        assert samples[f'dnsbroker_tlsa_covered{{endpoint="{SMTP}"}}'] == "0"
+        assert heard.startswith("example.test: not covered\n")
+        host.publish([record(LIVE)])
+        assert "example.test: all is well again\n" in told(run)[1]
+
+    def test_what_is_no_certificate_by_name_is_told_of_too(
+        self, host: Host, run: Run, told: Callable[[Run], tuple[dict[str, str], str]], tmp_path: Path
+    ) -> None:
+        """By its path."""
+        chain = tmp_path / "chain.pem"
+        chain.write_text("nothing")
+        host.path.write_text(host.path.read_text().replace(f'certificate = "{NAME}"', f'certificate = "{chain}"'))
+        assert told(run)[1].startswith(f"{chain}: damaged\n")
+
+
 class TestElsewhere:
     """What is looked after and is no certificate by name."""
 

@@ -65,7 +65,7 @@ async def _write_metrics(run: Run, status: int) -> None:
         certificates = [collection.known(name) for name in collection.names()]
         counted = families(
             certificates,
-            collection.observed(),
+            collection.observed,
             len(collection.open()),
             run.clock.now(),
             status,

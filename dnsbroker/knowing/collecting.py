@@ -109,6 +109,7 @@ class Collection:
         since = begin.timestamp() if begin is not None else None
         return picture(chronicles, self._clock.now().timestamp(), since)
 
+    @cached_property
     def observed(self) -> tuple[Observed, ...]:
         """What TLSA records were last seen to say: by the guard, and where a table speaks of them, by what stands."""
         managed = [seen for one in self.standings.rollovers for seen in self.standings.observed(one)]
@@ -117,7 +118,7 @@ class Collection:
         return tuple(sorted([*guarded, *managed], key=lambda seen: (seen.endpoint, seen.certificate)))
 
     def _observed(self, name: str) -> tuple[Observed, ...]:
-        return tuple(seen for seen in self.observed() if seen.certificate == name)
+        return tuple(seen for seen in self.observed if seen.certificate == name)
 
     def _changed(self, name: str) -> datetime | None:
         """When a file that may configure ``name`` was last changed on this host; None where there is none.
