@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -117,6 +118,34 @@ class TestWhatIsInIt:
             (0.5, 11, "key", "key a1a1a1a1"),
             (12, 26, "key", "key b2b2b2b2"),
         ]
+
+    def test_keys_of_two_algorithms_stand_below_each_other(self) -> None:
+        """Where an address served both; the one that follows another takes its row."""
+        looks = served("::1", (FIRST, 0, 26), (SECOND, 0, 12), (THIRD, 12, 26))
+        both = replace(rolled(), served={ENDPOINT: looks})
+        made = picture([both], START + 30, START)
+        assert made is not None
+        assert [(bar.record, bar.row) for bar in bars(made, "keys served", "::1")] == [
+            (FIRST, 0),
+            (SECOND, 1),
+            (THIRD, 1),
+        ]
+
+    def test_certificates_side_by_side_share_their_lanes(self) -> None:
+        """Each has steps of its own, and nothing is drawn twice."""
+        made = picture([rolled(), replace(rolled(), reference="rsa")], START + 30, START)
+        assert made is not None
+        assert len(made.sections) == 1 + len(drawn().sections)
+        assert made.title.endswith("example.org, rsa")
+
+    def test_a_set_ends_where_the_next_one_was_seen(self) -> None:
+        """Although a cache may have got it until then, or later."""
+        long = [replace(one, last=START + 26) for one in sights("192.0.2.1", (0, [OLD]), (5, [OLD, NEW]))]
+        made = picture([replace(rolled(), sights={OWNER: long})], START + 30, START)
+        assert made is not None
+        sets = [bar[:2] for bar in told(bars(made, "records at", "192.0.2.1")) if bar[2] == "set"]
+        assert sets == [(0, 5), (5, 26)]
+        assert told(bars(made, "clocks", "3 1 1 b2b2b2b2"))[0][:3] == (5, 26, "ripening")
 
     def test_steps_follow_one_another(self) -> None:
         """Each until the next; one that came for another reason goes on."""

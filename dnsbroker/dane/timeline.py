@@ -100,7 +100,8 @@ def picture(chronicles: Sequence[Chronicle], now: float, begin: float | None = N
         return None
     start, end = max(first, min(moments)), max(moments)
     margin = max(_MARGIN * (end - start), _SHORTEST / 2)
-    sections = tuple(section for one in told for section in one.sections(start, end + margin))
+    # Certificates side by side have owner names and addresses in common, and each is drawn once.
+    sections = tuple({part.title: part for one in told for part in one.sections(start, end + margin)}.values())
     names = ", ".join(one.chronicle.reference for one in told)
     legend = tuple(dict.fromkeys(entry for one in told for entry in one.legend()))
     return Picture(f"TLSA records and keys of {names}", start - margin, end + margin, sections, legend)
@@ -244,17 +245,19 @@ class _Told:
 
     def _served(self, looks: Sequence[Served]) -> tuple[Lane, ...]:
         addresses = dict.fromkeys(one.address for one in looks)
-        return tuple(
-            Lane(
-                address,
-                tuple(
-                    Bar(one.first, one.last, "key", f"key {short(one.spki_sha256)}", one.spki_sha256, one.spki_sha256)
-                    for one in looks
-                    if one.address == address
-                ),
-            )
-            for address in addresses
-        )
+        return tuple(_keys(address, [one for one in looks if one.address == address]) for address in addresses)
+
+
+def _keys(address: str, looks: Sequence[Served]) -> Lane:
+    """The keys of one address; those that it served at the same time, as of two algorithms, below each other."""
+    ends: list[float] = []
+    bars = []
+    for one in sorted(looks, key=lambda one: one.first):
+        row = next((row for row, end in enumerate(ends) if end <= one.first), len(ends))
+        ends[row : row + 1] = [one.last]
+        key = one.spki_sha256
+        bars.append(Bar(one.first, one.last, "key", f"key {short(key)}", key, key, row))
+    return Lane(address, tuple(bars), len(ends))
 
 
 def _apart(seen: Sequence[Sight]) -> list[Sight]:
