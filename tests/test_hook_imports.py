@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from authority import Authority
+from dnsbroker import keys
 from dnsbroker.environment import variables
+from kept_elsewhere import Kept
 from updating import Updating
 
 NAME = "_acme-challenge.example.org."
 VALUE = "LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"
+
+KEY = keys.generate("ecdsa-p256")
+CHAIN = Authority().issue(KEY, ["a.test"])
 
 #: What publishing through RFC 2136 has no use for, be it on the way in or out.
 NEVER = {"acme", "click", "cryptography", "httpx", "josepy", "requests", "rich", "tenacity", "urllib3", "dns.dnssec"}
@@ -104,3 +110,25 @@ def test_publishing_through_rfc_2136_imports_neither_acme_nor_http(configuration
 def test_waiting_for_every_server_imports_no_more_of_it(configuration: Path) -> None:
     """Where the zone is not signed there is nothing to prove."""
     assert call("--config", configuration, "present", NAME, VALUE).isdisjoint(NEVER)
+
+
+def test_what_looks_after_tlsa_records_is_imported_by_none_of_those_without_a_table(tmp_path: Path) -> None:
+    """A dehydrated whose certificates are deployed has its runs begin and end as cheaply as ever; the twin looks."""
+    kept = Kept(tmp_path / "kept", "dehydrated")
+    kept.renew(KEY, CHAIN)
+    table = f'state_dir = "{tmp_path / "state"}"\n[certificates."a.test"]\nlineage = "{kept.directory}"\n'
+    (tmp_path / "state").mkdir()
+    (tmp_path / "plain.toml").write_text(table)
+    (tmp_path / "dane.toml").write_text(
+        f'{table}[[dane]]\nendpoint = "smtp://a.test"\ncertificate = "{tmp_path / "elsewhere"}"\n'
+    )
+    certs = kept.directory.parent
+    home = {"BASEDIR": str(certs.parent), "CERTDIR": str(certs), "CONFIG": str(certs.parent / "config")}
+    for words in (["startup_hook"], ["exit_hook", "error"], ["exit_hook"]):
+        there = call("--config", tmp_path / "plain.toml", *words, environment=home)
+        assert there.isdisjoint({"dnsbroker.dane", "dnsbroker.rolling", "dnsbroker.importing"})
+        assert "asyncio" not in there
+        assert "dnsbroker.rolling" in call("--config", tmp_path / "dane.toml", *words, environment=home)
+    files = (f"{kept.directory}/{kind}.pem" for kind in ("privkey", "cert", "fullchain", "chain"))
+    there = call("--config", tmp_path / "plain.toml", "unchanged_cert", "a.test", *files, environment=home)
+    assert there.isdisjoint({"dnsbroker.dane", "dnsbroker.rolling", "dnsbroker.importing"})

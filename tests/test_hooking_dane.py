@@ -192,3 +192,14 @@ def test_a_run_tells_where_its_certificates_are() -> None:
         assert isinstance(call, Started | Ended | Stumbled)
         assert call.home == home
         assert dehydrated.call(words, {"CERTDIR": "/certs"}) == type(call)("")
+
+
+def test_a_run_that_did_not_begin_ends_without_another_look() -> None:
+    """The error's words are dehydrated's own; with any other, there may be another key."""
+    places = {"BASEDIR": "/base", "CERTDIR": "/certs"}
+    refused = dehydrated.call(["exit_hook", "startup_hook hook returned with non-zero exit code"], places)
+    assert isinstance(refused, Stumbled)
+    assert refused.home is None
+    failed = dehydrated.call(["exit_hook", "sync_cert hook returned with non-zero exit code"], places)
+    assert isinstance(failed, Stumbled)
+    assert failed.home is not None

@@ -295,7 +295,7 @@ class Dane:
         scene, reason = await self._seen(reference)
         if scene is None:
             return Gate(not reason, reason)
-        live = scene.subjects[reference].live
+        live = scene.replaced_by(chain, reference)
         return for_chain(chain, scene.sites(reference), scene.now, leaf_only=is_pressing, live=live)
 
     async def _seen(self, reference: str) -> tuple[Scene | None, str]:

@@ -168,6 +168,17 @@ class Scene:
         rows = [row for row in self.served.get(endpoint, ()) if (row.address, row.spki_sha256) == (address, key)]
         return max(rows, key=lambda row: row.last).first if rows else self.now
 
+    def replaced_by(self, chain: Presented, reference: str) -> Presented | None:
+        """What ``chain`` would take the place of: what is live.
+
+        Another client's files may be ahead of the daemons: then it is what these present, None where that is not one.
+        """
+        subject = self.subjects[reference]
+        if subject.is_ours or subject.live != chain:
+            return subject.live
+        served = {each for chains in self.own(reference).chains.values() for each in chains}
+        return served.pop() if len(served) == 1 else None
+
     def sites(self, reference: str) -> tuple[Site, ...]:
         """The owner names that have a say in what is served for ``reference``, withdrawn ones included."""
         return tuple(

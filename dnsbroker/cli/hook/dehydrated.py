@@ -40,13 +40,20 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> Call | Non
         case "startup_hook":
             return Started(session, _home(environment))
         case "exit_hook":
-            return Stumbled(session, _home(environment)) if told else Ended(session, _home(environment))
+            return _end(told, session, _home(environment))
         case "invalid_challenge":
             name, response, *_ = [*map(storable, told), "", ""]
             return Refused(session, name, response)
     if is_unneeded(word):
         return None
     raise wrong(f"{word!r} is no hook of dehydrated's" if word else "dehydrated's hook has no name", _HINT)
+
+
+def _end(told: Sequence[str], session: str, home: Home | None) -> Call:
+    if not told:
+        return Ended(session, home)
+    # A run that did not begin has changed nothing since it was looked at.
+    return Stumbled(session, None if told[0].startswith("startup_hook ") else home)
 
 
 def _home(environment: Mapping[str, str]) -> Home | None:
