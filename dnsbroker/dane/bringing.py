@@ -28,6 +28,8 @@ from dnsbroker.tasks import all_through
 from dnsbroker.tlsa.records import Tlsa
 
 _MOST_ROUNDS = 12
+#: Seconds for which a late server is waited for where nobody asked: a later look will find it, and begin its clocks.
+_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Bringing:
 
     async def bring(self, map: Map, posts: Collection[Post], asked: Asked) -> Outcome:
         """Have what is wanted stand at ``posts``, and what is old and may go be gone. Raises StoreError."""
-        deadline = Deadline.after(self._clock, self._config.propagation.timeout)
+        patience = float(self._config.propagation.timeout)
+        deadline = Deadline.after(self._clock, patience if asked.is_publishing else min(patience, _PATIENCE))
         outcome: Outcome | None = None
         for _ in range(_MOST_ROUNDS):
             async with self.alone():

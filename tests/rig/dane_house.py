@@ -11,9 +11,10 @@ Rule: DNS, TLS, journal and store are real, on loopback; only the provider is in
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import types
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ from dnsbroker.records import Receipt
 from dnsbroker.run import Run, recorded
 from dnsbroker.settings import Duration
 from dnsbroker.store import Access, Provenance, Store
+from dnsbroker.sweeping import sweep
 from dnsbroker.testing import MemoryProvider, MemoryService
 from dnsbroker.testing.memory import MemorySettings
 from dnsbroker.testing.nameserver import NameServers, Zone
@@ -237,6 +239,10 @@ class House:
         """What comes of a person's asking for publication."""
         return (await self.dane.bring(endpoints=endpoints, is_publishing_asked=True, **keys))[0]
 
+    async def clean_up(self) -> None:
+        """What gc does."""
+        await sweep(self.run)
+
     def next_key(self, name: str = "mail") -> str:
         """The next key that is staged."""
         key = self.store.next_key(name)
@@ -247,3 +253,13 @@ class House:
     def writes(self) -> int:
         """How many writes the provider has taken."""
         return len(self.service.seen)
+
+
+def played(tmp_path: Path, story: Callable[[House], Awaitable[None]], **keys: Any) -> None:
+    """Play ``story`` in a house below ``tmp_path``, made with ``keys``."""
+
+    async def play() -> None:
+        async with House(tmp_path / "state", **keys) as house:
+            await story(house)
+
+    asyncio.run(play())

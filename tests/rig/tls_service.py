@@ -74,11 +74,12 @@ async def at_once(talk: Talk) -> None:
 class TlsService:
     """Listens at ``address`` and presents ``chain_pem``; ``names`` are the hosts asked for by SNI, in their order."""
 
-    def __init__(self, script: Script, key_pem: str, chain_pem: str, host: str = "127.0.0.1") -> None:
+    def __init__(self, script: Script, key_pem: str, chain_pem: str, host: str = "127.0.0.1", port: int = 0) -> None:
         self.names: list[str | None] = []
         self.address = ""
         self._script = script
         self._host = host
+        self._port = port
         self._connections: set[asyncio.Task[None]] = set()
         self._context: ssl.SSLContext
         self.present(key_pem, chain_pem)
@@ -101,7 +102,7 @@ class TlsService:
         self.names.append(name)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accepted, self._host, 0)
+        self._server = await asyncio.start_server(self._accepted, self._host, self._port)
         ip, port = self._server.sockets[0].getsockname()[:2]
         self.address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
         return self

@@ -1,0 +1,77 @@
+"""DANE taken back for an endpoint, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dane_house import HOUR, House, played
+from dnsbroker import keys
+from dnsbroker.endpoints import parse
+from dnsbroker.errors import ConfigError, PreflightFailed
+
+
+def test_withdrawal_takes_ours_keeps_the_key_and_lasts(tmp_path: Path) -> None:
+    """Until publication is asked for again; until caches have forgotten, no other key may be served."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        (withdrawn,) = await house.dane.withdraw([house.endpoint])
+        assert house.records == frozenset()
+        now = house.clock.now().timestamp()
+        assert now + 100 < withdrawn.until <= now + 121
+        other = keys.generate("ecdsa-p256")
+        assert house.dane.manages("mail")
+        assert not (await house.dane.chain_gate("mail", house.issue(other))).is_open
+        assert (await house.dane.chain_gate("mail", house.issue())).is_open
+        await house.open()
+        await house.bring()
+        assert house.records == frozenset()
+        house.clock.turn(HOUR)
+        await house.open()
+        await house.bring()
+        assert not house.dane.manages("mail")
+        assert (await house.dane.chain_gate("mail", house.issue(other))).is_open
+        assert (await house.publish(house.endpoint)).error is None
+        assert house.names(house.key) in house.records
+
+    played(tmp_path, story)
+
+
+def test_withdrawal_is_refused_where_it_would_leave_wrong_records_of_others(tmp_path: Path) -> None:
+    """Case 53: clients would refuse what is served."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        foreign = "3 1 1 " + "cd" * 32
+        house.plant(foreign)
+        before = house.records
+        with pytest.raises(PreflightFailed, match="not ours"):
+            await house.dane.withdraw([house.endpoint])
+        assert house.records == before
+        house.take_out(foreign)
+        await house.dane.withdraw([house.endpoint])
+        assert house.records == frozenset()
+
+    played(tmp_path, story)
+
+
+def test_an_endpoint_without_a_table_can_be_withdrawn(tmp_path: Path) -> None:
+    """Its records were left when the table went."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        other = house.table(endpoint=("https://mail.example.test",))
+        await house.open(other)
+        await house.bring()
+        assert house.names(house.key) in house.records
+        await house.dane.withdraw([house.endpoint])
+        assert house.records == frozenset()
+        with pytest.raises(ConfigError, match="no records of ours"):
+            await house.dane.withdraw([parse("smtp://elsewhere.example.test")])
+
+    played(tmp_path, story)
