@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dnsbroker import due, keys
-from dnsbroker.errors import BrokerError, Held
+from dnsbroker.config import CertificateConfig
+from dnsbroker.errors import BrokerError, Held, StoreError
 from dnsbroker.events import Emitter
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
@@ -46,12 +47,17 @@ class Closed:
 
 
 class Covering:
-    """DANE for the certificates of one run. ``brought`` holds what last came of looking after each reference."""
+    """DANE for the certificates of one run.
+
+    ``brought`` holds what last came of looking after each reference, ``loud`` why those that went live all the same
+    should have waited, by certificate.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._beforehand: asyncio.Task[None] | None = None
         self.brought: dict[str, Brought] = {}
+        self.loud: dict[str, Closed] = {}
 
     # Once in a run.
 
@@ -81,9 +87,30 @@ class Covering:
 
     async def bring(self, names: Sequence[str]) -> None:
         """Look after the records of the certificates ``names`` once more, now that something else is live."""
-        managed = [name for name in names if self.manages(name)]
-        if managed:
-            await self._bring(managed, {})
+        wishes = {name: self._afterwards(name) for name in names if self.manages(name)}
+        if wishes:
+            await self._bring(list(wishes), wishes)
+
+    def _afterwards(self, name: str) -> Wish:
+        """With what was live before, if there is a way back to it."""
+        from dnsbroker.dane import Wish
+        from dnsbroker.tlsa.computing import of_chain
+
+        store = self._run.store
+        try:
+            earlier = store.archived(name, store.live_before(name))
+        except StoreError:
+            earlier = None
+        if earlier is None or earlier.not_after <= self._run.clock.now():
+            return Wish()
+        return Wish(previous=of_chain(earlier.fullchain))
+
+    def references(self, certificate: CertificateConfig) -> tuple[str, ...]:
+        """What ``[[dane]]`` tables call a certificate, which may be by another client's directory as well."""
+        names = [certificate.name]
+        if self._run.config.dane and certificate.lineage is not None:
+            names += self._run.dane.subjects.of_lineage(str(certificate.lineage))
+        return tuple(name for name in dict.fromkeys(names) if self.manages(name))
 
     async def _bring(self, references: Sequence[str], wishes: Mapping[str, Wish]) -> None:
         for one in await self._run.dane.bring(references, wishes=wishes):
@@ -171,10 +198,13 @@ class Covering:
         brought = self.brought[name]
         if brought.error is not None:
             raise brought.error
-        if brought.move is not None and brought.move.act is Act.GO_LIVE_LOUDLY:
-            emit("warning", message=f"it goes live, and some clients may refuse it: {brought.move.reason}")
-            return None
-        return await self.foresee_chain(name, chain_pem)
+        closed = await self.foresee_chain(name, chain_pem)
+        if closed is None or brought.move is None or brought.move.act is not Act.GO_LIVE_LOUDLY:
+            return closed
+        self.loud[name] = closed
+        told = f"it goes live, and some clients may refuse it: {brought.move.reason}{closed.told_until}"
+        emit("warning", message=told)
+        return None
 
     async def foresee_chain(self, name: str, chain_pem: str) -> Closed | None:
         """What speaks against letting ``chain_pem`` go live, with nothing written. Raises BrokerError."""

@@ -47,10 +47,13 @@ async def look_after(run: Run, certificate: CertificateConfig, covering: Coverin
     """
     lineage = planned(run.store, run.deployments, certificate)
     kept = _kept(certificate, lineage)
-    if covering.manages(certificate.name) and run.deploying.is_unfinished(certificate, lineage):
+    references = covering.references(certificate)
+    if references and run.deploying.is_unfinished(certificate, lineage):
         await covering.ready()
-        closed = await covering.against_chain(certificate.name, lineage.fullchain, lineage, emit)
-        if closed is not None:
+        for reference in references:
+            closed = await covering.against_chain(reference, lineage.fullchain, None, emit)
+            if closed is None:
+                continue
             return replace(kept, status="held", reason=f"it is not deployed yet: {closed.reason}{closed.told_until}")
     if await catch_up(run.deploying, certificate, lineage, emit):
         return replace(kept, status="deployed", reason="what was left of its deployment is done")

@@ -140,8 +140,7 @@ class Rekeying:
         """The same once what is given up is gone, and what a person has to know of it."""
         name, covering = standing.reference, rolling.covering
         await self._see_out(name, rolling)
-        live, brought = self._run.store.load(name), covering.brought.get(name)
-        closed = await covering.foresee_chain(name, live.fullchain) if live is not None else None
+        brought, closed = covering.brought.get(name), covering.loud.get(name)
         return replace(
             rekeyed(name, brought, standing.errors),
             replayable_until=moment(replayable),

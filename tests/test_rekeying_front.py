@@ -1,0 +1,142 @@
+"""Roll-overs among real name servers and a real TLS service: a chain that is issued, from its waiting to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from dane_house import HOUR, House
+from dnsbroker import keys
+from dnsbroker.rekeying import Rekeyed, Rekeying
+from dnsbroker.settings import Duration
+from dnsbroker.store import HeldBack, Provenance
+from tls_service import HangUp, Talk
+
+NAME = "mail"
+
+
+def played(tmp_path: Path, story: Callable[[House], Awaitable[None]], min_wait: float = 120.0) -> None:
+    """``story`` in a house whose service takes what is live, as after a reload, unless ``dies`` holds its digest."""
+
+    async def play() -> None:
+        house = House(tmp_path / "state", script=reloading)
+        dying: set[str] = set()
+
+        async def follow(talk: Talk) -> None:
+            live = house.store.load(NAME)
+            assert live is not None
+            if live.leaf.spki_sha256 in dying:
+                raise HangUp
+            house.daemon.present(live.private_key, live.fullchain)
+
+        house._script = follow
+        house.dies = dying  # type: ignore[attr-defined] # for the story
+        async with house:
+            await house.manage(min_wait=Duration(min_wait))
+            brought = await house.publish()
+            assert brought.error is None
+            await story(house)
+
+    asyncio.run(play())
+
+
+async def reloading(talk: Talk) -> None:
+    """Never called: the house's own script is put in its place."""
+    raise AssertionError
+
+
+def wait_with(house: House, key_pem: str) -> str:
+    """Have a certificate for this key wait, as after an order; its chain."""
+    account = house.run.accounts.get("default").config
+    chain = house.issue(key_pem)
+    origin = Provenance(account.directory, house.clock.now())
+    house.store.hold_back(NAME, HeldBack(chain, origin, key_pem))
+    return chain
+
+
+async def advance(house: House) -> Rekeyed:
+    """``tlsa advance``, by a run of its own."""
+    await house.open()
+    (standing,) = await Rekeying(house.run).advance()
+    return standing
+
+
+def is_live(house: House, key_pem: str) -> bool:
+    """Whether that key is."""
+    live = house.store.load(NAME)
+    return live is not None and live.leaf.spki_sha256 == keys.spki_sha256_of(key_pem)
+
+
+def test_a_chain_for_the_ripe_key_goes_live_and_the_old_record_goes(tmp_path: Path) -> None:
+    """Then there is another next key, published like the first."""
+
+    async def story(house: House) -> None:
+        coming, before = house.next_key(), house.key
+        house.clock.turn(HOUR)
+        wait_with(house, coming)
+        await advance(house)
+        assert is_live(house, coming) and house.store.held_back(NAME) is None
+        assert {house.names(before), house.names(coming), house.names(house.next_key())} == house.records
+        house.clock.turn(HOUR)
+        standing = await advance(house)
+        assert standing.errors == ()
+        assert house.records == {house.names(coming), house.names(house.next_key())}
+
+    played(tmp_path, story)
+
+
+def test_a_chain_for_a_key_that_caches_do_not_know_waits_while_it_is_published(tmp_path: Path) -> None:
+    """The negative twin: nothing else is live before its time, which is told."""
+
+    async def story(house: House) -> None:
+        given = keys.generate("ecdsa-p256")
+        wait_with(house, given)
+        standing = await advance(house)
+        assert is_live(house, house.key) and house.names(given) in house.records
+        assert (standing.step, standing.is_over, standing.errors) == ("held", False, ())
+        assert standing.until is not None and standing.until > house.clock.now()
+        house.clock.turn(HOUR)
+        await advance(house)
+        assert is_live(house, given)
+
+    played(tmp_path, story)
+
+
+def test_a_service_that_dies_of_the_new_key_gets_the_old_one_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose records have stood all the time; a person has to look, and asks again."""
+    monkeypatch.setattr("dnsbroker.certifying.rolled._PATIENCE", 0.5)
+
+    async def story(house: House) -> None:
+        coming = house.next_key()
+        house.dies.add(keys.spki_sha256_of(coming))  # type: ignore[attr-defined] # see ``played``
+        house.clock.turn(HOUR)
+        wait_with(house, coming)
+        standing = await advance(house)
+        assert is_live(house, house.key) and house.names(house.key) in house.records
+        assert standing.step == "stuck" and [error.kind for error in standing.errors] == ["not-deployed"]
+        progress = house.run.rollovers.progress(NAME)
+        assert progress is not None and progress.refused
+        again = await advance(house)
+        assert again.step == "stuck" and is_live(house, house.key)
+
+    played(tmp_path, story)
+
+
+def test_in_an_emergency_the_key_goes_live_before_caches_know_it(tmp_path: Path) -> None:
+    """Once every server has its record, and until when some clients refuse it is known."""
+
+    async def story(house: House) -> None:
+        coming = keys.generate("ecdsa-p256")
+        wait_with(house, coming)
+        await house.open()
+        standing = await Rekeying(house.run).rollover(NAME, now=True)
+        assert is_live(house, coming) and house.names(house.key) not in house.records
+        assert standing.refused_until is not None and standing.refused_until > house.clock.now()
+        assert standing.replayable_until is not None and standing.replayable_until > house.clock.now()
+
+    played(tmp_path, story, min_wait=0.1)
