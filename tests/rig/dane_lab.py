@@ -43,6 +43,9 @@ TTL = 1
 MIN_WAIT = 2
 """Seconds from the moment at which a record is everywhere until it is relied on, as these tests configure it."""
 
+LATE = "8s"
+"""When a name server is late: BIND tells its secondaries of a second change after five seconds."""
+
 ZONE = Domain(
     "dane.test",
     "powerdns",
@@ -96,12 +99,13 @@ class WebServer(Nginx):
     """nginx at ``addresses``, with the key and chain of each of ``certificates``."""
 
     def __init__(self, directory: Path, state: Path, certificates: Sequence[str], addresses: Sequence[str]) -> None:
-        listen = [f"listen {f'[{one}]' if ':' in one else one}:443 ssl;\n" for one in addresses]
+        written = [f"[{one}]" if ":" in one else one for one in addresses]
+        listen = [f"listen {one}:443 ssl;\n" for one in written]
         live = [state / "live" / name for name in certificates]
         files = [f"ssl_certificate {one}/fullchain.pem;\nssl_certificate_key {one}/privkey.pem;\n" for one in live]
         self._lines = "".join(["server {\n", *listen, *files, "}\n"])
         super().__init__(directory, state)
-        self.address = addresses[0]
+        self.address = written[0]
 
     def _recipe(self, state: Path) -> Recipe:
         return Recipe("", self._lines)
@@ -207,6 +211,7 @@ class DaneLab:
             directory / "state",
             overrides={
                 "acme": {"directory": self.pebble.url, "ca_bundle": str(self.pebble.ca_file)},
+                "propagation": {"timeout": LATE},
                 "certificates": {key: {"deploy_hooks": [hook], **table} for key, table in certificates.items()},
             },
         )

@@ -71,9 +71,13 @@ class Underway:
 
     def await_halt(self, seconds: float = 20.0) -> None:
         """Wait until it stands still; LabError after ``seconds``."""
+        assert self.is_halted(seconds), (self._process.returncode, self.events, self.error)
+
+    def is_halted(self, seconds: float = 60.0) -> bool:
+        """Whether it comes to stand still, and not to its end first; LabError after ``seconds``."""
         look = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
-        look_until(lambda: os.waitid(os.P_PID, self.pid, look) is not None, "the halt", seconds, 0.002)
-        assert self._process.poll() is None, (self._process.returncode, self.events, self.error)
+        look_until(lambda: os.waitid(os.P_PID, self.pid, look) is not None, "the halt, or the end", seconds, 0.002)
+        return self._process.poll() is None
 
     def _named(self, name: str, seen: Callable[[Event], bool] = bool) -> list[Event]:
         return [event for event in list(self.events) if event["event"] == name and seen(event)]
