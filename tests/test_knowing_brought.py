@@ -1,0 +1,117 @@
+"""What people are told after the real thing: records published, refused, rolled over among name servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dane_house import DAY, House, played
+from dnsbroker import keys
+from dnsbroker.knowing import Collection
+from dnsbroker.knowing.health import Health
+from dnsbroker.knowing.rollovers import Role, Rollover
+
+
+def collection(house: House) -> Collection:
+    """What is known now."""
+    return Collection(house.run.config, house.run.store, house.run.journal, house.clock)
+
+
+def health(house: House) -> Health:
+    known = collection(house)
+    return known.judged(known.managed("mail"))
+
+
+def rollover(house: House) -> Rollover:
+    (found,) = collection(house).standings.rollovers
+    return found
+
+
+def roles(house: House) -> dict[str, Role]:
+    """Whose each record is."""
+    (site,) = rollover(house).sites
+    return {one.value: one.role for place in site.places for one in place.records}
+
+
+def test_what_was_refused_needs_a_person_until_it_is_not(tmp_path: Path) -> None:
+    """Also in a run that nobody watched; with the cure."""
+
+    async def story(house: House) -> None:
+        house.is_signed = False
+        house.mirror()
+        await house.manage()
+        await house.bring()
+        found = health(house)
+        assert (found.status, found.needs_person) == ("stuck", True)
+        assert found.findings[0].startswith(f"TLSA: nothing is published at {house.owner.rstrip('.')}: ")
+        house.is_signed = True
+        house.mirror()
+        await house.open()
+        await house.bring()
+        assert health(house) == Health("mail", "ok", False, ())
+
+    played(tmp_path, story)
+
+
+def test_a_service_with_another_key_needs_a_person_until_it_is_reloaded(tmp_path: Path) -> None:
+    """Nothing is published that it does not match."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        other = keys.generate("ecdsa-p256")
+        house.daemon.present(other, house.issue(other))
+        await house.bring()
+        found = health(house)
+        assert (found.status, found.needs_person) == ("stuck", True)
+        assert "they would not name all that is served" in found.findings[0]
+        house.daemon.present(house.key, house.chain)
+        await house.bring()
+        assert health(house) == Health("mail", "ok", False, ())
+
+    played(tmp_path, story)
+
+
+def test_records_are_told_by_the_keys_that_they_name(tmp_path: Path) -> None:
+    """Present and next, on every server; they cover what is served."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        assert roles(house) == {house.names(house.key): Role.CURRENT, house.names(house.next_key()): Role.NEXT}
+        (site,) = rollover(house).sites
+        (place,) = site.places
+        assert place.is_whole and all(record.since for record in place.records)
+        assert [seen.covered for seen in collection(house).observed] == [True]
+        assert collection(house).picture() is not None
+
+    played(tmp_path, story)
+
+
+def test_a_key_that_went_live_without_its_record_is_seen_at_once(tmp_path: Path) -> None:
+    """By what is on disk, before anybody looks at DNS again."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        stranger = keys.generate("ecdsa-p256")
+        house.save("mail", stranger, house.issue(stranger))
+        found = health(house)
+        assert (found.status, found.needs_person) == ("not covered", True)
+
+    played(tmp_path, story)
+
+
+def test_a_server_that_stays_behind_needs_a_person_in_the_end(tmp_path: Path) -> None:
+    """Not as long as a failure may last."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        house.lagging.add("127.0.0.22")
+        house.store.drop_next_key("mail")
+        await house.bring()
+        assert rollover(house).step != "steady"
+        assert not health(house).needs_person
+        house.clock.turn(4 * DAY)
+        assert health(house).status == "stuck"
+
+    played(tmp_path, story)
