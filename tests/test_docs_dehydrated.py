@@ -18,11 +18,11 @@ OLDER = {
 
 def test_its_configuration_loads(tmp_path: Path) -> None:
     """As it stands on the page, nothing of it being in doubt."""
-    (example,) = pages.blocks(PAGE, "toml")
-    (tmp_path / "dnsbroker.toml").write_text(example)
+    (tmp_path / "dnsbroker.toml").write_text("".join(pages.blocks(PAGE, "toml")))
     config = Config.load(tmp_path / "dnsbroker.toml", environment={}, is_root=True)
     assert not config.broken
     assert set(config.certificates) == {"example.org", "wild"}
+    assert [table.certificate for table in config.dane] == [("example.org",)]
 
 
 def test_every_setting_of_the_older_hook_has_its_row() -> None:

@@ -85,7 +85,7 @@ class Host:
 
     def configure(self, configuration: Table) -> None:
         """Write dnsbroker's configuration anew."""
-        (shown,) = pages.blocks(pages.text(PAGE), "toml")
+        (shown,) = pages.blocks(pages.section(pages.text(PAGE), "## Our side"), "toml")
         text = shown.replace("/etc/letsencrypt", str(self.home / "config")).replace("example.org", self.name)
         page = {"certificates": tomllib.loads(text)["certificates"], "providers": providers(self.lab, PAGE)}
         table = merged(page, configuration)
