@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ import pytest
 from dane_scene import HOST, HOSTS, Scene, standing
 from dnsbroker.cli import main
 from dnsbroker.cli.tlsa_check import summed_up
+from dnsbroker.clock import SystemClock
+from dnsbroker.journal import Journal
+from dnsbroker.journal.rollovers import Progress, Rollovers
+from signing import NOW
+
+#: A host where nothing listens: the world's service answers only while the world itself looks.
+DOWN = "mail A 127.0.0.99\n"
 
 
 @pytest.fixture
@@ -77,7 +85,7 @@ def test_the_mail_domain_that_led_there_is_told(scene: Scene) -> None:
 
 def test_the_command_needs_no_table(scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever is named is looked at; where it is without DANE the status is 4, and nothing is made on disk."""
-    scene.have(HOSTS)
+    scene.have(DOWN)
     path = configuration(scene, tmp_path)
     endpoint = f"tls://{HOST}:{scene.port}"
     assert main(["--config", path, "--json", "tlsa", "check", endpoint]) == 4
@@ -87,6 +95,41 @@ def test_the_command_needs_no_table(scene: Scene, tmp_path: Path, capsys: pytest
     assert (result["status"], result["command"], result["changed"]) == (4, "tlsa check", False)
     assert result["findings"]["error"] >= 1
     assert not (tmp_path / "state").exists()
+
+
+def test_none_named_is_all_that_is_configured(scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the live certificate read from where the table says: what it lacks is told."""
+    chain = tmp_path / "chain.pem"
+    chain.write_text(scene.chain)
+    scene.have(DOWN + scene.records("3 1 1"))
+    endpoint = f"tls://{HOST}:{scene.port}"
+    table = f'[[dane]]\nendpoint = "{endpoint}"\ncertificate = "{chain}"\n'
+    path = configuration(scene, tmp_path, table)
+    assert main(["--config", path, "tlsa", "check"]) == 4
+    told = capsys.readouterr().out
+    assert f"fault: {endpoint}" in told
+    assert "records of the live certificate, or of one that is about to be, are not published\n    2 1 1 " in told
+    assert f"next: `dnsbroker tlsa publish {endpoint}` publishes them" in told
+
+
+def test_after_an_emergency_no_record_of_a_ca_is_missed(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The journal says until when; and it is only read."""
+    chain = tmp_path / "chain.pem"
+    chain.write_text(scene.chain)
+    scene.have(DOWN + scene.records("3 1 1"))
+    table = f'[[dane]]\nendpoint = "tls://{HOST}:{scene.port}"\ncertificate = "{chain}"\n'
+    path = configuration(scene, tmp_path, table)
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    journal = Journal(state)
+    later = (NOW + timedelta(days=9)).timestamp()
+    Rollovers(journal, SystemClock()).keep_progress(Progress(str(chain), "steady", 0.0, "", no_authority_until=later))
+    journal.close()
+    main(["--config", path, "--json", "tlsa", "check"])
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "missing-record" not in {one.get("check") for one in told}
 
 
 def test_without_a_file_of_configuration_the_system_s_resolvers_are_asked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from dnsbroker.dane.subjects import Subject
 from dnsbroker.errors import StoreError
 from dnsbroker.findings import Finding, Severity
 from dnsbroker.tlsa import authorities
+from dnsbroker.tlsa.computing import of_chain
 from dnsbroker.tlsa.records import parse as record
 
 TODAY = authorities.AS_OF
@@ -71,6 +73,32 @@ def test_strange_records_are_told_apart(scene: Scene) -> None:
     found = scene.found()
     assert {"foreign-record", "stale-record"} <= set(found)
     assert found["foreign-record"].evidence[0].record.startswith("3 1 2")
+
+
+def test_behind_a_shared_name_other_machines_have_next_keys(scene: Scene) -> None:
+    """The twin: with ``addresses``, a record that matches nothing is likely theirs."""
+    other = scene.issue([HOST], keys.generate("ecdsa-p256"))
+    scene.configured(str(scene.endpoint), addresses=("192.0.2.1",))
+    scene.have(HOSTS + scene.records() + scene.records("3 1 1", chain=other))
+    assert set(scene.found(scene.endpoint)) == {"no-next-key", "unmatched-record"}
+
+
+def test_what_another_table_wants_is_no_stranger(scene: Scene) -> None:
+    """Two endpoints may share their records, by an alias for one."""
+    chain = scene.issue([HOST], keys.generate("ecdsa-p256"))
+    table = scene.configured(str(scene.endpoint))
+    scene.tables += (replace(table, endpoint=("https://other.example.test",), certificate=("other",)),)
+    scene.subjects["other"] = Subject("other", live=of_chain(chain), live_pem=chain)
+    scene.have(HOSTS + scene.records() + scene.records("3 1 1", chain=chain))
+    assert set(scene.found(scene.endpoint)) == {"no-next-key"}
+
+
+def test_while_a_bad_certificate_is_valid_no_record_of_a_ca_is_missed(scene: Scene) -> None:
+    """After a key was lost: under 2 1 1 the certificate for it would be accepted."""
+    scene.configured(str(scene.endpoint))
+    scene.without_authority = frozenset({"mail"})
+    scene.have(HOSTS + scene.records("3 1 1"))
+    assert set(scene.found(scene.endpoint)) == {"no-next-key"}
 
 
 def test_a_withdrawn_endpoint_is_left_out_and_told(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from dane_scene import HOST, HOSTS, Scene, standing
 from dnsbroker import keys
+from dnsbroker.dane.served import Sight, findings
 from dnsbroker.endpoints import parse
 from dnsbroker.findings import Severity
 from signing import NOW
@@ -161,7 +162,30 @@ def test_a_next_key_s_record_is_told_without_blame(scene: Scene) -> None:
     assert scene.only("unmatched-record").severity is Severity.NOTICE
 
 
+def test_usages_of_public_authorities_are_not_judged(scene: Scene) -> None:
+    """Told as what they are; one that names another key is refused by everybody, and on port 25 all are."""
+    scene.have(HOSTS + scene.records("1 1 1"))
+    report = scene.look()
+    assert {one.check for one in report.all_findings} == {"pkix"}
+    assert "public CA" in str(report.endpoints[0].sights[0])
+    other = scene.issue([HOST], keys.generate("ecdsa-p256"))
+    scene.have(HOSTS + scene.records("1 1 1", chain=other))
+    assert "refused" in scene.found()
+
+
 # Reaching the service.
+
+
+def test_an_address_that_cannot_be_tested_is_a_notice() -> None:
+    """Where that holds for all of them, nothing was seen, which is an error."""
+    endpoint = parse(f"https://{HOST}")
+    untested = Sight("2001:db8::1", HOST, trouble="network is unreachable", word="address-untested")
+    refused = Sight("192.0.2.1", HOST, trouble="connection refused", word="unreachable")
+    told = findings(endpoint, [untested, refused], cure="")
+    assert {one.check: str(one.severity) for one in told} == {"address-untested": "notice", "unreachable": "error"}
+    alone = findings(endpoint, [untested], cure="")
+    assert {one.check for one in alone} == {"address-untested", "unseen"}
+    assert str(untested) == "not tested"
 
 
 def test_every_address_counts(scene: Scene) -> None:
@@ -182,7 +206,7 @@ def test_case_17_no_starttls_is_an_error() -> None:
 
     with standing(without) as scene:
         finding = scene.found(parse(f"smtp://{HOST}:{scene.port}"))["no-tls"]
-    assert finding.message == "it does not offer STARTTLS"
+    assert finding.message == "there is no way to TLS: it does not offer STARTTLS"
 
 
 def _of_authority(pem: str) -> str:

@@ -14,7 +14,7 @@ from dnsbroker.cli.tlsa_endpoint import EndpointType
 if TYPE_CHECKING:
     from dnsbroker.cli.output import Result
     from dnsbroker.config import Config
-    from dnsbroker.dane.checking import Checked, Means, Report
+    from dnsbroker.dane.checking import Checked, Report
     from dnsbroker.endpoints import Endpoint
     from dnsbroker.events import Listener
     from dnsbroker.run import Run
@@ -52,9 +52,11 @@ def check(
         return recorded(_configuration(options), SystemClock(), listener, command, looking=True)
 
     async def work(run: Run) -> Result:
+        from dnsbroker.dane.checking import Means
         from dnsbroker.dane.checking import check as checked
 
-        report = await checked(means(run), endpoints, mail=mail, services=services)
+        means = Means.of(run.config, run.store, run.rollovers, run.finder, run.exchange, run.clock, run.emit)
+        report = await checked(means, endpoints, mail=mail, services=services)
         return summed_up(report, is_verbose=options.verbose > 0)
 
     return conduct(options, command, opened, work, looking=True)
@@ -73,25 +75,6 @@ def _configuration(options: Options) -> Config:
         if is_named or not isinstance(error.__cause__, FileNotFoundError):
             raise
         return Config.from_dict({}, environment=variables())
-
-
-def means(run: Run) -> Means:
-    """What looking takes of a run."""
-    from dnsbroker.dane.checking import Means
-    from dnsbroker.dane.subjects import Subjects
-
-    subjects = Subjects(run.config, run.store)
-    withdrawn = frozenset(one.endpoint for one in run.rollovers.published() if one.is_withdrawn)
-    return Means(
-        run.config,
-        run.finder,
-        run.exchange,
-        run.clock,
-        run.emit,
-        subjects.read,
-        run.rollovers.clocks,
-        withdrawn,
-    )
 
 
 def summed_up(report: Report, *, is_verbose: bool) -> Result:

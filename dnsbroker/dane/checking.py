@@ -22,15 +22,17 @@ from dnsbroker.dane.hosts import addresses, look_up
 from dnsbroker.dane.kinds import of_authorities, of_kinds
 from dnsbroker.dane.owners import RecordOwner
 from dnsbroker.dane.served import Base, Sight
-from dnsbroker.dane.subjects import Subject
+from dnsbroker.dane.subjects import Subject, Subjects
 from dnsbroker.dane.targets import Target
 from dnsbroker.endpoints import Endpoint, parse
 from dnsbroker.errors import ConfigError
 from dnsbroker.events import Emitter
 from dnsbroker.findings import Finding, Severity
+from dnsbroker.journal.rollovers import Rollovers
 from dnsbroker.lookup.exchange import Exchange
 from dnsbroker.lookup.place import Finder
 from dnsbroker.lookup.validating import Standing
+from dnsbroker.store import Store
 from dnsbroker.tasks import together
 from dnsbroker.tlsa.records import Tlsa
 
@@ -39,7 +41,8 @@ from dnsbroker.tlsa.records import Tlsa
 class Means:
     """What looking takes. ``read`` gives what a ``[[dane]]`` reference is now, ``since`` the clocks of an owner name.
 
-    ``withdrawn`` are endpoints, as they are written, for which a person took DANE back.
+    ``withdrawn`` are endpoints, as they are written, for which a person took DANE back; ``without_authority`` says for
+    which references no record of a CA is to stand now.
     """
 
     config: Config
@@ -50,6 +53,28 @@ class Means:
     read: Callable[[str], Subject]
     since: Callable[[str], Mapping[str, float]] = lambda owner: {}
     withdrawn: frozenset[str] = frozenset()
+    without_authority: Callable[[str], bool] = lambda reference: False
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        store: Store,
+        rollovers: Rollovers,
+        finder: Finder,
+        exchange: Exchange,
+        clock: Clock,
+        emit: Emitter,
+    ) -> Means:
+        """Those of a run, by its parts."""
+
+        def without_authority(reference: str) -> bool:
+            known = rollovers.progress(reference)
+            return known is not None and known.no_authority_until > clock.now().timestamp()
+
+        withdrawn = frozenset(one.endpoint for one in rollovers.published() if one.is_withdrawn)
+        read = Subjects(config, store).read
+        return cls(config, finder, exchange, clock, emit, read, rollovers.clocks, withdrawn, without_authority)
 
 
 @dataclass(frozen=True)
@@ -197,7 +222,7 @@ def _of_records(
 ) -> Iterator[Finding]:
     """What is to be said of the records by themselves, by what is served, and by what is configured."""
     records = sorted({record for one in found for record in served.read(one.records)})
-    expected = expectation(tables, means.read) if tables else None
+    expected = expectation(tables, means.read, means.without_authority) if tables else None
     subject = endpoint.shown()
     yield from of_kinds(subject, records, endpoint.port, expected.allow if expected else frozenset())
     chains = [sight.chain for sight in sights if sight.chain is not None]
@@ -205,11 +230,13 @@ def _of_records(
     if expected is None:
         yield from _unmatched(subject, records, sights)
         return
+    anybody = expectation(means.config.dane, means.read)
     for one in found:
         if one.records or one is found[-1]:
-            yield from of_records(endpoint, expected, frozenset(served.read(one.records)), sights)
+            there = frozenset(served.read(one.records))
+            yield from of_records(endpoint, expected, there, sights, anybody.live | anybody.next)
     last = found[-1]
-    since = means.since(last.believed.name)
+    since = means.since(last.stand.owner)
     yield from of_subjects(endpoint, expected, since, last.believed.ttl or _ttl(tables), means.clock.now())
 
 

@@ -22,14 +22,15 @@ from dnsbroker.names import shown
 from dnsbroker.rolling.changes import wanted
 from dnsbroker.rolling.gates import names
 from dnsbroker.tlsa.computing import Presented, kinds
-from dnsbroker.tlsa.records import Tlsa
+from dnsbroker.tlsa.records import Kind, Tlsa
 
 
 @dataclass(frozen=True)
 class Expectation:
     """What is to stand at an owner name: ``live`` for what is live or held, ``next`` for keys that come next.
 
-    ``subjects`` are what the tables' certificates are now, ``min_wait`` is in seconds.
+    ``subjects`` are what the tables' certificates are now, ``min_wait`` is in seconds. ``is_shared``: other machines
+    have keys of their own behind the name, of whose next ones nobody here knows.
     """
 
     live: frozenset[Tlsa]
@@ -37,33 +38,47 @@ class Expectation:
     subjects: tuple[Subject, ...]
     min_wait: float
     allow: frozenset[str]
+    is_shared: bool = False
 
 
-def expectation(tables: Sequence[DaneConfig], read: Callable[[str], Subject]) -> Expectation:
-    """What ``tables``, all for one endpoint, want; ``read`` gives what a reference is."""
+def expectation(
+    tables: Sequence[DaneConfig],
+    read: Callable[[str], Subject],
+    without_authority: Callable[[str], bool] = lambda reference: False,
+) -> Expectation:
+    """What ``tables`` want; ``read`` gives what a reference is.
+
+    ``without_authority`` says for which no record of a CA is to stand now, since a bad certificate is valid under it.
+    """
     live, coming = set[Tlsa](), set[Tlsa]()
     subjects: dict[str, Subject] = {}
     for table in tables:
         for reference in table.certificate:
             subject = subjects.setdefault(reference, read(reference))
             there = [chain for chain in (subject.live, subject.held) if chain is not None]
-            live |= _of(table, there)
-            coming |= _of(table, subject.next)
+            asked = [
+                kind for kind in kinds(table.records) if not (kind.is_of_authority and without_authority(reference))
+            ]
+            live |= _of(table, asked, there)
+            coming |= _of(table, asked, subject.next)
     allowed = frozenset(word for table in tables for word in table.allow)
     min_wait = max(float(table.min_wait) for table in tables)
-    return Expectation(frozenset(live), frozenset(coming), tuple(subjects.values()), min_wait, allowed)
+    is_shared = any(table.addresses for table in tables)
+    return Expectation(frozenset(live), frozenset(coming), tuple(subjects.values()), min_wait, allowed, is_shared)
 
 
-def _of(table: DaneConfig, chains: Sequence[Presented]) -> frozenset[Tlsa]:
-    if not chains:
-        return frozenset()
-    return wanted(kinds(table.records), chains, issuer=table.issuer, ta_pool=table.ta_pool)
+def _of(table: DaneConfig, asked: Sequence[Kind], chains: Sequence[Presented]) -> frozenset[Tlsa]:
+    return wanted(asked, chains, issuer=table.issuer, ta_pool=table.ta_pool) if chains else frozenset()
 
 
 def of_records(
-    endpoint: Endpoint, expected: Expectation, records: frozenset[Tlsa], seen: Sequence[Sight]
+    endpoint: Endpoint,
+    expected: Expectation,
+    records: frozenset[Tlsa],
+    seen: Sequence[Sight],
+    known: frozenset[Tlsa] = frozenset(),
 ) -> Iterator[Finding]:
-    """What is missing of what is wanted, and what is there without being wanted."""
+    """What is missing of what is wanted, and what is there without being wanted, here or (``known``) elsewhere."""
     subject = endpoint.shown()
     if missing := expected.live - records:
         message = "records of the live certificate, or of one that is about to be, are not published"
@@ -72,7 +87,8 @@ def of_records(
         message = "the next key has no record yet, so that it cannot be used at the next renewal"
         hint = "`dnsbroker renew` publishes it, or `dnsbroker tlsa advance`"
         yield fault("next-unpublished", subject, message, hint, _told(coming))
-    others = [record for record in sorted(records - expected.live - expected.next) if not record.unusable]
+    strange = records - expected.live - expected.next - known
+    others = [record for record in sorted(strange) if not (record.unusable or record.is_of_nothing)]
     chains = [sight.chain for sight in seen if sight.chain is not None]
     served = [record for record in others if any(names(record, chain) for chain in chains)]
     if served:
@@ -82,7 +98,8 @@ def of_records(
     if stale and chains and all(sight.chain for sight in seen):
         message = "records that nothing here wants match nothing that is served: they may have been left behind"
         hint = "where nobody needs them, take them away: one of a kind that nothing else covers fails clients"
-        yield fault("stale-record", subject, message, hint, _told(stale))
+        word = "unmatched-record" if expected.is_shared else "stale-record"
+        yield fault(word, subject, message, hint, _told(stale))
 
 
 def of_subjects(

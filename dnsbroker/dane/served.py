@@ -23,6 +23,8 @@ from dnsbroker.tlsa.computing import Presented, presented
 from dnsbroker.tlsa.records import Tlsa, parse
 from dnsbroker.tlsa.verifying import Verdict, verify
 
+_SMTP = 25
+
 
 @dataclass(frozen=True)
 class Base:
@@ -58,7 +60,7 @@ class Sight:
         if self.chain is None:
             return "not tested" if self.word == "address-untested" else f"not seen: {self.trouble}"
         if self.verdict is None:
-            return "not judged: there are no records"
+            return f"not judged: {self.trouble or 'there are no records'}"
         return f"{'accepted' if self.verdict.accepted else 'refused'}: {self.verdict.why}"
 
 
@@ -87,7 +89,20 @@ def _judged(base: Base, address: str, served: Sequence[bytes], now: datetime) ->
     sight = Sight(address, base.endpoint.host, algorithm, presented(served))
     if not base.records:
         return sight
-    return replace(sight, verdict=verify(pem, base.names, base.records, now=now))
+    verdict = verify(pem, base.names, base.records, now=now)
+    if _is_for_others(sight, verdict, base):
+        return replace(sight, trouble="usages 0 and 1 want a public CA as well, which is not looked at")
+    return replace(sight, verdict=verdict)
+
+
+def _is_for_others(sight: Sight, verdict: Verdict, base: Base) -> bool:
+    """Whether only usages 0 and 1 speak of the chain: clients of mail drop them, others judge by roots of their own."""
+    if verdict.accepted or base.endpoint.port == _SMTP or sight.chain is None:
+        return False
+    usable = [judged for judged in verdict.records if judged.state != "unusable"]
+    return all(judged.state == "not_judged" for judged in usable) and any(
+        names(judged.record, sight.chain) for judged in usable
+    )
 
 
 def readable(records: Iterable[str]) -> tuple[str, ...]:
@@ -124,7 +139,7 @@ def _of(sight: Sight, cure: str) -> Iterator[tuple[str, str, str]]:
     if sight.word == "address-untested":
         yield sight.word, f"not seen from here: {sight.trouble}", "look from a host that has that address family"
     elif sight.word:
-        yield sight.word, sight.trouble, sight.hint or _BY_WORD.get(sight.word, "")
+        yield sight.word, f"{_WORDS[sight.word]}: {sight.trouble}", sight.hint or _BY_WORD.get(sight.word, "")
     if sight.verdict is None:
         return
     if not sight.verdict.accepted:
@@ -138,6 +153,11 @@ def _of(sight: Sight, cure: str) -> Iterator[tuple[str, str, str]]:
             yield "other-clients", judged.warning, "renew the certificate, for the use that it has"
 
 
+_WORDS = {
+    "no-tls": "there is no way to TLS",
+    "unreachable": "it cannot be reached",
+    "unreadable-chain": "what it presents cannot be read",
+}
 _BY_WORD = {
     "no-tls": "switch TLS on for all who connect, or take the records away: who sees them does not go on in the clear",
     "unreadable-chain": "have the service send its own certificate and those of the CAs above it",

@@ -66,6 +66,7 @@ class Scene:
         self.subjects: dict[str, Subject] = {}
         self.since: dict[str, float] = {}
         self.withdrawn: frozenset[str] = frozenset()
+        self.without_authority: frozenset[str] = frozenset()
         self.trust_ad: bool | None = None
         self.have(HOSTS + self.records())
 
@@ -124,6 +125,7 @@ class Scene:
             lambda reference: self.subjects[reference],
             lambda owner: self.since,
             self.withdrawn,
+            lambda reference: reference in self.without_authority,
         )
         named = endpoints if endpoints or mail or services or configured else (self.endpoint,)
         return self._runner.run(check(means, named, mail=mail, services=services))
