@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dane_house import DAY, HOUR, IPS, ORIGIN, House, played
 from dnsbroker.errors import NotPropagated, ProviderError
+from dnsbroker.journal import NEVER, Leases
+from dnsbroker.records import Record
 from dnsbroker.texts import Texts
 
 
@@ -177,5 +179,39 @@ def test_runs_side_by_side_write_once(tmp_path: Path) -> None:
         assert [brought.error for result in results for brought in result] == [None, None]
         assert house.writes == 1
         assert house.records == {house.names(house.key), house.names(house.next_key())}
+
+    played(tmp_path, story)
+
+
+def test_what_a_killed_run_had_in_its_journal_is_neither_lost_nor_taken_for_foreign(tmp_path: Path) -> None:
+    """Case 44: between the journal and the write, and between the write and its receipt."""
+
+    async def story(house: House) -> None:
+        killed = Leases(house.run.journal, "20261121T000000-1-dead", house.clock)
+        record = Record(house.owner, "TLSA", house.names(house.key))
+        killed.want("corp", ORIGIN, [record], ttl=60, expires=NEVER)
+        await house.manage()
+        brought = await house.publish()
+        assert brought.error is None
+        assert record.value in set(map(str, brought.stands[0].ours))
+        assert [lease.run for lease in house.run.leases.standing(record)] == [house.run.lock.id]
+        await house.dane.withdraw([house.endpoint])
+        assert house.records == frozenset()
+
+    played(tmp_path, story)
+
+
+def test_a_wish_of_a_killed_run_that_nobody_has_any_more_is_ended(tmp_path: Path) -> None:
+    """Its lease would else be told of for ever."""
+
+    async def story(house: House) -> None:
+        killed = Leases(house.run.journal, "20261121T000000-1-dead", house.clock)
+        record = Record(house.owner, "TLSA", "3 1 1 " + "ef" * 32)
+        killed.want("corp", ORIGIN, [record], ttl=60, expires=NEVER)
+        await house.manage()
+        await house.publish()
+        await house.bring()
+        assert house.run.leases.standing(record) == ()
+        assert record.value not in house.records
 
     played(tmp_path, story)

@@ -49,7 +49,7 @@ def test_withdrawal_is_refused_where_it_would_leave_wrong_records_of_others(tmp_
         foreign = "3 1 1 " + "cd" * 32
         house.plant(foreign)
         before = house.records
-        with pytest.raises(PreflightFailed, match="not ours"):
+        with pytest.raises(PreflightFailed, match="not its own"):
             await house.dane.withdraw([house.endpoint])
         assert house.records == before
         house.take_out(foreign)

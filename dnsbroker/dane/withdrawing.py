@@ -129,11 +129,11 @@ def _check(scene: Scene, standing: Standing, service: Service, going: frozenset[
     told = ", ".join(map(str, sorted(rest)))
     what = "do not match what is served" if chains else "may not match what is served, which could not be seen"
     raise PreflightFailed(
-        f"nothing is withdrawn at {shown(standing.post.owner)}: records that are not ours would be left alone there, "
+        f"nothing is withdrawn at {shown(standing.post.owner)}: records would be left there that are not its own, "
         f"and {what}: {told}",
         name=standing.post.owner,
         checks=["foreign-records"],
-        hint="first have them taken away by whoever published them, or at the DNS service",
+        hint="first have them taken away by whoever published them, or withdraw what else has records there",
     )
 
 

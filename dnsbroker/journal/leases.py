@@ -13,8 +13,9 @@ often its value was removed. Who withdraws a lease answers for it from then on, 
 value that somebody else wants as well stays, and with it the suspicion. Closed leases stay as history. Moments are
 seconds since the epoch.
 
-TLSA records are nobody's leftovers: whether one may go depends on what is served. So no sweep takes them, whatever
-became of the run that wrote them; they go when they are withdrawn, and a newer lease answers for what a dead run began.
+TLSA records are nobody's leftovers: whether one may go depends on what is served. So no sweep takes them, nor does any
+failure take them back, whatever became of the run that wrote them; they go when they are withdrawn, and a newer lease
+answers for what a dead run began.
 """
 
 from __future__ import annotations
@@ -239,7 +240,8 @@ class Leases:
     def unsent(self, leases: Sequence[Lease], trouble: str, *, certainly: bool) -> None:
         """No receipt came for ``leases``; ``certainly`` where nothing was made of them.
 
-        What this run wanted it wants no more; what another did goes back into the queue, for that run to see itself.
+        What this run wanted it wants no more; what another did goes back into the queue, for that run to see itself. A
+        TLSA record that may stand stays in doubt: taking it out again could be worse than having it.
         What an earlier write may still do, of which ``leases`` as they were taken know, is suspected as before.
         """
         now = self._now()
@@ -249,7 +251,7 @@ class Leases:
                 database.execute(
                     "UPDATE lease SET trouble = ?, suspect_until = CASE WHEN ? THEN ? ELSE suspect_until END,"
                     " state = CASE WHEN state <> 'sending' THEN state WHEN run <> ? THEN 'wanted'"
-                    " WHEN ? THEN 'closed' ELSE 'unwanted' END WHERE id = ?",
+                    " WHEN ? THEN 'closed' WHEN type = 'TLSA' THEN 'sending' ELSE 'unwanted' END WHERE id = ?",
                     (trouble, certainly, lease.suspect_until, self._run, is_clear, lease.id),
                 )
                 database.execute(
