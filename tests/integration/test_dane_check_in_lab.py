@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -72,15 +73,22 @@ def house(running_lab: Lab) -> Iterator[House]:
             replace(CHECKED, records="\n".join([*lines, ""])),
             replace(PLAIN, records="\n".join(["mail A 127.0.0.1", *records, ""])),
         ]
-        try:
-            for zone in zones:
-                running_lab.create_zone(zone)
+        with standing(running_lab, zones):
             yield House(running_lab, runner, port)
-        finally:
-            for zone in zones:
-                if zone.name in running_lab.domains:
-                    running_lab.drop_zone(zone.name)
-            runner.run(service.__aexit__(None, None, None))
+        runner.run(service.__aexit__(None, None, None))
+
+
+@contextmanager
+def standing(lab: Lab, zones: Sequence[Domain]) -> Iterator[None]:
+    """These zones, for as long as the block lasts."""
+    try:
+        for zone in zones:
+            lab.create_zone(zone)
+        yield
+    finally:
+        for zone in zones:
+            if zone.name in lab.domains:
+                lab.drop_zone(zone.name)
 
 
 def test_a_sound_endpoint_is_passed(house: House) -> None:
