@@ -9,6 +9,7 @@ from dnsbroker import keys
 from dnsbroker.knowing import Collection
 from dnsbroker.knowing.health import Health
 from dnsbroker.knowing.rollovers import Role, Rollover
+from dnsbroker.rekeying import Rekeying
 
 
 def collection(house: House) -> Collection:
@@ -82,6 +83,7 @@ def test_records_are_told_by_the_keys_that_they_name(tmp_path: Path) -> None:
         assert place.is_whole and all(record.since for record in place.records)
         assert [seen.covered for seen in collection(house).observed] == [True]
         assert collection(house).picture() is not None
+        assert await Rekeying(house.run).status() == (rollover(house),)
 
     played(tmp_path, story)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dnsbroker.certifying import Certifying, Outcome, Wishes
 from dnsbroker.clock import Deadline
@@ -21,6 +22,9 @@ from dnsbroker.rekeying.standing import Rekeyed, is_unfinished, moment, rekeyed,
 from dnsbroker.run import Run
 from dnsbroker.settings import Rejected
 from dnsbroker.store import Lineage
+
+if TYPE_CHECKING:
+    from dnsbroker.knowing.rollovers import Rollover
 
 #: Seconds for which an emergency waits until its old records are gone, and between two looks.
 _PATIENCE, _INTERVAL = 120.0, 2.0
@@ -92,6 +96,13 @@ class Rekeying:
         brought = rolling.covering.brought
         references = dict.fromkeys([*outcomes, *brought])
         return tuple(rekeyed(one, brought.get(one), _errors(outcomes.get(one))) for one in references)
+
+    async def status(self) -> tuple[Rollover, ...]:
+        """Where each roll-over stands, and what stands in DNS for it, as it was last seen; contacts nobody."""
+        from dnsbroker.knowing.standings import Standings
+
+        run = self._run
+        return Standings(run.config, run.store, run.journal, run.clock).rollovers
 
     def _certifying(self, *, is_named: bool) -> Certifying:
         return Certifying(self._run, Wishes(), is_named=is_named, is_mending=True, is_rolling=True)
