@@ -235,7 +235,7 @@ class TestLines:
     def test_a_table_that_was_removed_names_the_command(self) -> None:
         """And each record that it left."""
         left = Unmanaged(SMTP, (f"{OWNER} TLSA 3 1 1 ff",), (NAME,), is_withdrawn=False)
-        head, record = unmanaged_lines(left)
+        head, record = unmanaged_lines(left, NOW)
         assert head == (
             f"{SMTP}: 1 record of ours in DNS, and no [[dane]] table speaks of it any more;"
             f" `dnsbroker tlsa withdraw {SMTP}` takes them away"
@@ -244,8 +244,10 @@ class TestLines:
 
     def test_an_endpoint_that_was_withdrawn_says_how_long_the_key_has_to_stay(self) -> None:
         """And how it comes back."""
-        (line,) = unmanaged_lines(Unmanaged(SMTP, (), (NAME,), is_withdrawn=True, serve_until=SECONDS))
-        assert "its present key has to be served until 2026-11-20 12:00 UTC" in line
+        withdrawn = Unmanaged(SMTP, (), (NAME,), is_withdrawn=True, serve_until=SECONDS + 60)
+        (line,) = unmanaged_lines(withdrawn, NOW)
+        assert "its present key has to be served until 2026-11-20 12:01 UTC" in line
+        assert "has to be served" not in unmanaged_lines(withdrawn, NOW + timedelta(minutes=1))[0]
         assert f"`dnsbroker tlsa publish {SMTP}`" in line
 
 

@@ -157,7 +157,7 @@ def _status(collection: Collection, names: Sequence[str]) -> Result:
     if records.findings:
         lines += ["left in DNS:", *(f"  {finding}" for finding in records.findings)]
     unlooked = () if names else collection.standings.unmanaged()
-    lines += [line for one in unlooked for line in unmanaged_lines(one)]
+    lines += [line for one in unlooked for line in unmanaged_lines(one, datetime.now(UTC))]
     needs_person = any(health.needs_person for health in (*healths, *elsewhere, records))
     return Result(
         status=exit_status.CHECK if needs_person else exit_status.DONE,

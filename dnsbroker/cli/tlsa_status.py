@@ -60,7 +60,7 @@ def _told(collection: Collection) -> Result:
     healths = {one: collection.judged(collection.managed(one.reference)) for one in collection.standings.rollovers}
     lines = [line for one, health in healths.items() for line in rollover_lines(one, health, now)]
     unlooked = collection.standings.unmanaged()
-    lines += [line for one in unlooked for line in unmanaged_lines(one)]
+    lines += [line for one in unlooked for line in unmanaged_lines(one, now)]
     needs_person = any(health.needs_person for health in healths.values())
     return Result(
         status=exit_status.CHECK if needs_person else exit_status.DONE,

@@ -79,9 +79,10 @@ def _ahead(until: float, now: datetime) -> str:
     return "in " + " ".join(f"{count} {name}" for name, count in parts[first : first + 2] if count)
 
 
-def unmanaged_lines(one: Unmanaged) -> Sequence[str]:
+def unmanaged_lines(one: Unmanaged, now: datetime) -> Sequence[str]:
     """What is left of an endpoint that no table speaks of, or from which DANE was taken back."""
-    until = f"; its present key has to be served until {when(at(one.serve_until))}" if one.serve_until else ""
+    is_cached = one.serve_until > now.timestamp()
+    until = f"; its present key has to be served until {when(at(one.serve_until))}" if is_cached else ""
     if one.is_withdrawn:
         left = f", but {_counted(one)} of ours still there" if one.records else ""
         head = (
