@@ -188,10 +188,11 @@ class Dane:
         is published again, and a server that is late is an error. ``wishes`` are by reference. A trouble with one
         reference is in its Brought. Raises ConfigError for an endpoint that is not configured, StoreError.
         """
-        if is_publishing_asked:
-            self._take_back_withdrawals(endpoints)
         services = self._sighting.services()
         names = self._meant(references, endpoints, services)
+        if is_publishing_asked:
+            self._take_back_withdrawals(endpoints)
+            services = self._sighting.services()
         map = await self._sighting.map(services)
         asked = Asked(names, wishes or {}, adopt, is_publishing_asked)
         posts = map.of(names)
