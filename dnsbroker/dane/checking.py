@@ -191,7 +191,7 @@ async def _checked(means: Means, trusted: Believing, target: Target) -> Checked:
         *unconnected,
         *chain.from_iterable(one.findings for one in found),
         *owners.together(endpoint, found),
-        *served.findings(endpoint, sights, cure=_cure(endpoint, bool(tables))),
+        *served.findings(endpoint, sights, cure=cure(endpoint, is_configured=bool(tables))),
         *_of_records(means, endpoint, tables, found, sights),
     ]
     told = tuple(Owner(one.believed.name, one.believed.standing, one.records, one.believed.ttl) for one in found)
@@ -253,7 +253,7 @@ def _unmatched(subject: str, records: Sequence[Tlsa], sights: Sequence[Sight]) -
         yield fault("unmatched-record", subject, message, "where it is for no key to come, take it away")
 
 
-def _cure(endpoint: Endpoint, is_configured: bool) -> str:
+def cure(endpoint: Endpoint, *, is_configured: bool) -> str:
     """What helps where clients refuse what is served."""
     if is_configured:
         return f"`dnsbroker tlsa publish --adopt {endpoint}` publishes records for what is served now"
