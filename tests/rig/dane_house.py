@@ -70,7 +70,10 @@ class Turnable(SystemClock):
 
 
 class House:
-    """``zone`` are the copies at both servers, ``lagging`` those that what is written does not reach."""
+    """``zone`` are the copies at both servers, ``lagging`` those that what is written does not reach.
+
+    The signatures at each of ``expired`` are over.
+    """
 
     def __init__(self, state_dir: Path, *, script: Script = at_once, hosts: str = "mail A 127.0.0.1\n") -> None:
         self._stack = contextlib.AsyncExitStack()
@@ -81,6 +84,7 @@ class House:
         self.told: list[Event] = []
         self.service = MemoryService(ORIGIN)
         self.lagging: set[str] = set()
+        self.expired: set[str] = set()
         self.is_signed = True
         self.key = keys.generate("ecdsa-p256")
         self.authority = Authority()
@@ -141,13 +145,13 @@ class House:
         text = f"@ SOA ns1 host {self.service.serial(ORIGIN)} 3600 600 86400 60\n{_BASIC}{self.hosts}{''.join(lines)}"
         for ip, copy in self.zone.items():
             if ip not in self.lagging:
-                self._serve(copy, text)
+                self._serve(copy, text, -1 if ip in self.expired else 30)
 
-    def _serve(self, copy: Zone, text: str) -> None:
+    def _serve(self, copy: Zone, text: str, days: int) -> None:
         copy.load(text)
         if self.is_signed:
             now = datetime.now(UTC)
-            self.zone_key.sign_zone(copy, since=now - timedelta(days=1), until=now + timedelta(days=30))
+            self.zone_key.sign_zone(copy, since=now - timedelta(days=9), until=now + timedelta(days=days))
 
     def plant(self, *values: str, owner: str = "") -> None:
         """Have records there that somebody else wrote, beside what is there."""
