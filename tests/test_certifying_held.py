@@ -13,7 +13,8 @@ from covering_dane import WAIT, CoveringDane
 from dnsbroker import keys
 from dnsbroker.cli.certificates import result_of
 from dnsbroker.errors import Held, LookupFailed
-from rolled_house import NAME, House, rolled_house
+from dnsbroker.guarding import Guarded
+from rolled_house import NAME, OWNER, House, rolled_house
 
 
 @pytest.fixture
@@ -42,6 +43,34 @@ class TestKeys:
         assert house.renew().status == "issued"
         assert house.warnings[0].startswith("the present key is used again: caches may not know it yet (not before")
         assert (house.live().leaf.spki_sha256, house.next_key()) == (present, coming)
+
+    def test_a_plan_says_which_key_it_will_be(self, house: House) -> None:
+        """And why it is the present one."""
+        house.later(days=62)
+        assert house.renew(dry_run=True).reason.endswith(", with the next key")
+        house.known[house.next_key()] = house.clock.now().timestamp()
+        planned = house.renew(dry_run=True)
+        assert planned.reason.endswith(", with the present key: caches may not know it yet")
+        house.settings = {"key_rotation": "never"}
+        assert house.renew(dry_run=True).reason.endswith(", with the present key")
+
+    @pytest.mark.parametrize(("owner", "is_kept"), [(OWNER, False), (f"_443._tcp.{NAME}.", True)])
+    def test_a_record_that_is_looked_after_holds_no_key_and_another_does(
+        self, house: House, owner: str, is_kept: bool
+    ) -> None:
+        """The guard has nothing to say of the one, and all of the other."""
+        present, coming = house.live().leaf.spki_sha256, house.next_key()
+        house.settings = {"tlsa_guard": True}
+        house.later(days=62)
+        found = Guarded(owner, f"smtp://{NAME}", ("3 1 1 00",), by_key=("3 1 1 00",))
+
+        class Said:
+            async def look(self, *_: object) -> tuple[Guarded, ...]:
+                return (found,)
+
+        house.dane = lambda dane: setattr(dane.run, "guard", Said())
+        assert house.renew().status == "issued"
+        assert house.live().leaf.spki_sha256 == (present if is_kept else coming)
 
     def test_where_nobody_can_say_the_present_key_is_used(self, house: House) -> None:
         """A failure to look keeps no certificate from being renewed; its chain is that of before."""
@@ -236,6 +265,36 @@ def test_a_trouble_with_records_is_the_run_s_and_no_other_certificate_s(house: H
     outcome = house.renew()
     assert outcome.status == "kept" and outcome.uncovered is not None
     assert result_of([outcome], named=False).status == 1
+
+
+def test_one_that_nobody_is_late_with_is_no_failure(house: House) -> None:
+    """What a person asked for and nothing else, and that waits, is status 0 for a timer; due it would be 5."""
+    house.ca.authority = Authority("other")
+    house.dane = lambda dane: setattr(dane, "is_issuer_known", False)
+    house.progress(is_asked=True)
+    outcome = house.renew()
+    assert outcome.status == "held" and house.is_held()
+    assert result_of([outcome], named=False).status == 0
+    house.later(days=62)
+    assert result_of([house.renew()], named=False).status == 5
+
+
+def test_what_changes_nothing_goes_live_in_time_though_nobody_answers(house: House) -> None:
+    """The present key under the present CA; before time presses it waits for an answer."""
+    house.settings = {"key_rotation": "never"}
+    house.later(days=62)
+
+    def silent(dane: CoveringDane) -> None:
+        async def nobody(*_: object, **__: object) -> None:
+            raise LookupFailed("no server answered", name=NAME)
+
+        dane.chain_gate = nobody  # type: ignore[method-assign,assignment] # it fails
+
+    house.dane = silent
+    assert house.renew().status == "held"
+    house.later(days=20)
+    assert house.renew().status == "issued"
+    assert any("goes live unseen" in told for told in house.warnings)
 
 
 def test_without_a_table_nobody_asks_about_records(house: House) -> None:

@@ -53,6 +53,8 @@ class Certifying:
         self._permission = Permission(run, is_named=is_named, is_as_configured=is_as_configured)
         self._obtaining = Obtaining(run, wishes, self._keys, self._permission)
         self.covering = self._keys.covering
+        #: Those that are due by more than a person's wish for another key.
+        self._due: set[str] = set()
         self._rolled = Rolled(run, wishes, self._obtaining, self.covering)
 
     def check(self, certificates: Sequence[CertificateConfig]) -> None:
@@ -140,10 +142,9 @@ class Certifying:
         return (*final, *self._rolled.strangers([item.name for item in certificates])) if is_all else final
 
     async def deploy(self, certificates: Sequence[CertificateConfig]) -> tuple[Outcome, ...]:
-        """Copies, hooks, reload and verify again for every certificate, without an order."""
-        return await self._finished(
-            await together(self._one(certificate, self._deploy) for certificate in certificates)
-        )
+        """Copies, hooks, reload and verify again for every certificate, without an order; then its TLSA records."""
+        outcomes = await together(self._one(certificate, self._deploy) for certificate in certificates)
+        return await self._rolled.after(certificates, await self._finished(outcomes))
 
     async def _finished(self, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
         """The outcomes with what became of their deployments, once all that is shared is done."""
@@ -158,6 +159,10 @@ class Certifying:
 
     async def _deploy(self, certificate: CertificateConfig, emit: Emitter) -> Outcome:
         lineage = self._deployable(certificate)
+        for reference in self.covering.references(certificate) if certificate.lineage is not None else ():
+            closed = await self.covering.against_chain(reference, lineage.fullchain, None, emit)
+            if closed is not None:
+                raise closed.error(certificate.name, f"{certificate.name} is not deployed yet")
         await self._run.deploying.spread(certificate, lineage, emit, again=True)
         return Outcome(certificate.name, "deployed", "deployed again", lineage)
 
@@ -180,7 +185,8 @@ class Certifying:
         except BrokerError as error:
             outcome = Outcome(certificate.name, "failed", error.message, error=error)
             if isinstance(error, Held) and self.covering.manages(certificate.name):
-                outcome = held(certificate.name, self._present(certificate.name), error, is_due=True)
+                is_due = certificate.name in self._due
+                outcome = held(certificate.name, self._present(certificate.name), error, is_due=is_due)
         if outcome.status != "deployed":  # which is not known before what is shared is done
             tell(outcome, emit)
         return outcome
@@ -250,6 +256,7 @@ class Certifying:
         """What becomes of one that waits for its TLSA records, if one does; and why one is to be ordered, if it is."""
         if self._wishes.rehearse or not self.covering.manages(certificate.name):
             return None, reason
+        self._due.update([certificate.name] if reason is not None else [])
         await self.covering.ready()
         waiting = await self._rolled.waiting(certificate, lineage, reason, emit)
         if waiting is None:

@@ -135,13 +135,13 @@ class Covering:
 
     def settle(self, fresh: Lineage, before: Lineage | None) -> None:
         """Note that ``fresh`` is live: a new key that was asked for is there, and a next key that it has is no more."""
-        staged = self._run.store.next_key(fresh.name)
-        if staged is not None and keys.spki_sha256_of(staged.key_pem) == fresh.leaf.spki_sha256:
-            self._run.store.drop_next_key(fresh.name)
         progress = self.progress(fresh.name)
         is_new = before is None or before.leaf.spki_sha256 != fresh.leaf.spki_sha256
         if progress.is_asked and is_new:
             self._run.rollovers.keep_progress(replace(progress, is_asked=False, is_emergency=False))
+        staged = self._run.store.next_key(fresh.name)
+        if staged is not None and keys.spki_sha256_of(staged.key_pem) == fresh.leaf.spki_sha256:
+            self._run.store.drop_next_key(fresh.name)
 
     def refuse(self, name: str, serial: str) -> None:
         """Note that the certificate with ``serial`` was taken back after its deployment: a person has to look."""
@@ -194,6 +194,9 @@ class Covering:
 
         if await self.foresee_chain(name, chain_pem) is None:
             return None
+        if live is not None and self.is_pressing(live) and _is_same(chain_pem, live.fullchain):
+            emit("warning", message="it goes live unseen: it has the key and the CAs of what is live, which ends soon")
+            return None
         await self._bring([name], {name: Wish(is_pressing=self.is_pressing(live))})
         brought = self.brought[name]
         if brought.error is not None:
@@ -207,8 +210,11 @@ class Covering:
         return None
 
     async def foresee_chain(self, name: str, chain_pem: str) -> Closed | None:
-        """What speaks against letting ``chain_pem`` go live, with nothing written. Raises BrokerError."""
-        return _closed(await self._run.dane.chain_gate(name, chain_pem))
+        """What speaks against letting ``chain_pem`` go live, with nothing written."""
+        try:
+            return _closed(await self._run.dane.chain_gate(name, chain_pem))
+        except BrokerError as error:
+            return Closed(error.message)
 
     def is_pressing(self, live: Lineage | None) -> bool:
         """Whether what is ``live`` ends soon."""
@@ -217,6 +223,14 @@ class Covering:
 
 def _taken_back(serial: str) -> str:
     return f"the certificate {serial} was taken back after its deployment"
+
+
+def _is_same(chain_pem: str, live_pem: str) -> bool:
+    """Whether two chains differ in nothing that a record of a key names."""
+    from dnsbroker.tlsa.computing import of_chain
+
+    chain, live = of_chain(chain_pem), of_chain(live_pem)
+    return chain.leaf.public_key == live.leaf.public_key and chain.authorities == live.authorities
 
 
 def _closed(gate: Gate) -> Closed | None:

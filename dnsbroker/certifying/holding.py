@@ -17,9 +17,6 @@ from dnsbroker.names import shown
 from dnsbroker.run import Run
 from dnsbroker.store import Access, HeldBack, Lineage, Provenance
 
-#: What a killed run did not come to forget.
-_LIVE = "it is live"
-
 
 @dataclass(frozen=True)
 class Waiting:
@@ -56,11 +53,15 @@ class Holding:
         waiting = self._read(certificate.name)
         if waiting is None:
             return None
+        if live is not None and live.leaf == waiting.leaf:  # of a run that was killed when it had just gone live
+            earlier = self._run.store.archived(certificate.name, self._run.store.live_before(certificate.name))
+            self._covering.settle(live, earlier)
+            self.drop(certificate.name)
+            return None
         reason = self._unwanted(waiting, certificate, live)
         if reason:
             self.drop(certificate.name)
-            if reason != _LIVE:
-                emit("warning", message=f"the certificate that waited is given up: {reason}")
+            emit("warning", message=f"the certificate that waited is given up: {reason}")
             return None
         return waiting
 
@@ -76,7 +77,7 @@ class Holding:
     def _unwanted(self, waiting: Waiting, certificate: CertificateConfig, live: Lineage | None) -> str:
         """Why it is not wanted any more; empty where it is."""
         if live is not None and live.leaf == waiting.leaf:
-            return _LIVE
+            return "it is live"
         if self._run.barred.is_barred(waiting.leaf.spki_sha256):
             return "its key was revoked as compromised"
         if self._covering.is_asked(certificate.name) and live and live.leaf.spki_sha256 == waiting.leaf.spki_sha256:
@@ -103,8 +104,8 @@ class Holding:
         if closed is not None:
             raise closed.error(name, f"{shown(name)} is issued and not live yet")
         fresh = self.make_live(certificate, waiting.kept)
-        self.drop(name)
         self._covering.settle(fresh, live)
+        self.drop(name)  # last: while it is here, a killed run is known to have come so far
         return fresh
 
     def make_live(self, certificate: CertificateConfig, kept: HeldBack) -> Lineage:

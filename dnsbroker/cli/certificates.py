@@ -102,8 +102,8 @@ def issue(
 def renew(context: click.Context, /, names: tuple[str, ...], ignore: tuple[str, ...], **chosen: Any) -> int:
     """Make what is there what the configuration says: the one command for a timer.
 
-    Issues what is missing, renews what is due, finishes deployments that failed, and withdraws what dead runs left in
-    DNS.
+    Issues what is missing, renews what is due, finishes deployments that failed, moves roll-overs of keys on, and
+    withdraws what dead runs left in DNS.
     """
     _check(len(names), chosen)
 

@@ -52,7 +52,9 @@ class CoveringDane:
             return (Brought(self.name, error=self.trouble),)
         store, now = self.run.store, self.run.clock.now()
         live, held = store.load(self.name), store.held_back(self.name)
-        if live is not None and store.next_key(self.name) is None:
+        staged = store.next_key(self.name)
+        is_used = staged is not None and live is not None and keys.matches(staged.key_pem, live.fullchain)
+        if live is not None and (staged is None or is_used):
             store.keep_next_key(
                 self.name, NextKey(keys.generate(self.run.config.certificates[self.name].key_type), now)
             )
