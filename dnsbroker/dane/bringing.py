@@ -155,7 +155,9 @@ class Bringing:
     def _decided(self, scene: Scene, post: Post, asked: Asked, present: frozenset[Tlsa]) -> Change:
         served, unseen = scene.presented(post)
         wanted = scene.wanted(post, adopt=asked.adopt)
-        return change(wanted, self._writing.ours(post.owner), present, served, unseen, keep=scene.kept(post))
+        passing = scene.memories[post.owner].passing
+        ours = self._writing.ours(post.owner)
+        return change(wanted, ours, present, served, unseen, keep=scene.kept(post), passing=passing)
 
     def _orphans(self, scene: Scene, post: Post, asked: Asked, there: frozenset[Tlsa]) -> frozenset[Tlsa]:
         """What is wanted and there, and will not stay, or will stay when it is not wanted any more: no lease holds it.

@@ -7,7 +7,7 @@ kinds that are there already is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from dnsbroker.rolling.gates import names, uncovered
@@ -68,19 +68,25 @@ def change(
     unseen: Sequence[str],
     *,
     keep: frozenset[Tlsa] = frozenset(),
+    passing: Collection[frozenset[Tlsa]] = (),
 ) -> Change:
     """The next change for an owner name that has ``present``, of which ``ours`` are the broker's own.
 
     ``present`` is what the zone has, which servers may be on their way to. ``served`` are all chains seen at all
     addresses of all its endpoints, ours and others', ``unseen`` those that could not be seen, as words; nothing seen at
-    all counts as unseen. ``keep`` are records not wanted any more whose time to go has not come.
+    all counts as unseen. ``keep`` are records not wanted any more whose time to go has not come. ``passing`` are the
+    sets that servers may have from before (``Memory.passing``): such a one is not written again until they are through,
+    for nobody could tell a server that has arrived from one that has the others yet to come.
     """
     blind = tuple(unseen) or (() if served else ("any address",))
-    add, unaddable = _additions(wanted - present, present, served, blind)
-    if add:
-        return Change(add=add, objections=unaddable)
-    remove, unremovable = _removals((ours & present) - wanted - keep, present, served, blind)
-    return Change(remove=remove, objections=unaddable + unremovable)
+    add, objections = _additions(wanted - present, present, served, blind)
+    remove: frozenset[Tlsa] = frozenset()
+    if not add:
+        remove, unremovable = _removals((ours & present) - wanted - keep, present, served, blind)
+        objections += unremovable
+    if (add or remove) and (present | add) - remove in passing:
+        return Change(objections=(*objections, "a name server may still have that very set from before"))
+    return Change(add, remove, objections)
 
 
 def _additions(

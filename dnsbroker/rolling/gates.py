@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dnsbroker.names import shown
 from dnsbroker.rolling.memory import Memory
 from dnsbroker.tlsa.computing import Presented
 from dnsbroker.tlsa.records import CERT, DANE_EE, Kind, Tlsa, made
@@ -178,12 +179,14 @@ def _to_come(chain: Presented, kinds: Iterable[Kind], site: Site) -> Iterable[Tl
 
 
 def _silent(site: Site) -> _Obstacle:
-    return _Obstacle(f"not every name server answers for {site.owner}, and one that is silent may have an older set")
+    return _Obstacle(
+        f"not every name server answers for {shown(site.owner)}, and one that is silent may have an older set"
+    )
 
 
 def _lacking(records: frozenset[Tlsa], site: Site) -> _Obstacle:
     first = min(records)
-    reason = f"the record {_short(first)} is not on every name server for {site.owner}"
+    reason = f"the record {_short(first)} is not on every name server for {shown(site.owner)}"
     return _Obstacle(reason, None, tuple((site.owner, record) for record in sorted(records)))
 
 
@@ -193,7 +196,7 @@ def _young(records: Collection[Tlsa], site: Site, now: float) -> Iterable[_Obsta
         if since + site.min_wait > now:
             until = since + site.min_wait
             yield _Obstacle(
-                f"the record {_short(record)} is on every name server for {site.owner} since {at(since)}; "
+                f"the record {_short(record)} is on every name server for {shown(site.owner)} since {at(since)}; "
                 f"it may be relied on from {at(until)}",
                 until,
             )
@@ -204,8 +207,8 @@ def _unlike(
 ) -> _Obstacle:
     which = " and ".join(map(str, kinds))
     if is_current:
-        return _Obstacle(f"a name server has records {which} at {site.owner} that do not name it", None, missing)
-    reason = f"caches may hold records {which} of {site.owner} that do not name it, until {at(until)}"
+        return _Obstacle(f"a name server has records {which} at {shown(site.owner)} that do not name it", None, missing)
+    reason = f"caches may hold records {which} of {shown(site.owner)} that do not name it, until {at(until)}"
     return _Obstacle(reason, until, missing)
 
 

@@ -130,12 +130,26 @@ class Memory:
     @property
     def anywhere(self) -> frozenset[Tlsa]:
         """The records that some address has, as far as is known."""
-        return frozenset(record for view in self.views if view.is_given for record in view.records)
+        return frozenset[Tlsa]().union(*self.given)
+
+    @property
+    def given(self) -> frozenset[frozenset[Tlsa]]:
+        """The RRsets that servers give out, as far as is known."""
+        return frozenset(view.records for view in self.views if view.is_given)
+
+    @property
+    def passing(self) -> frozenset[frozenset[Tlsa]]:
+        """The RRsets that some server has, or may yet come to have on its way, but for what was announced last."""
+        looked = max((view.last for view in self.views if view.server), default=0.0)
+        announced = [view for view in self.views if view.is_current and not view.server]
+        late = [view for view in announced[:-1] if view.lapses(0.0) > looked]
+        found = [view for view in self.views if view.server and (view.is_given or self._was_alive(view))]
+        return frozenset(view.records for view in (*found, *late)) - {view.records for view in announced[-1:]}
 
     @property
     def is_settled(self) -> bool:
         """Whether every address answered at the last look, with one and the same RRset."""
-        return self.is_whole and len({view.records for view in self.views if view.is_given}) == 1
+        return self.is_whole and len(self.given) == 1
 
     def _aged(self, view: View, look: Look) -> View:
         if view.is_current and not view.server:
@@ -149,8 +163,11 @@ class Memory:
 
     def _is_alive(self, view: View) -> bool:
         """Whether it may have been given out after the look before: it was current, or servers were on their way."""
-        before = max((other.last for other in self.views if other.server), default=view.last)
-        return view.is_current or (not self.is_settled and view.last >= before)
+        return view.is_current or self._was_alive(view)
+
+    def _was_alive(self, view: View) -> bool:
+        looked = max((other.last for other in self.views if other.server), default=view.last)
+        return not self.is_settled and view.last >= looked
 
     def _awaited(self, view: View, look: Look) -> View:
         """What was about to be written: over once it is everywhere, or something that was to follow it is."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from dnsbroker.names import shown
 from dnsbroker.rolling.gates import Gate, Site, for_chain, for_key, leaf_records, names, uncovered
 from dnsbroker.tlsa.computing import Presented
 
@@ -172,7 +173,7 @@ class Case:
 
 
 def _owners(sites: Iterable[Site]) -> str:
-    return " and ".join(site.owner for site in sites)
+    return " and ".join(shown(site.owner) for site in sites)
 
 
 def _has_leaf(site: Site, key: Presented) -> bool:

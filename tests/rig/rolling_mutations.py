@@ -5,7 +5,7 @@ Every one is a rule of ``dnsbroker.rolling`` with one thing wrong, given to the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,6 +104,7 @@ def _unguarded(
     unseen: Sequence[str],
     *,
     keep: frozenset[Tlsa] = frozenset(),
+    passing: Collection[frozenset[Tlsa]] = (),
 ) -> Change:
     """Whatever is wanted is written, whatever is served."""
     add = wanted - present
@@ -118,9 +119,10 @@ def _replacing(
     unseen: Sequence[str],
     *,
     keep: frozenset[Tlsa] = frozenset(),
+    passing: Collection[frozenset[Tlsa]] = (),
 ) -> Change:
     """What is new takes the place of what is old."""
-    found = rolling.change(wanted, ours, present, served, unseen, keep=keep)
+    found = rolling.change(wanted, ours, present, served, unseen, keep=keep, passing=passing)
     return replace(found, remove=(ours & present) - wanted) if found.add else found
 
 
@@ -132,10 +134,13 @@ def _removing_first(
     unseen: Sequence[str],
     *,
     keep: frozenset[Tlsa] = frozenset(),
+    passing: Collection[frozenset[Tlsa]] = (),
 ) -> Change:
     """Old records make room before new ones come."""
     old = (ours & present) - wanted
-    return Change(remove=old) if old else rolling.change(wanted, ours, present, served, unseen, keep=keep)
+    return (
+        Change(remove=old) if old else rolling.change(wanted, ours, present, served, unseen, keep=keep, passing=passing)
+    )
 
 
 def _without_the_next(kinds: Sequence[Any], chains: Sequence[Presented]) -> frozenset[Tlsa]:
@@ -218,7 +223,9 @@ MUTATIONS = (
     Mutation("the last match of a kind goes", Rules(change=_unguarded, is_kept=lambda *_: False), World(faults=0)),
     Mutation(
         "what cannot be seen does not count",
-        Rules(change=lambda w, o, p, s, _, keep: _unguarded(w, o, p, s, (), keep=keep), is_kept=lambda *_: False),
+        Rules(
+            change=lambda w, o, p, s, _, keep, given: _unguarded(w, o, p, s, (), keep=keep), is_kept=lambda *_: False
+        ),
         World(can_hide=True),
     ),
 )

@@ -35,12 +35,12 @@ LARGE = {
     "two faults": World(faults=2),
     "two faults, and every server lags": World(faults=2, is_lagging=True),
     "two roll-overs, and a fault": World(rolls=2),
-    "a tick is half a TTL": World(ttl=2, remembered=6),
+    "a tick is half a TTL, and a server falls silent": World(ttl=2, remembered=6),
     "two owner names at two servers": World(owners=2, faults=0),
     "renewals and roll-overs": World(kinds=_BOTH, issuers=2, wishes=("due", "asked", "pressing"), faults=0),
     "two addresses, and another issuer": World(kinds=_BOTH, issuers=2, addresses=2, wishes=("due",)),
     "an emergency, and a fault": World(wishes=("emergency",)),
-    "an emergency, and another issuer": World(kinds=_BOTH, issuers=2, wishes=("emergency",), faults=0),
+    "an emergency, another issuer, and two servers": World(kinds=_BOTH, issuers=2, wishes=("emergency",), faults=0),
 }
 
 

@@ -232,7 +232,7 @@ class World:
 
     def _change(self, state: State, owner: Owner) -> Change:
         its = (state.live, state.next, state.held, state.served, state.is_hidden, state.verified)
-        return self.notes.once((owner.ours, owner.truth, its), lambda: self._changed(state, owner))
+        return self.notes.once((owner.memory, owner.ours, owner.truth, its), lambda: self._changed(state, owner))
 
     def _changed(self, state: State, owner: Owner) -> Change:
         wanted = self.rules.wanted(self.kinds, [present(chain) for chain in _own(state)])
@@ -240,7 +240,8 @@ class World:
         keep = old if self.rules.is_kept(state, self.grace) else frozenset()
         served = tuple(dict.fromkeys(map(present, state.served)))
         unseen = ("an address",) if state.is_hidden else ()
-        return self.rules.change(wanted, owner.ours, owner.truth, served, unseen, keep=keep)
+        passing = self.real(owner.memory).passing
+        return self.rules.change(wanted, owner.ours, owner.truth, served, unseen, keep=keep, passing=passing)
 
     def _written(
         self, state: State, number: int, records: frozenset[Tlsa], change: Change
