@@ -49,6 +49,14 @@ def test_a_missing_record_of_the_live_key_is_an_error(scene: Scene) -> None:
     assert "tlsa publish" in found["missing-record"].hint
 
 
+def test_where_there_are_no_records_the_cure_is_to_publish_them(scene: Scene) -> None:
+    """The twin: of what is not configured they have to be computed."""
+    scene.have(HOSTS)
+    assert "tlsa compute" in scene.only("no-records").hint
+    scene.configured(str(scene.endpoint))
+    assert "tlsa publish" in scene.found(scene.endpoint)["no-records"].hint
+
+
 def test_a_next_key_that_is_not_published_is_a_warning(scene: Scene) -> None:
     """And told as unripe: where it is not, it cannot ripen."""
     scene.configured(str(scene.endpoint), next_key=keys.generate("ecdsa-p256"))

@@ -190,7 +190,7 @@ async def _checked(means: Means, trusted: Believing, target: Target) -> Checked:
         *host.findings,
         *unconnected,
         *chain.from_iterable(one.findings for one in found),
-        *owners.together(endpoint, found),
+        *owners.together(endpoint, found, is_configured=bool(tables)),
         *served.findings(endpoint, sights, cure=cure(endpoint, is_configured=bool(tables))),
         *_of_records(means, endpoint, tables, found, sights),
     ]

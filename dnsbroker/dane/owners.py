@@ -60,12 +60,13 @@ async def look(
     return RecordOwner(base, believed, there, tuple(findings))
 
 
-def together(endpoint: Endpoint, owners: Sequence[RecordOwner]) -> Iterator[Finding]:
+def together(endpoint: Endpoint, owners: Sequence[RecordOwner], *, is_configured: bool) -> Iterator[Finding]:
     """What is to be said of all names at which clients look."""
     subject = endpoint.shown()
     having = [one for one in owners if one.records]
     if not having and all(one.believed.standing.is_known for one in owners):
-        hint = f"`dnsbroker tlsa compute --connect {endpoint}` prints what to publish"
+        compute = f"`dnsbroker tlsa compute --connect {endpoint}` prints what to publish"
+        hint = f"`dnsbroker tlsa publish {endpoint}` publishes them" if is_configured else compute
         names = " or ".join(shown(one.believed.name) for one in owners)
         yield fault("no-records", subject, f"there is no TLSA record at {names}: it is without DANE", hint)
     elif having and len(having) < len(owners):
