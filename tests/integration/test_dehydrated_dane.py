@@ -22,7 +22,6 @@ from lab.pebble import Pebble
 from lab.processes import look_until
 from lab.rig import Lab
 from lab.topology import RESOLVER, Domain
-from program import Program
 
 HOST = "web.rolled.test"
 ADDRESS = "127.0.0.106"
@@ -47,7 +46,7 @@ def halted(event: str) -> str:
     """Shell that has our hook do what it is called for, and kills the run as soon as it has told of ``event``."""
     stands = 'grep -qs "^State:.T" "/proc/$pid/status"'
     call = f'{sys.executable} {halting.__file__} \'"event": "{event}"\' --json hook dehydrated "$@" &'
-    return f"{call}\npid=$!\nuntil {stands} || ! kill -0 $pid 2>&-; do :; done\n! {stands} || {DEATH}"
+    return f"{call}\npid=$!\nuntil {stands} || ! kill -0 $pid 2>&-; do sleep 0.02; done\n! {stands} || {DEATH}"
 
 
 def spki(path: Path) -> str:
@@ -61,7 +60,6 @@ class Rolled:
     def __init__(self, lab: Lab, ca: Pebble, directory: Path) -> None:
         configuration = directory / "dnsbroker.toml"
         self._lab = lab
-        self.program = Program(configuration)
         self.client = Dehydrated(directory / "dehydrated", ca, configuration, HOST, settings=ROLLING)
         self.kept = self.client.certs / HOST
         (self.client.home / "live").symlink_to("certs")  # where the server looks
@@ -124,12 +122,11 @@ def rolled(running_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 #: Where a run dies: before a call of the hook, or after it. Each one goes on where that before it ended.
 STEPS: Sequence[tuple[Mapping[str, str], Mapping[str, str]]] = (
-    ({"sync_cert": DEATH}, {}),  # the laid out key is used up
-    ({}, {"sync_cert": DEATH}),  # the links are about to move
+    ({"exit_hook": halted("written")}, {}),  # the next key's record is being written
+    ({}, {"sync_cert": DEATH}),  # the key is used up, and no link has moved
     ({"deploy_cert": DEATH}, {}),  # they have moved, and the server does not know it
     ({}, {"deploy_cert": DEATH}),  # it does, and the key that was laid out then is not published
     ({"startup_hook": halted("written")}, {}),  # that is being done
-    ({"exit_hook": halted("written")}, {}),  # the next one is being published
 )
 
 
@@ -144,3 +141,4 @@ def test_killed_at_each_step_and_resumed_it_is_never_refused(rolled: Rolled) -> 
         look_until(lambda: watch.seen[-1].key == spki(rolled.kept / "cert.pem"), "the last key is served")
     assert watch.refusals == []
     assert len(watch.keys(ENDPOINT)) >= 4
+    assert f"3 1 1 {spki(rolled.kept / 'cert.pem')}" in rolled.records
