@@ -223,9 +223,7 @@ MUTATIONS = (
     Mutation("the last match of a kind goes", Rules(change=_unguarded, is_kept=lambda *_: False), World(faults=0)),
     Mutation(
         "what cannot be seen does not count",
-        Rules(
-            change=lambda w, o, p, s, _, keep, given: _unguarded(w, o, p, s, (), keep=keep), is_kept=lambda *_: False
-        ),
+        Rules(change=_unguarded, is_kept=lambda state, _: not state.is_hidden),
         World(can_hide=True),
     ),
 )
