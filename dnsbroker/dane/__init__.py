@@ -1,8 +1,8 @@
 """DANE kept right: TLSA records published for what is served and for what comes next, and nothing served before them.
 
 ``subjects`` knows keys and chains, ``places`` owner names, ``looking`` asks servers, ``publishing`` writes, ``front``
-puts them together for whoever brings certificates about. What follows from what was seen is decided in
-``dnsbroker.rolling``.
+puts them together for whoever brings certificates about. ``checking`` looks as clients do. What follows from what was
+seen is decided in ``dnsbroker.rolling``.
 """
 
 from __future__ import annotations

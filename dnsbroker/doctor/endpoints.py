@@ -43,16 +43,16 @@ async def _examined(run: Run, service: Service, *, is_published: bool) -> tuple[
     from dnsbroker.dane.subjects import Subjects
 
     subjects = Subjects(run.config, run.store)
-    found = await _by_clients(run, service, subjects)
+    found = await _by_clients(run, service)
     return found if is_published else (*found, *await _first(run, service, subjects))
 
 
-async def _by_clients(run: Run, service: Service, subjects: Subjects) -> tuple[Finding, ...]:
+async def _by_clients(run: Run, service: Service) -> tuple[Finding, ...]:
     """What `tlsa check` finds."""
     from dnsbroker.dane.checking import Means, check
 
     unheard = Emitter(run.clock, lambda event: None)
-    means = Means(run.config, run.finder, run.exchange, run.clock, unheard, subjects.read, run.rollovers.clocks)
+    means = Means.of(run.config, run.store, run.rollovers, run.finder, run.exchange, run.clock, unheard)
     report = await check(means, [service.endpoint])
     return tuple(replace(finding, check=f"tlsa-{finding.check}") for finding in report.all_findings)
 
