@@ -199,7 +199,7 @@ class Dane:
         outcome = await self._bringing.bring(map, posts, asked)
         if not self._parts.is_looking:
             self._keep_published(outcome.scene, services)
-        return tuple(self._brought(name, map, services, outcome, asked) for name in names)
+        return tuple(self._come_of(name, map, services, outcome, asked) for name in names)
 
     def _meant(
         self, references: Sequence[str], endpoints: Sequence[Endpoint], services: Sequence[Service]
@@ -233,7 +233,7 @@ class Dane:
             elif found is not None and found != known.get(endpoint):
                 journal.keep_published(found)
 
-    def _brought(self, name: str, map: Map, services: Sequence[Service], outcome: Outcome, asked: Asked) -> Brought:
+    def _come_of(self, name: str, map: Map, services: Sequence[Service], outcome: Outcome, asked: Asked) -> Brought:
         """What came of it for one reference, kept in the journal as well."""
         posts, scene = map.of([name]), outcome.scene
         error = map.error(name, services) or next(

@@ -17,6 +17,7 @@ import types
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -89,6 +90,7 @@ class House:
         self.key = keys.generate("ecdsa-p256")
         self.authority = Authority()
         self.tables: tuple[DaneConfig, ...] = ()
+        self._serials = count(1)
 
     async def __aenter__(self) -> Self:
         servers = self._stack.enter_context(NameServers())
@@ -115,7 +117,8 @@ class House:
     def issue(self, key_pem: str = "", names: Sequence[str] = (HOST,), authority: Authority | None = None) -> str:
         """A chain for a key, by default the house's."""
         since = self.clock.now() - timedelta(days=1)
-        return (authority or self.authority).issue(key_pem or self.key, names, not_before=since)
+        by = authority or self.authority
+        return by.issue(key_pem or self.key, names, serial=next(self._serials), not_before=since)
 
     async def daemon_for(self, name: str, key_pem: str = "", host: str = "127.0.0.1") -> TlsService:
         """A service that presents a certificate, which is live under ``name``."""
