@@ -1,4 +1,8 @@
-"""Roll-overs in small worlds in which everything happens that may: the program's own rules, searched to the end."""
+"""Roll-overs in small worlds in which everything happens that may: the program's own rules, searched to the end.
+
+The bound is what ``rolling_search.WORLDS`` says: up to two servers, addresses, owner names, issuers and roll-overs, one
+fault besides any number of deaths and delays, time without end. These are more than 180,000 states between them.
+"""
 
 from __future__ import annotations
 
