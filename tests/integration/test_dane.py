@@ -64,6 +64,8 @@ def mail(dane: DaneLab) -> None:
         machine.advance()
         assert machine.record("ec") in first - {ec}
         assert machine.record("rsa") == rsa
+        watch.await_records(MAIL, dane.tlsa(owner))
+        machine("tlsa", "check").succeeded()
     assert watch.refusals == []
     assert {f"3 1 1 {key}" for key in watch.keys(MAIL)} == {ec, rsa, machine.record("ec")}
     for member in ZONE.members:
@@ -102,6 +104,8 @@ def issuers(dane: DaneLab) -> None:
         assert not dane.tlsa(alias), withdrawn
         machine("renew").succeeded()
         assert not dane.tlsa(alias)
+        watch.await_records(ALIAS, frozenset())
+        machine("tlsa", "check", WWW).succeeded()
     assert watch.refusals == []
     began, second, ended = watch.keys(WWW)
     assert [f"3 1 1 {began}", f"3 1 1 {ended}"] == [first, machine.record("www")], second
@@ -159,6 +163,8 @@ def two_machines(dane: DaneLab) -> None:
         assert not before & after
         assert after < dane.tlsa(owner)
         assert not before & dane.tlsa(owner)
+        watch.await_records(BOTH, dane.tlsa(owner))
+        one("tlsa", "check").succeeded()
     assert watch.refusals == []
     assert len(watch.keys(BOTH, addresses[0])) == len(watch.keys(BOTH, addresses[1])) == 2
 
@@ -180,6 +186,7 @@ def killed(dane: DaneLab) -> None:
         machine.advance()
         assert machine.record("killed") != before
         assert before not in dane.tlsa(owner)
+        watch.await_records(KILLED, dane.tlsa(owner))
     assert watch.refusals == []
     assert len(watch.keys(KILLED)) == 2
 

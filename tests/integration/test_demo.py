@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from cloudflare import errors
 from cloudflare.delegated import Delegated
+from dane_client import Watch
+from dane_lab import MailServer
 from lab.demo.__main__ import show
 from lab.demo.acts import FOREIGN, POWERDNS, Stage
 from lab.demo.foreseen import examine, forbid
 from lab.demo.kept import keep
 from lab.demo.page import Page
+from lab.demo.rolled import ENDPOINT, judge
 from lab.demo.services import ZONE, all_three, judge_cloudflare
 from lab.rig import Lab
+from lab.topology import RESOLVER
 
 
 def test_the_demonstration_holds(lab: Lab) -> None:
@@ -96,3 +102,12 @@ def test_fail_a_demonstration_whose_hook_cannot_read_its_configuration(lab: Lab)
     stage.configuration.write_text("[broken\n")
     keep(stage)
     assert (page.claims, page.failed) == (6, 5)
+
+
+def test_fail_a_demonstration_in_which_nobody_saw_or_could_deliver_anything(lab: Lab, tmp_path: Path) -> None:
+    """Twin: a client that never looked was never turned away, and that is no claim; there is no server to agree."""
+    page = Page()
+    postfix = MailServer(tmp_path / "postfix", tmp_path / "state", ["mail"], [])
+    postfix.prepare()
+    judge(Stage(lab, page), Watch(RESOLVER, [ENDPOINT]), postfix)
+    assert (page.claims, page.failed) == (2, 2)

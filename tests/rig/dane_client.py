@@ -35,6 +35,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from lab.processes import look_until
+
 SECONDS = 5.0
 PAUSE = 0.2
 TRIES = 3
@@ -282,6 +284,15 @@ class Watch:
         """The keys that an endpoint served under DANE, each once, in the order of their first looks."""
         looks = [one for one in self.seen if one.endpoint == endpoint and address in ("", one.address)]
         return list(dict.fromkeys(one.key for one in looks if one.records and one.key))
+
+    def await_records(self, endpoint: str, records: frozenset[str]) -> None:
+        """Wait until the client is given these records at every address, and has looked at what is served then."""
+
+        def has_them() -> bool:
+            last = {seen.address: seen.records for seen in self.seen if seen.endpoint == endpoint}
+            return set(last.values()) == {records}
+
+        look_until(has_them, f"{endpoint} with its last records", interval=PAUSE)
 
     def _watch(self, endpoint: str, algorithms: Sequence[str]) -> None:
         is_over = False

@@ -16,7 +16,9 @@ program's, but for those that a test writes in somebody else's name.
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -235,7 +237,8 @@ class DaneLab:
             self.pebble.prepare()
             self.pebble.start()
             for domain in (ZONE, OTHER):
-                self.lab.create_zone(domain)
+                # later than what a secondary may have kept of an earlier one
+                self.lab.create_zone(replace(domain, serial=int(time.time())))
         except BaseException:
             self.close()
             raise

@@ -1,4 +1,4 @@
-"""``make demo``: certificates through three DNS services, faults that are found, another client's hook, in a lab.
+"""``make demo``: certificates through three DNS services, faults found first, another client's hook, DANE, in a lab.
 
 The exit status is 1 if anything is not as the page claims, or if the lab does not start.
 """
@@ -16,6 +16,7 @@ from lab.demo.foreseen import examine, forbid
 from lab.demo.kept import keep
 from lab.demo.life import renew
 from lab.demo.page import Page
+from lab.demo.rolled import roll
 from lab.demo.services import all_three
 from lab.processes import LabError
 from lab.rig import Lab
@@ -25,7 +26,7 @@ def main() -> int:
     """Start the lab, show everything; the exit status."""
     signal.signal(signal.SIGTERM, _stop)
     page, began = Page(), time.monotonic()
-    page.title("dnsbroker: certificates through three DNS services, a renewal, and faults found first")
+    page.title("dnsbroker: certificates through three DNS services, faults found first, and a new key under DANE")
     page.text(
         """All of it runs in a network namespace of its own, on loopback addresses: no server of this machine is
         touched, nothing leaves it, and nothing stays. The name servers and the test CA are real ones, from Debian's
@@ -63,6 +64,7 @@ def show(stage: Stage) -> None:
         examine(stage, cloudflare)
         forbid(stage, cloudflare)
         keep(stage)
+    roll(stage)
 
 
 def _stop(number: int, frame: types.FrameType | None) -> None:
