@@ -12,7 +12,7 @@ from authority import Authority
 from covering_dane import WAIT, CoveringDane
 from dnsbroker import keys
 from dnsbroker.cli.certificates import result_of
-from dnsbroker.errors import Held, LookupFailed
+from dnsbroker.errors import Held, LookupFailed, StoreError
 from dnsbroker.guarding import Guarded
 from rolled_house import NAME, OWNER, House, rolled_house
 
@@ -265,6 +265,22 @@ def test_a_trouble_with_records_is_the_run_s_and_no_other_certificate_s(house: H
     outcome = house.renew()
     assert outcome.status == "kept" and outcome.uncovered is not None
     assert result_of([outcome], named=False).status == 1
+
+
+def test_a_failure_of_all_records_at_once_is_no_failure_of_the_run(house: House) -> None:
+    """What was obtained meanwhile is told; the error is with the certificate whose records they are."""
+
+    def broken(dane: CoveringDane) -> None:
+        async def fails(*_: object, **__: object) -> None:
+            raise StoreError("the journal cannot be written", path="state.db")
+
+        dane.bring = fails  # type: ignore[method-assign,assignment] # it fails
+
+    house.dane = broken
+    house.later(days=62)
+    outcome = house.renew()
+    assert outcome.status == "issued" and outcome.uncovered is not None
+    assert "journal" in outcome.uncovered.message
 
 
 def test_one_that_nobody_is_late_with_is_no_failure(house: House) -> None:

@@ -49,14 +49,15 @@ class Closed:
 class Covering:
     """DANE for the certificates of one run.
 
-    ``brought`` holds what last came of looking after each reference, ``loud`` why those that went live all the same
-    should have waited, by certificate.
+    ``brought`` holds what last came of looking after each reference, ``failure`` what kept all of them from it,
+    ``loud`` why those that went live all the same should have waited, by certificate.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._beforehand: asyncio.Task[None] | None = None
         self.brought: dict[str, Brought] = {}
+        self.failure: BrokerError | None = None
         self.loud: dict[str, Closed] = {}
 
     # Once in a run.
@@ -72,7 +73,7 @@ class Covering:
     def begin(self, references: Sequence[str], wishes: Mapping[str, Wish]) -> None:
         """Begin to look after the records of ``references``, none for all that are configured."""
         if self._run.config.dane:
-            self._beforehand = background(self._bring(references, wishes))
+            self._beforehand = background(self._tried(references, wishes))
 
     async def ready(self) -> None:
         """Wait until what has begun is done; whoever is not managed need not."""
@@ -89,7 +90,14 @@ class Covering:
         """Look after the records of the certificates ``names`` once more, now that something else is live."""
         wishes = {name: self._afterwards(name) for name in names if self.manages(name)}
         if wishes:
-            await self._bring(list(wishes), wishes)
+            await self._tried(list(wishes), wishes)
+
+    async def _tried(self, references: Sequence[str], wishes: Mapping[str, Wish]) -> None:
+        """As ``_bring``; an error is kept, for it is no other certificate's."""
+        try:
+            await self._bring(references, wishes)
+        except BrokerError as error:
+            self.failure = error
 
     def _afterwards(self, name: str) -> Wish:
         """With what was live before, if there is a way back to it."""
@@ -111,6 +119,12 @@ class Covering:
         if self._run.config.dane and certificate.lineage is not None:
             names += self._run.dane.subjects.of_lineage(str(certificate.lineage))
         return tuple(name for name in dict.fromkeys(names) if self.manages(name))
+
+    def trouble(self, name: str) -> BrokerError | None:
+        """What kept the records for ``name`` from being looked after."""
+        brought = self.brought.get(name)
+        found = brought.error if brought is not None else None
+        return found or (self.failure if self.manages(name) else None)
 
     async def _bring(self, references: Sequence[str], wishes: Mapping[str, Wish]) -> None:
         for one in await self._run.dane.bring(references, wishes=wishes):

@@ -138,17 +138,16 @@ class Rolled:
         """One outcome for each reference that is none of the certificates ``names``, and could not be looked after."""
         others = [one for reference, one in self._covering.brought.items() if reference not in names]
         self._warn(others)
-        return tuple(
-            Outcome(one.reference, "failed", one.error.message, error=one.error) for one in others if one.error
-        )
+        failed = [(one.reference, one.error) for one in others if one.error is not None]
+        failure = self._covering.failure
+        if failure is not None and not any(self._covering.manages(name) for name in names):
+            failed.append(("[[dane]]", failure))
+        return tuple(Outcome(reference, "failed", error.message, error=error) for reference, error in failed)
 
     def _with_records(self, outcome: Outcome) -> Outcome:
-        brought = self._covering.brought.get(outcome.name)
-        if brought is None:
-            return outcome
-        self._warn([brought])
-        is_told = brought.error is None or outcome.error is not None
-        return outcome if is_told else replace(outcome, uncovered=brought.error)
+        brought, trouble = self._covering.brought.get(outcome.name), self._covering.trouble(outcome.name)
+        self._warn([brought] if brought is not None else [])
+        return replace(outcome, uncovered=trouble) if trouble is not None and outcome.error is None else outcome
 
     def _warn(self, brought: Sequence[Brought]) -> None:
         for one in brought:

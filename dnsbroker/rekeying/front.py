@@ -69,7 +69,7 @@ class Rekeying:
         self._note(outcome)
         if outcome.error is not None and outcome.status != "held":
             raise outcome.error
-        standing = await self._standing(name, rolling, outcome)
+        standing = self._standing(name, rolling, outcome)
         return await self._emergency(standing, rolling, replayable) if now else standing
 
     async def give_up(self, name: str, spki_sha256: str) -> None:
@@ -141,11 +141,11 @@ class Rekeying:
             await self._run.clock.sleep(min(_INTERVAL, deadline.left()))
             await rolling.covering.bring([name])
 
-    async def _standing(self, name: str, rolling: Certifying, outcome: Outcome) -> Rekeyed:
-        brought = rolling.covering.brought.get(name)
-        if brought is not None and brought.error is not None:
-            raise brought.error
-        return rekeyed(name, brought, _errors(outcome))
+    def _standing(self, name: str, rolling: Certifying, outcome: Outcome) -> Rekeyed:
+        trouble = rolling.covering.trouble(name)
+        if trouble is not None:
+            raise trouble
+        return rekeyed(name, rolling.covering.brought.get(name), _errors(outcome))
 
     async def _emergency(self, standing: Rekeyed, rolling: Certifying, replayable: float) -> Rekeyed:
         """The same once what is given up is gone, and what a person has to know of it."""
