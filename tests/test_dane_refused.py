@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dane_house import DAY, ORIGIN, House, played
+from dane_house import DAY, IPS, ORIGIN, House, played
 from dnsbroker import keys
-from dnsbroker.errors import PreflightFailed
+from dnsbroker.errors import NotPropagated, PreflightFailed
 from dnsbroker.settings import Duration
 from signing import ZoneKey
 from tls_service import HangUp, Talk
@@ -145,5 +145,25 @@ def test_a_wait_that_no_renewal_leaves_is_a_mistake_in_the_plan(tmp_path: Path) 
         assert isinstance(refused.error, PreflightFailed)
         assert refused.error.checks == ("no-time",)
         assert house.writes == 0
+
+    played(tmp_path, story)
+
+
+def test_a_set_that_a_late_server_still_has_is_not_written_again_yet(tmp_path: Path) -> None:
+    """Nobody could tell whether that server has arrived; a person is told to come again, a run goes on later."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        house.lagging = {IPS[1]}
+        house.take_out(house.names(house.next_key()))
+        waiting = await house.publish()
+        assert isinstance(waiting.error, NotPropagated)
+        assert (await house.bring()).error is None
+        assert house.records == {house.names(house.key)}
+        house.lagging = set()
+        house.mirror()
+        assert (await house.publish()).error is None
+        assert house.records == {house.names(house.key), house.names(house.next_key())}
 
     played(tmp_path, story)

@@ -87,6 +87,7 @@ class Bringing:
                 scene = await self._sighting.scene(posts, map.doubtful)
                 outcome = replace(outcome, scene=scene) if outcome else Outcome(scene)
                 written = {} if self._is_looking else await self._round(outcome, asked)
+            written = written or self._late(outcome, asked)
             if not written:
                 break
             await self._wait(outcome, written, asked, deadline)
@@ -116,6 +117,18 @@ class Bringing:
         for name in wanting:
             self._subjects.stage(name, self._config.certificates[name].key_type, self._clock.now().timestamp())
         return bool(wanting)
+
+    def _late(self, outcome: Outcome, asked: Asked) -> dict[str, frozenset[Tlsa]]:
+        """What is not everywhere yet of what a person wants published, by owner name, though all is written."""
+        if not asked.is_publishing:
+            return {}
+        scene = outcome.scene
+        missing = {
+            post.owner: scene.wanted(post, adopt=asked.adopt) - scene.memories[post.owner].everywhere
+            for post in scene.posts
+            if post.owner not in outcome.errors and scene.memories[post.owner].anywhere
+        }
+        return {owner: records for owner, records in missing.items() if records}
 
     async def _change(self, outcome: Outcome, post: Post, asked: Asked) -> Change | None:
         """Make the next change at ``post``; None where there is none, and why is in ``outcome``."""
@@ -152,10 +165,18 @@ class Bringing:
         await self._writing.apply(standing, wanted)
         return wanted
 
-    def _decided(self, scene: Scene, post: Post, asked: Asked, present: frozenset[Tlsa]) -> Change:
+    def _decided(
+        self,
+        scene: Scene,
+        post: Post,
+        asked: Asked,
+        present: frozenset[Tlsa],
+        passing: frozenset[frozenset[Tlsa]] | None = None,
+    ) -> Change:
+        """The next change at ``post``, where ``present`` stands; ``passing``: by default what servers may yet have."""
         served, unseen = scene.presented(post)
         wanted = scene.wanted(post, adopt=asked.adopt)
-        passing = scene.memories[post.owner].passing
+        passing = scene.memories[post.owner].passing if passing is None else passing
         ours = self._writing.ours(post.owner)
         return change(wanted, ours, present, served, unseen, keep=scene.kept(post), passing=passing)
 
@@ -183,16 +204,30 @@ class Bringing:
         lacking = scene.wanted(standing.post, adopt=asked.adopt) - standing.records
         if not lacking:
             return
-        _, unseen = scene.presented(standing.post)
-        services = ", ".join(service.endpoint.shown() for service in standing.post.services)
-        hint = f"`dnsbroker tlsa publish --adopt {services}` publishes what is served too, whosoever key that is"
-        if unseen:
-            hint = "is the service up, does it offer TLS there, and may this host connect? else set connect in [[dane]]"
+        check, hint = self._cure(scene, standing, asked)
+        if check == "passing" and not asked.is_publishing:
+            return  # a later look goes on with it
         raise PreflightFailed(
             f"{shown(standing.post.owner)}: {'; '.join(wanted.objections)}",
             name=standing.post.owner,
-            checks=["not-seen" if unseen else "not-served"],
+            checks=[check],
             hint=hint,
+        )
+
+    def _cure(self, scene: Scene, standing: Standing, asked: Asked) -> tuple[str, str]:
+        """The word for why nothing is added, and what to do."""
+        if self._decided(scene, standing.post, asked, standing.records, passing=frozenset()).add:
+            return "passing", "come again once every name server has what was written last"
+        _, unseen = scene.presented(standing.post)
+        if unseen:
+            return (
+                "not-seen",
+                "is the service up, does it offer TLS there, and may this host connect? else set connect in [[dane]]",
+            )
+        services = " ".join(service.endpoint.shown() for service in standing.post.services)
+        return (
+            "not-served",
+            f"`dnsbroker tlsa publish --adopt {services}` also publishes what is served, whosever key it is",
         )
 
     async def _check(self, scene: Scene, standing: Standing, asked: Asked, wanted: Change) -> None:
