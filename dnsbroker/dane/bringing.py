@@ -79,8 +79,6 @@ class Bringing:
 
     async def bring(self, map: Map, posts: Collection[Post], asked: Asked) -> Outcome:
         """Have what is wanted stand at ``posts``, and what is old and may go be gone. Raises StoreError."""
-        patience = float(self._config.propagation.timeout)
-        deadline = Deadline.after(self._clock, patience if asked.is_publishing else min(patience, _PATIENCE))
         outcome: Outcome | None = None
         for _ in range(_MOST_ROUNDS):
             async with self.alone():
@@ -90,7 +88,7 @@ class Bringing:
             written = written or self._late(outcome, asked)
             if not written:
                 break
-            await self._wait(outcome, written, asked, deadline)
+            await self._wait(outcome, written, asked)
         assert outcome is not None  # noqa: S101 - for the type checker
         return outcome
 
@@ -237,10 +235,10 @@ class Bringing:
         if asked.is_publishing or not self._writing.ours(post.owner) & standing.records:
             await self._preflight.check_names(post)
 
-    async def _wait(
-        self, outcome: Outcome, written: Mapping[str, frozenset[Tlsa]], asked: Asked, deadline: Deadline
-    ) -> None:
+    async def _wait(self, outcome: Outcome, written: Mapping[str, frozenset[Tlsa]], asked: Asked) -> None:
         """Wait until what was added is everywhere; a server that is late is an error where a person asked."""
+        patience = float(self._config.propagation.timeout)
+        deadline = Deadline.after(self._clock, patience if asked.is_publishing else min(patience, _PATIENCE))
         posts = {post.owner: post for post in outcome.scene.posts}
 
         async def wait(owner: str) -> None:
