@@ -326,7 +326,7 @@ class Broker:
 
     @property
     def dane(self) -> Rekeying:
-        """TLSA records and roll-overs of keys: publish, withdraw, rollover, advance."""
+        """TLSA records and roll-overs of keys: publish, withdraw, check, rollover, advance."""
         from dnsbroker.rekeying import Rekeying
 
         return Rekeying(self._run)

@@ -10,6 +10,7 @@ import pytest
 
 from dane_house import HOUR, House
 from dnsbroker import keys
+from dnsbroker.errors import ConfigError
 from dnsbroker.rekeying import Rekeyed, Rekeying
 from dnsbroker.settings import Duration
 from dnsbroker.store import HeldBack, Provenance
@@ -140,3 +141,21 @@ def test_in_an_emergency_the_key_goes_live_before_caches_know_it(tmp_path: Path)
         assert standing.replayable_until is not None and standing.replayable_until > house.clock.now()
 
     played(tmp_path, story, min_wait=0.1)
+
+
+def test_a_program_publishes_looks_and_takes_back(tmp_path: Path) -> None:
+    """As the commands do, with endpoints as people write them; what is no endpoint is a mistake in the call."""
+
+    async def story(house: House) -> None:
+        rekeying = Rekeying(house.run)
+        endpoint = str(house.endpoint)
+        (brought,) = await rekeying.publish([endpoint])
+        assert brought.error is None
+        report = await rekeying.check([endpoint])
+        assert [str(checked.endpoint) for checked in report.endpoints] == [endpoint]
+        (withdrawn,) = await rekeying.withdraw([endpoint])
+        assert withdrawn.until > house.clock.now().timestamp() and house.records == frozenset()
+        with pytest.raises(ConfigError):
+            await rekeying.check(["nowhere"])
+
+    played(tmp_path, story)

@@ -26,6 +26,9 @@ from dnsbroker.store import Lineage
 if TYPE_CHECKING:
     from dnsbroker.knowing.rollovers import Rollover
 
+if TYPE_CHECKING:
+    from dnsbroker.dane.checking import Report
+
 #: Seconds for which an emergency waits until its old records are gone, and between two looks.
 _PATIENCE, _INTERVAL = 120.0, 2.0
 
@@ -47,6 +50,19 @@ class Rekeying:
     async def withdraw(self, endpoints: Sequence[str]) -> tuple[Withdrawn, ...]:
         """Take DANE back for ``endpoints``; until when each has to serve its present key."""
         return await self._run.dane.withdraw([_endpoint(text) for text in endpoints])
+
+    async def check(
+        self, endpoints: Sequence[str] = (), *, mail: Sequence[str] = (), services: Sequence[str] = ()
+    ) -> Report:
+        """Look at ``endpoints``, mail servers of the domains ``mail`` and what the SRV names ``services`` lead to.
+
+        None named: all that are configured.
+        """
+        from dnsbroker.dane.checking import Means, check
+
+        run = self._run
+        means = Means.of(run.config, run.store, run.rollovers, run.finder, run.exchange, run.clock, run.emit)
+        return await check(means, [_endpoint(text) for text in endpoints], mail=mail, services=services)
 
     async def rollover(self, name: str, *, now: bool = False) -> Rekeyed:
         """Begin to roll over the key of certificate ``name``, and go as far as time allows.
