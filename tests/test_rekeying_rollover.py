@@ -13,8 +13,14 @@ from covering_dane import WAIT, CoveringDane
 from dnsbroker.cli.tlsa_rollover import _result
 from dnsbroker.errors import BrokerError, ConfigError, Held, LookupFailed
 from dnsbroker.rekeying import Rekeyed
+from dnsbroker.rekeying.standing import shared
 from dnsbroker.revoking import Revocation, Revoked
+from dnsbroker.rolling import Answer, Look, Memory, Site, Situation
+from dnsbroker.tlsa.computing import Presented
+from dnsbroker.tlsa.records import Kind, Subject, Tlsa, made
 from rolled_house import NAME, House, rolled_house
+
+OWN, CA = Kind(3, 1, 1), Kind(2, 1, 1)
 
 
 @pytest.fixture
@@ -235,3 +241,27 @@ class TestRevoked:
         assert "nothing was revoked" in held.value.hint and "--now" in held.value.hint
         assert house.live().serial == before and house.is_held()
         assert house.ca.revoked == {}
+
+
+class TestAdvice:
+    """What cannot be mended in one's own records: those of a CA where an alias leads (case 55)."""
+
+    KEY = Subject(b"", b"the new key")
+    AUTHORITY = Subject(b"", b"a CA")
+
+    def told(self, *records: Tlsa, owner: str = f"_25._tcp.{NAME}.") -> list[str]:
+        """The advice where ``records`` stand at another name than the one that clients ask for."""
+        look = Look(1.0, {"192.0.2.1": Answer(frozenset(records), 60)})
+        site = Site("_25._tcp.shared.test.", (OWN, CA), Memory().after(look))
+        situation = Situation(1.0, Presented(self.KEY), sites=(site,))
+        return list(shared(frozenset({owner}), situation))
+
+    def test_an_alias_under_others_ca_records_gets_a_record_of_its_own(self) -> None:
+        """The line is ready for the zone."""
+        (advice,) = self.told(made(OWN, self.KEY), made(CA, self.AUTHORITY))
+        assert advice == (f"replace the CNAME at _25._tcp.{NAME} by: _25._tcp.{NAME}. IN TLSA {made(OWN, self.KEY)}")
+
+    def test_fail_no_alias_or_no_ca(self) -> None:
+        """Then nothing is to be replaced."""
+        assert self.told(made(OWN, self.KEY)) == []
+        assert self.told(made(CA, self.AUTHORITY), owner="_25._tcp.shared.test.") == []
