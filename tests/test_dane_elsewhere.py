@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from authority import Authority
 from dane_house import HOUR, House
 from dnsbroker import keys
+from dnsbroker.certifying import Certifying, Outcome, Wishes
+from dnsbroker.config import Config
+from dnsbroker.errors import Held
 from kept_elsewhere import Kept
 
 NEW = keys.generate("ecdsa-p256")
@@ -97,3 +101,49 @@ def test_a_chain_that_was_refused_has_the_record_of_its_authority_for_the_next_o
         assert not await is_open(house, kept, house.issue(authority=Authority("third")))
 
     played(tmp_path, story, "dehydrated")
+
+
+class Deployed(House):
+    """A house whose ``mail`` is certbot's, in ``place``, with copies for its daemons."""
+
+    def __init__(self, root: Path, place: Path) -> None:
+        super().__init__(root / "state")
+        self._table = {"lineage": str(place), "copies": [{"to": str(root / "copies")}]}
+
+    def config(self) -> Config:
+        """With that certificate in place of one of ours."""
+        tables = {"state_dir": str(self.state_dir), "certificates": {"mail": self._table}}
+        return replace(super().config(), certificates=Config.from_dict(tables).certificates)
+
+    async def deploy(self) -> Outcome:
+        """As `dnsbroker deploy mail`."""
+        certificate = self.run.config.certificates["mail"]
+        (outcome,) = await Certifying(self.run, Wishes(), is_named=True, is_mending=True).deploy([certificate])
+        return outcome
+
+
+def test_deploy_waits_for_what_caches_know_and_publishes_what_is_there(tmp_path: Path) -> None:
+    """As a reload command of a client's: status 5, nothing copied; when it may be, records are seen to as well."""
+
+    async def play() -> None:
+        kept = Kept(tmp_path, "certbot")
+        async with Deployed(tmp_path, kept.directory) as house:
+            kept.renew(house.key, house.chain)
+            await house.manage()
+            first = await house.deploy()
+            assert first.status == "deployed", first
+            assert house.records == {house.names(house.key)}
+            house.clock.turn(HOUR)
+            kept.renew(NEW, house.issue(NEW))
+            await house.manage()
+            held = await house.deploy()
+            assert (held.status, type(held.error)) == ("held", Held)
+            assert house.names(NEW) in house.records
+            copy = tmp_path / "copies" / "privkey.pem"
+            assert copy.read_text() == house.key
+            house.clock.turn(HOUR)
+            await house.manage()
+            assert (await house.deploy()).status == "deployed"
+            assert copy.read_text() == NEW
+
+    asyncio.run(play())

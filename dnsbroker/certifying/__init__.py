@@ -53,7 +53,7 @@ class Certifying:
         self._permission = Permission(run, is_named=is_named, is_as_configured=is_as_configured)
         self._obtaining = Obtaining(run, wishes, self._keys, self._permission)
         self.covering = self._keys.covering
-        #: Those that are due by more than a person's wish for another key.
+        #: Those that are due by more than a person's wish for another key, or were to be deployed.
         self._due: set[str] = set()
         self._rolled = Rolled(run, wishes, self._obtaining, self.covering)
 
@@ -162,6 +162,7 @@ class Certifying:
         for reference in self.covering.references(certificate) if certificate.lineage is not None else ():
             closed = await self.covering.against_chain(reference, lineage.fullchain, None, emit)
             if closed is not None:
+                self._due.add(certificate.name)  # it was asked for in this run
                 raise closed.error(certificate.name, f"{certificate.name} is not deployed yet")
         await self._run.deploying.spread(certificate, lineage, emit, again=True)
         return Outcome(certificate.name, "deployed", "deployed again", lineage)
