@@ -24,6 +24,8 @@ STEADY = Situation(NOW, LIVE, NEXT, served=(LIVE,), verified_since=0.0, sites=(s
 UNRIPE = replace(STEADY, sites=(site(FRESH),))
 HELD = replace(STEADY, held=OTHER, sites=(site(OF_CA, BOTH),))
 GONE_LIVE = replace(STEADY, live=NEW, next=key("third"), has_old_records=True, served=(NEW,), verified_since=None)
+#: An owner name that is to have no records any more, while caches may hold some.
+GONE = site(remembered(look(0, records(LIVE, NEXT)), look(NOW - 10, records())), kinds=(), owner="_25._tcp.gone.test")
 
 CASES = {
     "nothing is left to move": (STEADY, Act.REST, Step.STEADY),
@@ -60,6 +62,8 @@ CASES = {
     ),
     "nothing is there": (replace(STEADY, live=None), Act.REST, Step.UNPUBLISHED),
     "the first certificate": (replace(STEADY, live=None, is_due=True), Act.ORDER_PRESENT, Step.UNPUBLISHED),
+    "a further endpoint was withdrawn": (replace(STEADY, sites=(*STEADY.sites, GONE)), Act.REST, Step.STEADY),
+    "the only endpoint was withdrawn": (replace(STEADY, sites=(GONE,)), Act.REST, Step.UNPUBLISHED),
     "no record stands": (replace(STEADY, sites=(site(remembered(look(0, records()))),)), Act.REST, Step.UNPUBLISHED),
     "the live key's record is not everywhere": (
         replace(STEADY, sites=(site(remembered(look(0, records(NEXT)))),)),

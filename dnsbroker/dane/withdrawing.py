@@ -73,13 +73,14 @@ class Withdrawing:
                 _check(scene, standing, service, self._going(scene, standing, service))
             owners = tuple(sorted({*(post.owner for post in posts), *(before.owners if before else ())}))
             kept = self._kept(scene, service, owners)
+            foreign = [line for standing in standings for line in self._foreign(standing)]
             removed = [await self._remove(scene, standing, service) for standing in standings]
             scene = await self._sighting.scene(posts, frozenset())
             kept = self._kept(scene, service, owners)
         return Withdrawn(
             service.endpoint,
             kept.serve_until,
-            tuple(line for post in posts for line in _foreign(scene, post)),
+            tuple(foreign),
             tuple(line for lines in removed for line in lines),
         )
 
@@ -105,6 +106,11 @@ class Withdrawing:
         others = tuple(one for one in standing.post.services if one.endpoint != service.endpoint)
         wanted = scene.wanted(replace(standing.post, services=others)) if others else frozenset()
         return self._writing.ours(standing.post.owner) - wanted
+
+    def _foreign(self, standing: Standing) -> list[str]:
+        """What stands there that is not ours, in zone-file form; a late server may still have ours after they went."""
+        owner = standing.post.owner
+        return [f"{shown(owner)} TLSA {record}" for record in sorted(standing.records - self._writing.ours(owner))]
 
     async def _remove(self, scene: Scene, standing: Standing, service: Service) -> list[str]:
         going = self._going(scene, standing, service)
@@ -143,9 +149,3 @@ def _served(scene: Scene, service: Service) -> Sequence[Presented]:
     seen = [chain for chains in presence.chains.values() for chain in chains] if presence else []
     subjects = (scene.subjects[name] for name in service.certificates)
     return tuple(dict.fromkeys(seen)) or tuple(subject.live for subject in subjects if subject.live is not None)
-
-
-def _foreign(scene: Scene, post: Post) -> list[str]:
-    """What stands at ``post`` that is not ours, in zone-file form."""
-    left = scene.memories[post.owner].anywhere - scene.ours[post.owner]
-    return [f"{shown(post.owner)} TLSA {record}" for record in sorted(left)]

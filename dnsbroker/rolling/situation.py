@@ -140,10 +140,14 @@ class Case:
 
     @property
     def unpublished(self) -> str:
-        """The owner names that have no record of a key or chain of its own."""
+        """The owner names that have no record of a key or chain of its own; withdrawn ones where there are no others.
+
+        A withdrawn one is to have none (it has no kinds), and has a say only as long as a cache may have some.
+        """
         its = self.situation
         own = [chain for chain in (its.live, its.next, its.held) if chain]
-        return _owners(site for site in its.sites if not any(names(r, c) for r in site.memory.anywhere for c in own))
+        sites = [site for site in its.sites if site.kinds] or its.sites
+        return _owners(site for site in sites if not any(names(r, c) for r in site.memory.anywhere for c in own))
 
     @property
     def live_lacking(self) -> str:
