@@ -194,6 +194,16 @@ class TestWaiting:
         assert house.renew().status == "issued"
         assert house.live().leaf.spki_sha256 == keys.spki_sha256_of(key_pem)
 
+    def test_a_wish_without_force_gives_up_nothing_that_waits(self, house: House) -> None:
+        """None is due, so that none is ordered in its place; the twin orders, and gives it up."""
+        house.settings = {"key_rotation": "never"}
+        house.dane = lambda dane: setattr(dane, "is_issuer_known", False)
+        assert house.renew(NAME, force=True).status == "held"
+        assert house.renew(NAME, new_key=True).status == "held"
+        assert house.is_held() and house.orders == 2
+        house.renew(NAME, new_key=True, force=True)
+        assert house.orders == 3
+
     def test_one_for_another_key_than_was_asked_for_is_thrown_away(self, house: House) -> None:
         """The old one stays, and the next run orders anew instead of fetching it again."""
         before = house.live().serial

@@ -88,7 +88,7 @@ class Rolled:
         name, holding = certificate.name, self._obtaining.holding
         if self._wishes.dry_run:
             return await self._foreseen(certificate, lineage)
-        if self._wishes.key or self._wishes.csr or self._wishes.new_key:
+        if reason is not None and (self._wishes.key or self._wishes.csr or self._wishes.new_key):
             holding.drop(name)
         waiting = holding.found(certificate, lineage, emit)
         if waiting is None:
