@@ -173,10 +173,12 @@ class Rolled:
         return False
 
     def _is_to_go_back(self, name: str) -> bool:
+        brought = self._covering.brought.get(name)
+        if brought is None or brought.move is None:
+            return False
         from dnsbroker.rolling import Act
 
-        brought = self._covering.brought.get(name)
-        if brought is None or brought.move is None or brought.move.act is not Act.ROLL_BACK:
+        if brought.move.act is not Act.ROLL_BACK:
             return False
         # What was given up in an emergency is not taken up again.
         return self._covering.progress(name).no_authority_until < self._run.clock.now().timestamp()

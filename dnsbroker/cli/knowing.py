@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dnsbroker.errors import ConfigError
     from dnsbroker.journal import Entry, Journal
     from dnsbroker.knowing import Collection
+    from dnsbroker.knowing.rollovers import Unmanaged
 
 _Facts = Mapping[str, Any]
 #: What -v adds to the log: where records stand is known from what was written there.
@@ -146,7 +147,6 @@ def _status(collection: Collection, names: Sequence[str]) -> Result:
     from dnsbroker.cli import exit_status
     from dnsbroker.cli.output import Result
     from dnsbroker.knowing.describing import record, summary, unmanaged
-    from dnsbroker.knowing.telling import unmanaged_lines
 
     found = [collection.known(name) for name in _meant(collection, names) or collection.names()]
     healths = [collection.judged(known) for known in found]
@@ -156,8 +156,8 @@ def _status(collection: Collection, names: Sequence[str]) -> Result:
     lines += [line for health in elsewhere for line in _health_lines({**vars(health), "not_after": None})]
     if records.findings:
         lines += ["left in DNS:", *(f"  {finding}" for finding in records.findings)]
-    unlooked = () if names else collection.standings.unmanaged()
-    lines += [line for one in unlooked for line in unmanaged_lines(one, datetime.now(UTC))]
+    unlooked = () if names else collection.unmanaged()
+    lines += _unlooked_lines(unlooked)
     needs_person = any(health.needs_person for health in (*healths, *elsewhere, records))
     return Result(
         status=exit_status.CHECK if needs_person else exit_status.DONE,
@@ -169,6 +169,14 @@ def _status(collection: Collection, names: Sequence[str]) -> Result:
             "unmanaged": [unmanaged(one) for one in unlooked],
         },
     )
+
+
+def _unlooked_lines(unlooked: Sequence[Unmanaged]) -> list[str]:
+    if not unlooked:  # as nearly always; what tells of roll-overs is not imported for nothing
+        return []
+    from dnsbroker.knowing.telling import unmanaged_lines
+
+    return [line for one in unlooked for line in unmanaged_lines(one, datetime.now(UTC))]
 
 
 def _health_lines(facts: _Facts) -> list[str]:

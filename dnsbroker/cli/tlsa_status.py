@@ -57,9 +57,9 @@ def _told(collection: Collection) -> Result:
     from dnsbroker.knowing.telling import rollover_lines, unmanaged_lines
 
     now = datetime.now(UTC)
-    healths = {one: collection.judged(collection.managed(one.reference)) for one in collection.standings.rollovers}
+    healths = {one: collection.judged(collection.managed(one.reference)) for one in collection.rollovers}
     lines = [line for one, health in healths.items() for line in rollover_lines(one, health, now)]
-    unlooked = collection.standings.unmanaged()
+    unlooked = collection.unmanaged()
     lines += [line for one in unlooked for line in unmanaged_lines(one, now)]
     needs_person = any(health.needs_person for health in healths.values())
     return Result(

@@ -69,7 +69,7 @@ async def _write_metrics(run: Run, status: int) -> None:
             len(collection.open()),
             run.clock.now(),
             status,
-            collection.standings.rollovers,
+            collection.rollovers,
         )
         write(run.config.metrics, counted)
     finally:

@@ -25,17 +25,19 @@ from dnsbroker.journal import (
     Observations,
     Observed,
     RenewalAnswers,
+    Rollovers,
     Runs,
     Step,
 )
 from dnsbroker.journal.moments import at
 from dnsbroker.knowing.health import Health, Known, judge, judge_records
-from dnsbroker.knowing.standings import Standings
 from dnsbroker.lineages import ClientLineage
 from dnsbroker.store import Lineage, Store
 
 if TYPE_CHECKING:
     from dnsbroker.dane.timeline import Picture
+    from dnsbroker.knowing.rollovers import Rollover, Unmanaged
+    from dnsbroker.knowing.standings import Standings
 
 #: Whoever only looks wants no lease and tells no event, and is no run.
 _LOOKING = "looking"
@@ -83,36 +85,50 @@ class Collection:
             backoff=self._backoffs.until(directory, name) if directory else None,
             steps=self._steps(name, configured, lineage),
             observed=self._observed(name),
-            rollover=self.standings.of(name),
+            rollover=self._rollover(name),
         )
 
     def managed(self, reference: str) -> Known:
         """What is known of the records and the roll-over of ``reference`` alone, be it a certificate's name or not."""
-        return Known(name=reference, observed=self._observed(reference), rollover=self.standings.of(reference))
+        return Known(name=reference, observed=self._observed(reference), rollover=self._rollover(reference))
 
     def elsewhere(self) -> tuple[Health, ...]:
         """How those are whose records are looked after, and which are no certificate by name."""
         names = self.names()
-        references = [one.reference for one in self.standings.rollovers if one.reference not in names]
+        references = [one.reference for one in self.rollovers if one.reference not in names]
         return tuple(self.judged(self.managed(reference)) for reference in references)
 
     @cached_property
     def standings(self) -> Standings:
         """What is known of TLSA records and roll-overs."""
+        from dnsbroker.knowing.standings import Standings
+
         return Standings(self._config, self._store, self._journal, self._clock)
+
+    @property
+    def rollovers(self) -> tuple[Rollover, ...]:
+        """That of every certificate that a ``[[dane]]`` table speaks of; without a table, nothing is even imported."""
+        return self.standings.rollovers if self._config.dane else ()
+
+    def _rollover(self, reference: str) -> Rollover | None:
+        return next((one for one in self.rollovers if one.reference == reference), None)
+
+    def unmanaged(self) -> tuple[Unmanaged, ...]:
+        """As those of ``standings``; where nothing was ever published, nothing is imported either."""
+        return self.standings.unmanaged() if Rollovers(self._journal, self._clock).published() else ()
 
     def picture(self, begin: datetime | None = None) -> Picture | None:
         """Roll-overs as they went, each certificate's last one or all from ``begin`` on; None where none was seen."""
         from dnsbroker.dane.timeline import picture
 
-        chronicles = [self.standings.chronicle(one) for one in self.standings.rollovers]
+        chronicles = [self.standings.chronicle(one) for one in self.rollovers]
         since = begin.timestamp() if begin is not None else None
         return picture(chronicles, self._clock.now().timestamp(), since)
 
     @cached_property
     def observed(self) -> tuple[Observed, ...]:
         """What TLSA records were last seen to say: by the guard, and where a table speaks of them, by what stands."""
-        managed = [seen for one in self.standings.rollovers for seen in self.standings.observed(one)]
+        managed = [seen for one in self.rollovers for seen in self.standings.observed(one)]
         endpoints = {seen.endpoint for seen in managed}
         guarded = [seen for seen in self._observations.all() if seen.endpoint not in endpoints]
         return tuple(sorted([*guarded, *managed], key=lambda seen: (seen.endpoint, seen.certificate)))

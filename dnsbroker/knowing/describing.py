@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from dnsbroker.due import next_moment, reason, wanted_profile
 from dnsbroker.journal import Answer, Attempt, Backoff, Lease
 from dnsbroker.journal.moments import at
 from dnsbroker.knowing.health import Health, Known
-from dnsbroker.knowing.rollovers import THEN, Place, Rollover, Unmanaged
+
+if TYPE_CHECKING:
+    from dnsbroker.knowing.rollovers import Place, Rollover, Unmanaged
 
 Facts = dict[str, object]
 
@@ -132,6 +135,8 @@ def record(lease: Lease) -> Facts:
 
 def rollover(one: Rollover) -> Facts:
     """Where a roll-over stands, and what stands in DNS for it."""
+    from dnsbroker.knowing.rollovers import THEN  # whoever has none of these does not wait for its import
+
     return {
         "certificate": one.reference,
         "step": str(one.step),

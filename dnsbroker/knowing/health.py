@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dnsbroker.config import CertificateConfig
 from dnsbroker.due import next_moment, reason, renewal_moment, when
 from dnsbroker.errors import BrokerError
 from dnsbroker.journal import Answer, Attempt, Backoff, Lease, Observed, Step
 from dnsbroker.journal.moments import at
-from dnsbroker.knowing.rollovers import Rollover
 from dnsbroker.lineages import ClientLineage
 from dnsbroker.names import shown
-from dnsbroker.rolling import Step as RolloverStep
 from dnsbroker.store import Lineage
+
+if TYPE_CHECKING:
+    from dnsbroker.knowing.rollovers import Rollover
 
 Word = Literal[
     "damaged",
@@ -242,6 +243,8 @@ def _about_deployment(known: Known) -> Iterator[Finding]:
 
 def _about_rollover(one: Rollover, now: datetime, alert_after: timedelta, *, is_readable: bool) -> Iterator[Finding]:
     """What stands against it, and what goes on without anybody as long as it does go on."""
+    from dnsbroker.rolling import Step as RolloverStep  # where there are none, nobody needs to know their steps
+
     if one.trouble and is_readable:
         yield Finding("damaged", one.trouble, needs_person=True)
     yield from (Finding("stuck", f"TLSA: {objection}", needs_person=True) for objection in one.objections)

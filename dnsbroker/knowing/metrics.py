@@ -11,11 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dnsbroker.journal import Observed
 from dnsbroker.knowing.files import put
 from dnsbroker.knowing.health import Known
-from dnsbroker.knowing.rollovers import Rollover
+
+if TYPE_CHECKING:
+    from dnsbroker.knowing.rollovers import Rollover
 
 _Labels = Mapping[str, str]
 _Sample = tuple[_Labels, float]

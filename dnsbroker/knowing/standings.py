@@ -50,10 +50,6 @@ class Standings:
         """That of every certificate that a table speaks of, in the order of the tables, unless it was withdrawn."""
         return tuple(self._rollover(*each) for each in self._managed.items())
 
-    def of(self, reference: str) -> Rollover | None:
-        """That of one certificate; None where no table speaks of it."""
-        return next((one for one in self.rollovers if one.reference == reference), None)
-
     def observed(self, rollover: Rollover) -> tuple[Observed, ...]:
         """For each endpoint that was looked at, whether its records cover the certificate, and what they do not."""
         return tuple(
