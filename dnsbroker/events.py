@@ -7,11 +7,17 @@ them all. No event holds a secret. Fields are only ever added.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from dnsbroker.clock import Clock
 
 Event = Mapping[str, object]
 Listener = Callable[[Event], object]
+
+
+def written(moment: datetime) -> str:
+    """A moment (aware) as events and results have those that they tell of: RFC 3339, UTC, whole seconds."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Emitter:

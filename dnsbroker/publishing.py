@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dnsbroker.clock import Clock, Deadline
 from dnsbroker.errors import BrokerError, Held, NotWithdrawn
-from dnsbroker.events import Emitter
+from dnsbroker.events import Emitter, written
 from dnsbroker.journal import Answers, Lease
 from dnsbroker.lookup.place import Finder
 from dnsbroker.lookup.zone import Place, Zone
@@ -183,7 +183,7 @@ class Publisher:
                 until=until,
                 hint=f"run the same command again after that, or raise propagation.timeout{why}",
             )
-        self._emit("held", name=name, until=until.isoformat(timespec="milliseconds"), seconds=round(seconds, 1))
+        self._emit("held", name=name, until=written(until), seconds=round(seconds, 1))
         await self._clock.sleep(seconds)
 
     def never_asked(self, leases: Iterable[Lease]) -> None:

@@ -14,6 +14,7 @@ PLACE = {"name": CHALLENGE, "owner": CHALLENGE, "zone": "example.org.", "provide
 WRITE = {"provider": "corp", "zone": "example.org.", "names": [CHALLENGE], "serial": 7, "changed": True}
 HOOK = {"phase": "deploy", "command": "x.sh"}
 SERVER = {"zone": "example.org.", "server": "ns2.example.org.", "address": "192.0.2.2"}
+DANE = {"event": "dane", "certificate": "mail", "step": "published", "reason": "a server is late"}
 
 STORY: list[tuple[Event, int, str]] = [
     ({"event": "account", "url": "https://ca.example/1"}, 0, "account at the CA: https://ca.example/1"),
@@ -137,3 +138,17 @@ def test_a_terse_story_is_of_trouble_alone(trouble: str, capsys: pytest.CaptureF
     trouble_alone, *rest = capsys.readouterr().err.splitlines()
     assert rest.count(trouble_alone) == 1
     assert [line for line in rest if line.startswith("every server has")] == [rest[-1]]
+
+
+@pytest.mark.parametrize("command", ["tlsa publish", "tlsa rollover", "tlsa advance"])
+def test_what_the_result_will_say_is_told_once(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a roll-over stands is their result; with -v each step on the way is told as well."""
+    for verbose in (0, 1):
+        Output(Options(verbose=verbose), command).event(DANE)
+    assert capsys.readouterr().err == "mail: published: a server is late\n"
+
+
+def test_what_no_result_says_of_a_roll_over_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The negative twin: a renewal's result is about certificates."""
+    Output(Options(), "renew").event(DANE)
+    assert capsys.readouterr().err == "mail: published: a server is late\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 from dane_house import DAY, HOUR, IPS, ORIGIN, House, played
@@ -147,6 +148,18 @@ def test_a_run_that_dies_over_a_write_is_gone_on_with(tmp_path: Path) -> None:
         assert set(map(str, brought.stands[0].ours)) == house.records
         await house.clean_up()
         assert {house.names(house.key), house.names(house.next_key())} == house.records
+
+    played(tmp_path, story)
+
+
+def test_an_event_has_its_moment_in_the_form_of_results(tmp_path: Path) -> None:
+    """Whole seconds, UTC as Z."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        (until,) = {event["until"] for event in house.told if "until" in event and event["event"] == "dane"}
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(until))
 
     played(tmp_path, story)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from dnsbroker.errors import BrokerError, DeployFailed, Held
-from dnsbroker.events import Emitter
+from dnsbroker.events import Emitter, written
 from dnsbroker.publishing import Located
 from dnsbroker.store import Lineage
 
@@ -54,7 +54,7 @@ class Outcome:
     def until(self) -> str | None:
         """Until when it is held (RFC 3339), where that is known and somebody asked for it."""
         moment = self.error.until if isinstance(self.error, Held) else None
-        return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+        return None if moment is None else written(moment)
 
     @property
     def has_changed(self) -> bool:
@@ -81,7 +81,7 @@ def described(certificate: Lineage) -> dict[str, object]:
     """A certificate's facts as events and results give them."""
     return {
         "names": list(certificate.names),
-        "not_after": certificate.not_after.isoformat().replace("+00:00", "Z"),
+        "not_after": written(certificate.not_after),
         "serial": certificate.serial,
         "path": str(certificate.path),
     }

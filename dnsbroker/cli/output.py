@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: What is told also where all else is only told with -v.
 _TROUBLE = frozenset({"warning", "left", "deploy_failed"})
+#: The commands whose result says where each roll-over stands.
+_OF_ROLLOVERS = frozenset({"tlsa publish", "tlsa rollover", "tlsa advance"})
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,15 @@ class Output:
             self._print_json(event)
         elif not self._options.quiet and not self._is_in_table(event):
             level, text = line_for(event)
-            if self._options.terse and event["event"] not in _TROUBLE:
+            if self._is_for_more(str(event["event"])):
                 level = max(level, 1)
             if text and level <= self._options.verbose:
                 self.story(text)
+
+    def _is_for_more(self, event: str) -> bool:
+        """Whether it takes -v to hear of ``event`` from this command, since it is no trouble, or in the result."""
+        is_in_result = event == "dane" and self._command in _OF_ROLLOVERS
+        return is_in_result or (self._options.terse and event not in _TROUBLE)
 
     def _is_in_table(self, event: Event) -> bool:
         """Whether the live table shows ``event``; it takes long to import, and comes with the first server."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnsbroker.cli.grammar import Group, common, example
+from dnsbroker.events import written
 from dnsbroker.names import shown
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _searched_fields(searched: Searched) -> dict[str, object]:
             "name": item.record.name,
             "provider": item.target.provider,
             "zone": item.target.zone,
-            "until": item.until.isoformat().replace("+00:00", "Z"),
+            "until": written(item.until),
         }
         for item in searched.waiting
     ]

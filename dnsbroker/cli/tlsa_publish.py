@@ -149,9 +149,9 @@ def _farewell(one: Withdrawn) -> Iterator[str]:
 def _moment(seconds: float | None) -> str | None:
     from datetime import UTC, datetime
 
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    from dnsbroker.events import written
+
+    return None if seconds is None else written(datetime.fromtimestamp(seconds, UTC))
 
 
 def _run(context: click.Context, work: Any) -> int:

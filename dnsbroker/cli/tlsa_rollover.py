@@ -31,7 +31,8 @@ def rollover(context: click.Context, /, name: str, *, now: bool) -> int:
     """Begin to change the key of a certificate, and go as far as time allows; renew and advance do the rest.
 
     The next key is used once every cache knows its records, the old records go once every address serves it. The exit
-    status is 5 as long as something is left, and tells until when. It also tries again what was taken back.
+    status is 5 as long as something is left, and tells until when. While one is unfinished
+    it goes on with that one, and begins no other. It also tries again what was taken back.
     """
 
     async def work(broker: Broker) -> Result:
@@ -103,7 +104,9 @@ def _facts(one: Rekeyed) -> dict[str, object]:
 
 
 def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+    from dnsbroker.events import written
+
+    return None if moment is None else written(moment)
 
 
 def _run(context: click.Context, work: Any) -> int:

@@ -25,7 +25,7 @@ from dnsbroker.dane.subjects import Subjects
 from dnsbroker.dane.withdrawing import Withdrawing, Withdrawn
 from dnsbroker.endpoints import Endpoint
 from dnsbroker.errors import BrokerError, ConfigError, PreflightFailed
-from dnsbroker.events import Emitter
+from dnsbroker.events import Emitter, written
 from dnsbroker.journal import Leases, Runs
 from dnsbroker.journal.rollovers import Progress, Rollovers
 from dnsbroker.lookup.exchange import Exchange
@@ -269,7 +269,7 @@ class Dane:
             return
         journal.keep_progress(progress)
         if before is None or (before.step, before.reason) != (progress.step, progress.reason):
-            until = None if decided.until is None else datetime.fromtimestamp(decided.until, UTC).isoformat()
+            until = None if decided.until is None else written(datetime.fromtimestamp(decided.until, UTC))
             self._parts.emit("dane", certificate=name, step=step, reason=decided.reason, until=until)
 
     async def key_gate(self, reference: str, key_pem: str = "") -> Gate:

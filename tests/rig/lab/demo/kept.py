@@ -1,4 +1,4 @@
-"""The demonstration's last act: a dehydrated that goes on ordering, with dnsbroker as its hook.
+"""The demonstration's eighth act: a dehydrated that goes on ordering, with dnsbroker as its hook.
 
 Rule: dehydrated is Debian's own, and configured as its page here says. Refused: helping it.
 """

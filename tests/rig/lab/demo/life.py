@@ -1,4 +1,4 @@
-"""The demonstration's last act: a renewal, with a TLSA record that names the key and a daemon that wants a copy.
+"""The demonstration's fourth act: a renewal, with a TLSA record that names the key and a daemon that wants a copy.
 
 Rule: as in the other acts; what the program did is read from the files and the name servers.
 """
