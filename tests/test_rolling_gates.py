@@ -129,7 +129,7 @@ def test_a_renewal_with_the_same_key_and_issuer_is_never_held() -> None:
 def test_a_new_key_is_held_for_all_of_these() -> None:
     """The twin."""
     new, both = chain("next", "A"), records(LIVE, chain("next", "A"), kinds=BOTH)
-    young = remembered(look(0, both))
+    young = remembered(look(-10, records()), look(0, both))
     silent = young.after(look(100_000, both, None))
     unsigned = remembered(look(0, both, expires=None))
     assert not for_chain(new, [site(young, BOTH)], 20, live=LIVE).is_open
@@ -170,3 +170,42 @@ def test_one_ripe_record_of_a_kind_will_do() -> None:
     memory = remembered(look(0, records(old, kinds=BOTH)))
     memory = memory.after(look(50_000, records(old, kinds=BOTH) | {made(TA, new.authorities[0])}))
     assert for_chain(new, [site(memory, BOTH)], 50_001, live=old).is_open
+
+
+def test_what_was_there_before_the_first_look_may_be_in_caches_for_twice_the_ttl_found() -> None:
+    """The journal is new, or lost: nobody knows since when the next key stands beside the present one."""
+    new, day = chain("next", "A"), 86400
+    memory = remembered(look(0, records(LIVE, new, kinds=BOTH), ttl=day))
+    for gate in (for_key(NEXT, [site(memory)], 2 * day - 1), for_chain(new, [site(memory)], 2 * day - 1, live=LIVE)):
+        assert (gate.is_open, gate.opens_at) == (False, 2 * day)
+        assert "when it was looked at first" in gate.reason
+    assert for_key(NEXT, [site(memory)], 2 * day).is_open
+    assert for_chain(new, [site(memory)], 2 * day, live=LIVE).is_open
+    assert not for_chain(LIVE, [site(memory)], 3600).is_open, "whether this is what was served nobody says"
+
+
+def test_what_is_not_known_holds_no_renewal() -> None:
+    """Whatever caches have: what names the present key and issuer names its successor too."""
+    renewed = replace(LIVE, leaf=Subject(b"another certificate", LIVE.leaf.public_key))
+    for kinds in ((EE,), (TA,), BOTH):
+        memory = remembered(look(0, records(LIVE, kinds=kinds)))
+        assert for_chain(renewed, [site(memory, kinds)], 0, live=LIVE).is_open
+
+
+def test_an_issuer_that_is_named_too_is_relied_on_once_nothing_unknown_is_left() -> None:
+    """Caches may hold a 2 1 1 of the present one alone; nor does a whole certificate come again."""
+    other, both = chain("live", "B"), records(LIVE, chain("live", "B"), kinds=BOTH)
+    memory = remembered(look(0, both, ttl=86400))
+    assert for_chain(other, [site(memory, BOTH)], 3600, live=LIVE).opens_at == 2 * 86400
+    assert for_chain(other, [site(memory, BOTH)], 3600, live=LIVE, leaf_only=True).is_open
+    assert not for_chain(chain("next", "A"), [site(memory, BOTH)], 3600, live=LIVE, leaf_only=True).is_open
+    whole = Kind(3, 0, 1)
+    named = remembered(look(0, records(LIVE, other, kinds=(EE, whole)), ttl=86400))
+    assert not for_chain(other, [site(named, (EE, whole))], 3600, live=LIVE).is_open
+
+
+def test_records_that_no_client_can_use_are_no_reason_to_hold_a_renewal() -> None:
+    """They are none of the kinds that count."""
+    memory = remembered(look(0, ONE | {Tlsa(Kind(3, 1, 2), b"short"), Tlsa(Kind(9, 1, 1), bytes(32))}))
+    renewed = replace(LIVE, leaf=Subject(b"another certificate", LIVE.leaf.public_key))
+    assert for_chain(renewed, [site(memory)], 0, live=LIVE).is_open

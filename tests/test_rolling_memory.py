@@ -115,7 +115,8 @@ def test_a_server_on_its_way_may_have_given_out_what_came_in_between() -> None:
 
 def test_a_look_that_finds_all_in_agreement_revives_nothing() -> None:
     """The twin: what is over stays over."""
-    memory = remembered(look(0, OLD, OLD), look(10, NEW, NEW), look(5000, NEW, NEW), look(9000, OLD, OLD))
+    empty = look(-10, NOTHING, NOTHING)
+    memory = remembered(empty, look(0, OLD, OLD), look(10, NEW, NEW), look(5000, NEW, NEW), look(9000, OLD, OLD))
     assert memory.is_settled
     assert NEW in _possible(memory, 9000)
     assert {view.last for view in memory.views if view.records == OLD and not view.is_current} == {10}
@@ -150,3 +151,33 @@ def test_a_server_that_is_asked_no_more_had_its_set_until_then() -> None:
     memory = remembered(look(0, NEW, OLD), look(10, NEW))
     assert memory.anywhere == NEW
     assert OLD in _possible(memory, 10 + 7199)
+
+
+def _unknown(memory: Memory) -> list[tuple[float, int]]:
+    return [(view.last, view.ttl) for view in memory.views if view.is_unknown]
+
+
+def test_a_first_look_that_finds_records_does_not_know_what_was_there_before() -> None:
+    """Somebody else may have written them a moment ago; nobody gives out what was there, as far as is known."""
+    memory = remembered(look(0, OLD, NEW, ttl=86400), look(10, NEW, NEW), look(20, NEW, NEW))
+    assert _unknown(memory) == [(10, 86400)], "a server that was on its way may have had it still"
+    assert memory.given == {NEW}
+    assert memory.everywhere == NEW
+
+
+def test_a_silence_brings_back_what_is_not_known() -> None:
+    """The server may come back with it."""
+    memory = remembered(look(0, OLD, OLD), look(10, OLD, OLD), look(20, OLD, None), look(30, OLD, OLD))
+    assert _unknown(memory) == [(30, 3600)]
+
+
+def test_a_server_that_never_answered_may_have_had_what_is_not_known() -> None:
+    """The others having had nothing says nothing about it."""
+    memory = remembered(look(0, NOTHING, None)).about_to(NEW, 3600, 5).after(look(10, NEW, None))
+    assert _unknown(memory.after(look(20, NEW, NEW))) == [(20, 3600)]
+
+
+def test_after_a_look_that_finds_nothing_all_is_known() -> None:
+    """The twin: a first publication waits for nothing; nor does a server that is new, once there are records."""
+    memory = remembered(look(0, NOTHING, NOTHING)).about_to(NEW, 3600, 5)
+    assert not _unknown(memory.after(look(10, NEW, NOTHING)).after(look(20, NEW, NEW)).after(look(30, NEW, NEW, NEW)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dnsbroker.names import shown
-from dnsbroker.rolling.memory import Memory
+from dnsbroker.rolling.memory import Memory, View
 from dnsbroker.tlsa.computing import Presented
 from dnsbroker.tlsa.records import CERT, DANE_EE, Kind, Tlsa, made
 
@@ -126,7 +126,9 @@ def _key_obstacles(key: Presented, site: Site, now: float) -> Iterable[_Obstacle
         yield _lacking(lacking, site)
     yield from _young(relied_on - lacking, site, now)
     for view in site.memory.possible(now, site.min_wait):
-        if kinds := uncovered(view.records, key, leaf_only=True):
+        if view.is_unknown:
+            yield _from_before(site, view)
+        elif kinds := uncovered(view.records, key, leaf_only=True):
             yield _unlike(site, kinds, view.is_given, view.lapses(site.min_wait))
 
 
@@ -142,6 +144,10 @@ def _chain_obstacles(
         else:
             yield from _young({min(there, key=lambda record: site.memory.since[record])}, site, now)
     for view in site.memory.possible(now, site.min_wait):
+        if view.is_unknown:
+            if _is_another(view.records, chain, leaf_only, live):
+                yield _from_before(site, view)
+            continue
         kinds = _exposed(view.records, chain, leaf_only)
         if live is not None:
             kinds = tuple(kind for kind in kinds if kind not in uncovered(view.records, live))
@@ -165,8 +171,25 @@ def _newly_relied_on(
 
 
 def _exposed(records: frozenset[Tlsa], chain: Presented, leaf_only: bool) -> tuple[Kind, ...]:
-    is_enough = leaf_only and any(record.kind.usage == DANE_EE and not record.unusable for record in records)
-    return uncovered(records, chain, leaf_only=is_enough)
+    return uncovered(records, chain, leaf_only=leaf_only and _is_enough(records))
+
+
+def _is_enough(records: frozenset[Tlsa]) -> bool:
+    """Whether a match of the leaf will do for every client."""
+    return any(record.kind.usage == DANE_EE and not record.unusable for record in records)
+
+
+def _is_another(records: frozenset[Tlsa], chain: Presented, leaf_only: bool, live: Presented | None) -> bool:
+    """Whether some record of the kinds that ``records`` have may name what is live, and not ``chain``."""
+    if live is None:
+        return True
+    is_enough = leaf_only and _is_enough(records)
+    kinds = {record.kind for record in records if not record.unusable and (record.kind.is_of_leaf or not is_enough)}
+    return any(not _all_of(kind, live) <= _all_of(kind, chain) for kind in kinds)
+
+
+def _all_of(kind: Kind, chain: Presented) -> frozenset[Tlsa]:
+    return frozenset(made(kind, subject) for subject in ((chain.leaf,) if kind.is_of_leaf else chain.authorities))
 
 
 def _to_come(chain: Presented, kinds: Iterable[Kind], site: Site) -> Iterable[Tlsa]:
@@ -200,6 +223,15 @@ def _young(records: Collection[Tlsa], site: Site, now: float) -> Iterable[_Obsta
                 f"it may be relied on from {at(until)}",
                 until,
             )
+
+
+def _from_before(site: Site, view: View) -> _Obstacle:
+    until = view.lapses(site.min_wait)
+    return _Obstacle(
+        f"records of {shown(site.owner)} were there when it was looked at first, "
+        f"and caches may hold others from before, until {at(until)}",
+        until,
+    )
 
 
 def _unlike(

@@ -18,6 +18,9 @@ from dnsbroker.tlsa.records import Tlsa
 #: still has which comes back from a long silence.
 REMEMBERED = 30 * 86400.0
 
+#: Stands for the servers of a View that nobody saw; no address looks like it.
+UNKNOWN = "?"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -61,7 +64,8 @@ class View:
     """An RRset that ``server`` (an address; empty: what was about to be written) gave out from ``first`` to ``last``.
 
     ``is_current``: it had it at the last look, or has not been heard of since; for what was about to be written: it was
-    not seen everywhere yet, nor anything that was written later.
+    not seen everywhere yet, nor anything that was written later. Where ``server`` is ``UNKNOWN``, the view stands for
+    all that was given out before the first look: nobody knows more of its records than those that were found then.
     """
 
     server: str
@@ -82,6 +86,11 @@ class View:
     def is_given(self) -> bool:
         """Whether ``server`` is one, and has it now as far as is known."""
         return self.is_current and bool(self.server)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether its records are those that were found, and others may have been there just before."""
+        return self.server == UNKNOWN
 
     def is_of(self, answer: Answer) -> bool:
         """Whether ``answer`` has this RRset, to be kept as long."""
@@ -108,7 +117,8 @@ class Memory:
         once something that was to follow it is everywhere.
         """
         kept = tuple(self._aged(view, look) for view in self.views)
-        views = (*(view for view in kept if view.is_current or view.lapses(remembered) > look.at), *self._new(look))
+        lasting = (view for view in kept if view.is_current or view.lapses(remembered) > look.at)
+        views = (*lasting, *self._new(look), *self._unknown(look))
         return replace(self, views=views, since=self._clocks(look, relied_on_until), is_whole=look.is_whole)
 
     def about_to(self, records: frozenset[Tlsa], ttl: int, now: float) -> Memory:
@@ -133,18 +143,27 @@ class Memory:
         return frozenset[Tlsa]().union(*self.given)
 
     @property
+    def common(self) -> frozenset[Tlsa]:
+        """The records that every address has, as far as is known: one that is silent what it had."""
+        return frozenset.intersection(*self.given) if self.given else frozenset()
+
+    @property
     def given(self) -> frozenset[frozenset[Tlsa]]:
         """The RRsets that servers give out, as far as is known."""
         return frozenset(view.records for view in self.views if view.is_given)
 
     @property
     def passing(self) -> frozenset[frozenset[Tlsa]]:
-        """The RRsets that some server has, or may yet come to have on its way, but for what was announced last."""
+        """The RRsets that some server has, or may yet come to have on its way.
+
+        What was announced last and nobody has is none of them: it was not written, or is there for all to come to.
+        """
         looked = max((view.last for view in self.views if view.server), default=0.0)
         announced = [view for view in self.views if view.is_current and not view.server]
         late = [view for view in announced[:-1] if view.lapses(0.0) > looked]
         found = [view for view in self.views if view.server and (view.is_given or self._was_alive(view))]
-        return frozenset(view.records for view in (*found, *late)) - {view.records for view in announced[-1:]}
+        last = {view.records for view in announced[-1:]}
+        return frozenset(view.records for view in found) | ({view.records for view in late} - last)
 
     @property
     def is_settled(self) -> bool:
@@ -187,6 +206,16 @@ class Memory:
             for server, answer in sorted(look.answers.items())
             if not any(view.server == server and view.is_current and view.is_of(answer) for view in self.views)
         )
+
+    def _unknown(self, look: Look) -> tuple[View, ...]:
+        """What caches may have from before, where records are found that nobody saw come."""
+        seen = [view for view in self.views if view.server]
+        found = [answer for answer in look.answers.values() if answer.records]
+        is_new = not {view.server for view in seen} >= {*look.answers, *look.silent}
+        if not found or not is_new or any(view.records for view in seen):
+            return ()
+        records = frozenset[Tlsa]().union(*(answer.records for answer in found))
+        return (View(UNKNOWN, records, max(answer.ttl for answer in found), look.at, look.at, is_current=False),)
 
     def _clocks(self, look: Look, relied_on_until: float) -> dict[Tlsa, float]:
         """No clock outlives a silence, in which a record may have vanished and come back."""
