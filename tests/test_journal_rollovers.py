@@ -112,7 +112,18 @@ PROGRESS = Progress("example.test", "published", 100.0, "ns2 does not have it ye
 def test_progress_is_kept_whole(tmp_path: Path, clock: FakeClock) -> None:
     """Each field of it, across processes."""
     full = Progress(
-        "mail", "stuck", 1.5, "taken back", None, True, True, 2.5, "0a1b", 3.5, ("no signatures", "one is foreign")
+        "mail",
+        "stuck",
+        1.5,
+        "taken back",
+        None,
+        True,
+        True,
+        2.5,
+        "0a1b",
+        3.5,
+        "ab",
+        ("no signatures", "one is foreign"),
     )
     rollovers = Rollovers(Journal(tmp_path), clock)
     rollovers.keep_progress(full)

@@ -119,6 +119,33 @@ CASES = {
         Act.ORDER_PRESENT,
         Step.STUCK,
     ),
+    "it is to be taken back, and there is a way": (
+        replace(STEADY, refused="0a1b", serial="0a1b", previous=LIVE),
+        Act.ROLL_BACK,
+        Step.STUCK,
+    ),
+    "it is to be taken back, and there is none": (
+        replace(STEADY, refused="0a1b", serial="0a1b"),
+        Act.REST,
+        Step.STUCK,
+    ),
+    "the live key was revoked as compromised": (
+        replace(UNRIPE, is_due=True, is_key_barred=True),
+        Act.ORDER_NEXT,
+        Step.PUBLISHED,
+    ),
+    "the same, and a chain for it is held": (
+        replace(STEADY, is_key_barred=True, held=LIVE),
+        Act.DISCARD,
+        Step.HELD,
+    ),
+    "an emergency, and a chain that has to wait, and time is short": (
+        replace(
+            STEADY, is_emergency=True, is_pressing=True, held=NEW, sites=(site(remembered(look(0, records(LIVE)))),)
+        ),
+        Act.REST,
+        Step.HELD,
+    ),
     "an emergency, and the next key is ripe": (replace(STEADY, is_emergency=True), Act.ORDER_NEXT, Step.RIPE),
     "an emergency, and it is not": (replace(UNRIPE, is_emergency=True), Act.ORDER_NEXT, Step.PUBLISHED),
     "an emergency, and there is none": (replace(STEADY, is_emergency=True, next=None), Act.STAGE, Step.STAGED),

@@ -29,12 +29,13 @@ class Wish:
     """What whoever orders wants of one certificate, for ``Dane.bring``; see the fields of ``rolling.Situation``.
 
     What a person asked for stands in the journal (Progress.is_asked, is_emergency), and need not be said here.
-    ``previous`` is for who has just put another chain in its place, and can go back.
+    ``previous`` is for who can go back, since what took its place was never seen served.
     """
 
     is_due: bool = False
     is_new_key_wanted: bool = False
     is_pressing: bool = False
+    is_key_barred: bool = False
     previous: Presented | None = None
 
 
@@ -103,6 +104,10 @@ class Scene:
         presences = [self.presences[str(service.endpoint)] for service in post.services if service.tables]
         chains = [chain for presence in presences for those in presence.chains.values() for chain in those]
         return tuple(dict.fromkeys(chains)), tuple(why for presence in presences for why in presence.unseen.values())
+
+    def live(self, post: Post) -> tuple[Presented, ...]:
+        """The chains that are live, and so to be served, for which records stand at ``post``."""
+        return tuple(chain for name in _references(post) if (chain := self.subjects[name].live) is not None)
 
     def kept(self, post: Post) -> frozenset[Tlsa]:
         """Records of ours whose time to go has not come: all, while a new key is not verified, or one not readable."""
@@ -215,6 +220,7 @@ class Scene:
             is_asked=bool(known and known.is_asked),
             is_emergency=bool(known and known.is_emergency),
             is_pressing=wish.is_pressing,
+            is_key_barred=wish.is_key_barred,
             is_ordered_here=subject.is_ours,
             served=tuple(chain for chain in chains if chain.leaf.public_key not in others),
             unseen=own.unseen,
@@ -224,6 +230,7 @@ class Scene:
             sites=self.sites(reference),
             previous=wish.previous,
             lost=self._lost(reference, own, wish.previous),
+            serial=subject.serial,
             refused=known.refused if known else "",
         )
 

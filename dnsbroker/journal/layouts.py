@@ -177,5 +177,7 @@ CREATE TABLE rollover_step (
 CREATE INDEX rollover_step_certificate ON rollover_step (certificate);
 """
 
+_GIVEN_UP = "ALTER TABLE rollover ADD COLUMN given_up TEXT NOT NULL DEFAULT '';"
+
 #: What brings a file of layout 0, an empty one, to layout 1, that to layout 2, and so on.
-STEPS = (_LEASES, _LIVES, _HOOKS, _ROLLOVERS)
+STEPS = (_LEASES, _LIVES, _HOOKS, _ROLLOVERS, _GIVEN_UP)

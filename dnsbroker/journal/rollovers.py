@@ -41,8 +41,9 @@ class Progress:
     ``is_asked``: a person asked for a new key; ``is_emergency``: for its use at once. ``verified_since``: since when
     every address serves the live key. ``refused``: the serial number of a certificate that was taken back after its
     deployment, empty for none. ``no_authority_until``: until then no record of a CA is published, since a certificate
-    for a compromised key is still valid under it; 0 for none. ``objections``: why something that is configured is not
-    published, or what is not wanted any more is not taken away, in words.
+    for a compromised key is still valid under it; 0 for none. ``given_up``: the key (hex SHA-256 of the SPKI) that was
+    given up in an emergency last. ``objections``: why something that is configured is not published, or what is not
+    wanted any more is not taken away, in words.
     """
 
     certificate: str
@@ -55,6 +56,7 @@ class Progress:
     verified_since: float | None = None
     refused: str = ""
     no_authority_until: float = 0.0
+    given_up: str = ""
     objections: tuple[str, ...] = ()
 
 
@@ -162,7 +164,8 @@ class Rollovers:
             ).fetchone()
             database.execute(
                 "INSERT OR REPLACE INTO rollover (certificate, step, since, reason, until, is_asked, is_emergency,"
-                " verified_since, refused, no_authority_until, objections) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " verified_since, refused, no_authority_until, given_up, objections)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*astuple(progress)[:-1], _text(progress.objections)),
             )
             if before is None or tuple(before) != came_to:
@@ -269,6 +272,7 @@ def _progress(row: sqlite3.Row) -> Progress:
         verified_since=row["verified_since"],
         refused=row["refused"],
         no_authority_until=row["no_authority_until"],
+        given_up=row["given_up"],
         objections=_values(row["objections"]),
     )
 

@@ -28,6 +28,7 @@ class Situation:
         is_asked: whether somebody asked for a new key to be used as soon as may be.
         is_emergency: whether the present key is not to be used a moment longer than need be.
         is_pressing: whether the live certificate ends soon.
+        is_key_barred: whether the live key was revoked as compromised.
         is_ordered_here: whether certificates are ordered by this program; another client's are not.
         served: the chains seen at the certificate's own addresses.
         unseen: those addresses at which nothing could be seen, in words.
@@ -37,7 +38,8 @@ class Situation:
         sites: the owner names.
         previous: what was live before, and may be gone back to; None where there is no such thing, or no need.
         lost: own addresses, in words, that answered before the live certificate was deployed and do not any more.
-        refused: the serial number of a certificate that was taken back after its deployment; empty for none.
+        serial: the serial number of what is live.
+        refused: that of a certificate that was taken back after its deployment, or is to be; empty for none.
     """
 
     now: float
@@ -49,6 +51,7 @@ class Situation:
     is_asked: bool = False
     is_emergency: bool = False
     is_pressing: bool = False
+    is_key_barred: bool = False
     is_ordered_here: bool = True
     served: tuple[Presented, ...] = ()
     unseen: tuple[str, ...] = ()
@@ -58,14 +61,20 @@ class Situation:
     sites: tuple[Site, ...] = ()
     previous: Presented | None = None
     lost: tuple[str, ...] = ()
+    serial: str = ""
     refused: str = ""
 
 
 class Case:
-    """The questions that the table asks of a situation."""
+    """The questions that the table asks of a situation, and that whoever orders asks before he acts.
 
-    def __init__(self, situation: Situation) -> None:
+    ``key_gate`` is given where it was looked for later than all else.
+    """
+
+    def __init__(self, situation: Situation, key_gate: Gate | None = None) -> None:
         self.situation = situation
+        if key_gate is not None:
+            self.key_gate = key_gate
 
     @cached_property
     def key_gate(self) -> Gate:
@@ -96,6 +105,19 @@ class Case:
         return bool(its.held and its.live and its.held.leaf.public_key == its.live.leaf.public_key)
 
     @property
+    def is_held_void(self) -> bool:
+        """Whether what is held is for a key that is not to be used any more."""
+        its = self.situation
+        return (its.is_emergency or its.is_key_barred) and self.is_held_for_present_key
+
+    @property
+    def is_held_hopeless(self) -> bool:
+        """Whether what is held, and may not go live yet, is given up for one that may: for the present key."""
+        its = self.situation
+        is_present_usable = self.is_stageable and not (its.is_emergency or its.is_key_barred)
+        return bool(its.held) and its.is_pressing and is_present_usable and not self.is_held_for_present_key
+
+    @property
     def is_held_key_everywhere(self) -> bool:
         """Whether every server has records of the key that is held, however lately."""
         its = self.situation
@@ -115,13 +137,33 @@ class Case:
     def is_new_key_due(self) -> bool:
         """Whether the next certificate ordered is to be for the next key."""
         its = self.situation
-        return its.is_asked or its.is_emergency or (its.is_due and its.is_new_key_wanted)
+        return its.is_asked or its.is_emergency or (its.is_due and (its.is_new_key_wanted or its.is_key_barred))
 
     @property
-    def is_next_usable(self) -> bool:
-        """Whether it may be used for that: it is ripe, the roll-over before is over, and there is time."""
+    def next_gate(self) -> Gate:
+        """May it be? The next key is ripe, the roll-over before is over, and there is time.
+
+        Where the present key may not be used nobody is asked: what is issued then waits, or goes live loudly.
+        """
         its = self.situation
-        return self.key_gate.is_open and not its.has_old_records and not its.is_pressing
+        if its.is_emergency or its.is_key_barred:
+            return Gate(True)
+        if its.refused:
+            return Gate(False, f"{taken_back(its.refused)}: `dnsbroker tlsa rollover` tries another one")
+        if its.has_old_records:
+            return Gate(False, "records of the key before it still stand")
+        return Gate(False, "the live certificate ends soon") if its.is_pressing else self.key_gate
+
+    @property
+    def is_live_refused(self) -> bool:
+        """Whether what is live is to be taken back, and who had begun to has not come so far."""
+        return bool(self.situation.refused) and self.situation.refused == self.situation.serial
+
+    @property
+    def is_left_to_person(self) -> bool:
+        """Whether nothing is ordered since a certificate was taken back, and there is time to see why."""
+        its = self.situation
+        return bool(its.refused) and not (its.is_pressing and self.is_renewal_due)
 
     @property
     def is_failing(self) -> bool:
@@ -174,6 +216,11 @@ class Case:
         """From when on old records may go; infinity while the live key is not seen everywhere."""
         its = self.situation
         return float("inf") if its.verified_since is None or its.unseen else its.verified_since + its.grace
+
+
+def taken_back(serial: str) -> str:
+    """What is told of the certificate with that number."""
+    return f"the certificate {serial} was taken back after its deployment"
 
 
 def _owners(sites: Iterable[Site]) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dnsbroker.rolling.gates import at
-from dnsbroker.rolling.situation import Case, Situation
+from dnsbroker.rolling.situation import Case, Situation, taken_back
 
 __all__ = ["ROWS", "Act", "Move", "Row", "Step", "move"]
 
@@ -86,14 +86,14 @@ class Row:
 ROWS = (
     # what was deployed last does harm
     Row(
-        lambda case: case.is_failing and case.is_way_back_open,
+        lambda case: (case.is_failing or case.is_live_refused) and case.is_way_back_open,
         Act.ROLL_BACK,
         Step.STUCK,
         lambda case: _failing(case) + "; what was live before is put back",
     ),
     # a chain is there
     Row(
-        lambda case: case.situation.is_emergency and case.is_held_for_present_key,
+        lambda case: case.is_held_void,
         Act.DISCARD,
         Step.HELD,
         lambda _: "the certificate that is held is for the very key that is not to be used any more",
@@ -117,7 +117,7 @@ ROWS = (
         lambda case: f"the live certificate ends soon, and the new key is covered, although {case.held_gate.reason}",
     ),
     Row(
-        lambda case: case.situation.held and case.situation.is_pressing and not case.is_held_for_present_key,
+        lambda case: case.is_held_hopeless,
         Act.DISCARD,
         Step.HELD,
         lambda case: f"the live certificate ends soon, and the new one has to wait: {case.held_gate.reason}",
@@ -131,19 +131,25 @@ ROWS = (
     ),
     # a person is needed
     Row(
-        lambda case: case.situation.refused and case.is_renewal_due and case.situation.is_pressing,
+        lambda case: case.situation.refused and not case.is_left_to_person and not case.situation.is_key_barred,
         Act.ORDER_PRESENT,
         Step.STUCK,
         lambda _: "the live certificate ends soon, and its successor was taken back: once more, with this key",
     ),
     Row(
-        lambda case: case.situation.refused,
+        lambda case: case.is_live_refused and case.is_left_to_person,
         Act.REST,
         Step.STUCK,
         lambda case: (
-            f"the certificate {case.situation.refused} was taken back after its deployment; look why, then "
-            "ask for a roll-over again"
+            f"the certificate {case.situation.refused} breaks the service, and is not taken back yet; "
+            "`dnsbroker tlsa advance` does it, if there is what may be served instead"
         ),
+    ),
+    Row(
+        lambda case: case.is_left_to_person,
+        Act.REST,
+        Step.STUCK,
+        lambda case: f"{taken_back(case.situation.refused)}; look why, then ask for a roll-over again",
     ),
     # a certificate is to be ordered
     Row(
@@ -173,7 +179,15 @@ ROWS = (
         ),
     ),
     Row(
-        lambda case: case.is_stageable and case.is_new_key_due and case.is_next_usable,
+        lambda case: case.is_stageable and case.is_renewal_due and case.situation.is_key_barred,
+        Act.ORDER_NEXT,
+        Step.PUBLISHED,
+        lambda _: (
+            "the present key was revoked as compromised; what is issued for the next one waits until it may be used"
+        ),
+    ),
+    Row(
+        lambda case: case.is_stageable and case.is_new_key_due and case.next_gate.is_open,
         Act.ORDER_NEXT,
         Step.RIPE,
         lambda _: "the next key is ripe: every set of records that a cache may hold names it",
@@ -182,7 +196,7 @@ ROWS = (
         lambda case: case.is_renewal_due and case.is_new_key_due,
         Act.ORDER_PRESENT,
         Step.PROPAGATED,
-        lambda case: f"renewed with the present key, for the next one has to wait: {_waiting(case)}",
+        lambda case: f"renewed with the present key, for the next one has to wait: {case.next_gate.reason}",
         lambda case: case.key_gate.opens_at,
     ),
     Row(
@@ -282,10 +296,6 @@ def move(situation: Situation, rows: Sequence[Row] = ROWS) -> Move:
 
 def _failing(case: Case) -> str:
     lost = ", ".join(case.situation.lost)
+    if not case.is_failing:
+        return f"the certificate {case.situation.refused} broke the service"
     return f"nothing answers any more at {lost}" if lost else "an address serves what no record names"
-
-
-def _waiting(case: Case) -> str:
-    if case.key_gate.reason:
-        return case.key_gate.reason
-    return "old records still stand" if case.situation.has_old_records else "the present certificate ends soon"
