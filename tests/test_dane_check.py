@@ -339,6 +339,27 @@ def test_a_resolver_that_remembers_other_records_is_told(scene: Scene) -> None:
     assert "60 s" in finding.message
 
 
+def test_what_all_servers_have_let_go_is_not_left_behind(scene: Scene) -> None:
+    """A cache has it for a TTL yet; in the twin one server does."""
+    gone = scene.records("3 1 1", chain=scene.issue([HOST], _other_key()))
+    scene.configured(str(scene.endpoint))
+    remembered = HOSTS + scene.records() + gone
+    scene.tree.resolver.zone(ORIGIN, f"@ SOA ns1 host 1 3600 600 86400 60\n@ NS ns1\n{remembered}")
+    assert set(scene.found(scene.endpoint)) == {"resolver-behind", "no-next-key"}
+    scene.have(remembered, scene.copies[1])
+    assert "stale-record" in scene.found(scene.endpoint)
+
+
+def test_what_all_servers_have_let_go_is_not_left_behind_where_nothing_is_configured(scene: Scene) -> None:
+    """The same of an endpoint of others."""
+    gone = scene.records("3 1 1", chain=scene.issue([HOST], _other_key()))
+    remembered = HOSTS + scene.records() + gone
+    scene.tree.resolver.zone(ORIGIN, f"@ SOA ns1 host 1 3600 600 86400 60\n@ NS ns1\n{remembered}")
+    scene.only("resolver-behind")
+    scene.have(remembered, scene.copies[1])
+    assert "unmatched-record" in scene.found()
+
+
 def test_a_resolver_that_remembers_stale_records_alone_refuses(scene: Scene) -> None:
     """The twin: what a cache may still give out has to match."""
     stale = scene.records("3 1 1", chain=scene.authority.issue(_other_key(), [HOST]))

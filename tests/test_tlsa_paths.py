@@ -202,7 +202,7 @@ def test_what_a_stranger_s_certificate_says_is_fit_to_be_shown() -> None:
         why = path_of(leaf, ROOT)
         assert why.isprintable()
         assert len(why) < 300
-    assert path_of(leaf_by(issuer), issuer) == f"'[2jgood {'x' * 40}' expired on 2026-11-20"
+    assert path_of(leaf_by(issuer), issuer) == f"'[2Jgood {'x' * 40}' expired on 2026-11-20"
 
 
 def test_the_order_of_a_chain_does_not_matter_but_for_the_leaf() -> None:

@@ -54,6 +54,23 @@ def test_a_record_of_the_leaf_is_enough(kind: str) -> None:
     assert verdict.why == f"3 {kind}: it names the leaf{'' if kind.startswith('0') else chr(39) + 's key'}"
 
 
+def test_the_leaf_s_record_is_the_reason_where_several_match() -> None:
+    """Whatever the order: it holds longest, and says most."""
+    for usages in (("2", "3"), ("3", "2")):
+        verdict = asked([{"2": ISSUING, "3": LEAF}[usage].tlsa(f"{usage} 1 1") for usage in usages])
+        assert verdict.why == "3 1 1: it names the leaf's key"
+
+
+def test_a_ca_is_called_as_its_certificate_has_it() -> None:
+    """Names of hosts alone are compared in lower case."""
+    issuer = certified("Issuing CA 1", ROOT)
+    leaf = leaf_by(issuer)
+    verdict = asked([issuer.tlsa("2 1 1")], leaf.pem + issuer.pem)
+    assert verdict.why == "2 1 1: it names 'Issuing CA 1', to which the leaf leads"
+    shouted = certified(HOST.upper(), issuer, authority=False)
+    assert asked([issuer.tlsa("2 1 1")], shouted.pem + issuer.pem).accepted
+
+
 @pytest.mark.parametrize("line", APPENDIX_C, ids=lambda line: line[:3])
 def test_the_standard_s_own_example_is_accepted(line: str) -> None:
     """RFC 6698 appendix C: a certificate of X.509's first version, long expired, for another name."""

@@ -228,13 +228,14 @@ def _of_records(
     chains = [sight.chain for sight in sights if sight.chain is not None]
     yield from of_authorities(subject, records, chains, means.clock.now().date())
     if expected is None:
-        yield from _unmatched(subject, records, sights)
+        gone = frozenset(record for one in found for record in served.read(one.gone))
+        yield from _unmatched(subject, [record for record in records if record not in gone], sights)
         return
     anybody = expectation(means.config.dane, means.read)
     for one in found:
         if one.records or one is found[-1]:
-            there = frozenset(served.read(one.records))
-            yield from of_records(endpoint, expected, there, sights, anybody.live | anybody.next)
+            there, gone = frozenset(served.read(one.records)), frozenset(served.read(one.gone))
+            yield from of_records(endpoint, expected, there, sights, anybody.live | anybody.next | gone)
     last = found[-1]
     since = means.since(last.stand.owner)
     yield from of_subjects(endpoint, expected, since, last.believed.ttl or _ttl(tables), means.clock.now())

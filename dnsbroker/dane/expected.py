@@ -78,7 +78,10 @@ def of_records(
     seen: Sequence[Sight],
     known: frozenset[Tlsa] = frozenset(),
 ) -> Iterator[Finding]:
-    """What is missing of what is wanted, and what is there without being wanted, here or (``known``) elsewhere."""
+    """What is missing of what is wanted, and what is there without being wanted.
+
+    What is ``known`` is no stranger: it is wanted elsewhere, or about to be gone.
+    """
     subject = endpoint.shown()
     if missing := expected.live - records:
         message = "records of the live certificate, or of one that is about to be, are not published"

@@ -38,6 +38,11 @@ class RecordOwner:
         """What clients are given; where that is nothing, what they are about to be given."""
         return readable(self.believed.values or self.stand.records)
 
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Those of them that caches alone have yet: no name server gives them out."""
+        return readable(self.believed.values - self.stand.records) if self.stand.zone else ()
+
 
 async def look(
     endpoint: Endpoint, base: str, trusted: Believing, finder: Finder, exchange: Exchange, clock: Clock

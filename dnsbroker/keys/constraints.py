@@ -17,7 +17,10 @@ _Name = x509.GeneralName
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a certificate: DNS names (lower case) and all other alternative names, subject, common names."""
+    """The names of a certificate: DNS names (lower case) and all other alternative names, subject, common names.
+
+    Common names are in the letter case that the certificate has.
+    """
 
     dns: tuple[str, ...]
     others: tuple[_Name, ...]
@@ -36,13 +39,13 @@ class Names:
             dns=tuple(name.value.lower() for name in found if isinstance(name, x509.DNSName)),
             others=tuple(name for name in found if not isinstance(name, x509.DNSName)),
             subject=certificate.subject,
-            common=tuple(str(name.value).lower() for name in common),
+            common=tuple(str(name.value) for name in common),
         )
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """What hosts it names: by common name only where there is no DNS name (RFC 6125 section 6.4.4)."""
-        return self.dns or self.common
+        """What hosts it names, in lower case: by common name only without a DNS name (RFC 6125 section 6.4.4)."""
+        return self.dns or tuple(name.lower() for name in self.common)
 
     @property
     def called(self) -> str:

@@ -137,7 +137,9 @@ def _sentence(judged: Sequence[Judged]) -> str:
     if not heeded:
         usages = "of usage 2 or 3 " if any(item.state == "not_judged" for item in judged) else ""
         return f"no record {usages}is usable, so nothing vouches for this chain, and no public CA does instead"
-    said = [item for item in heeded if item.state == "matches"][:1] or heeded
+    matching = [item for item in heeded if item.state == "matches"]
+    # What names the leaf itself needs no other certificate to be in order.
+    said = sorted(matching, key=lambda item: item.record.kind.usage != DANE_EE)[:1] or heeded
     return "; ".join(dict.fromkeys(f"{item.record.kind}: {item.why}" for item in said))
 
 
