@@ -102,6 +102,38 @@ def test_a_key_that_went_live_without_its_record_is_seen_at_once(tmp_path: Path)
     played(tmp_path, story)
 
 
+def test_a_daemon_that_never_loads_the_new_key_needs_a_person_in_the_end(tmp_path: Path) -> None:
+    """From the first look on it is told where it is, what it serves, and the cure; the twin loads it."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        old, new = house.key, house.next_key()
+        chain = house.issue(new)
+        house.clock.turn(DAY)
+        house.save("mail", new, chain)
+        house.store.drop_next_key("mail")
+        await house.bring()
+        assert rollover(house).reason == (
+            "old records stay, for not every address serves the live key, and no other:"
+            f" {house.endpoint} at 127.0.0.1 serves the key {keys.spki_sha256_of(old)[:16]}…;"
+            " reload what serves there, then `dnsbroker deploy`"
+        )
+        assert health(house) == Health("mail", "not deployed", False, (rollover(house).reason,))
+        house.clock.turn(2 * DAY)
+        await house.bring()
+        assert not health(house).needs_person
+        house.clock.turn(2 * DAY)
+        await house.bring()
+        assert (health(house).status, health(house).needs_person) == ("stuck", True)
+        assert "reload what serves there" in health(house).findings[0]
+        house.daemon.present(new, chain)
+        await house.bring()
+        assert health(house) == Health("mail", "ok", False, ())
+
+    played(tmp_path, story)
+
+
 def test_a_server_that_stays_behind_needs_a_person_in_the_end(tmp_path: Path) -> None:
     """Not as long as a failure may last."""
 

@@ -63,6 +63,7 @@ CASES = {
     "nothing is there": (replace(STEADY, live=None), Act.REST, Step.UNPUBLISHED),
     "the first certificate": (replace(STEADY, live=None, is_due=True), Act.ORDER_PRESENT, Step.UNPUBLISHED),
     "a further endpoint was withdrawn": (replace(STEADY, sites=(*STEADY.sites, GONE)), Act.REST, Step.STEADY),
+    "all were withdrawn, and no cache has a record": (replace(STEADY, sites=()), Act.REST, Step.STEADY),
     "the only endpoint was withdrawn": (replace(STEADY, sites=(GONE,)), Act.REST, Step.UNPUBLISHED),
     "no record stands": (replace(STEADY, sites=(site(remembered(look(0, records()))),)), Act.REST, Step.UNPUBLISHED),
     "the live key's record is not everywhere": (
@@ -212,6 +213,21 @@ def test_a_renewal_that_falls_back_says_why() -> None:
     """The operator wanted a new key."""
     reason = move(replace(UNRIPE, is_due=True, is_new_key_wanted=True)).reason
     assert reason.startswith("renewed with the present key, for the next one has to wait: caches may hold")
+
+
+def test_where_no_record_is_to_stand_none_is_said_to() -> None:
+    """The twin has both."""
+    assert "on every name server" not in move(replace(STEADY, sites=())).reason
+    assert move(STEADY).reason == "the records of the present key and of the next one are on every name server"
+
+
+def test_an_address_with_another_key_is_named_with_the_cure() -> None:
+    """Another client's certificate is none that is deployed here."""
+    behind = replace(GONE_LIVE, strange=("smtp://mail.test at 192.0.2.1 serves the key 00ff…", "and another"))
+    told = move(behind).reason
+    assert all(words in told for words in (*behind.strange, "reload what serves there, then `dnsbroker deploy`"))
+    foreign = move(replace(behind, is_ordered_here=False, next=None)).reason
+    assert foreign.endswith("reload what serves there, then `dnsbroker tlsa advance`")
 
 
 def test_what_presses_may_not_go_back_in_an_emergency() -> None:

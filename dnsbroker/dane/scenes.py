@@ -22,6 +22,8 @@ from dnsbroker.tlsa.records import Kind, Tlsa
 
 #: The longest that old records stay once the new key is seen everywhere, in seconds.
 _GRACE = 60.0
+#: How much of a digest is shown to a person, who compares.
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -153,16 +155,21 @@ class Scene:
     def verified_since(self, reference: str) -> float | None:
         """Since when every own address is seen to serve the live key, and none but live ones; None where it is not."""
         live, own = self.subjects[reference].live, self.own(reference)
-        if live is None or own.unseen or not own.chains:
+        if live is None or own.unseen or not own.chains or self._strange(reference, own):
             return None
-        services = self._services(reference)
-        since: list[float] = []
-        for (endpoint, address), chains in own.chains.items():
+        return max(self._first(endpoint, address, digest(live)) for endpoint, address in own.chains)
+
+    def _strange(self, reference: str, own: Own) -> tuple[str, ...]:
+        """The own addresses that do not present the live key, or one beside that is not live, and which; in words."""
+        live, services = self.subjects[reference].live, self._services(reference)
+        found = []
+        for (endpoint, address), chains in sorted(own.chains.items(), key=lambda one: one[0]):
             keys = {chain.leaf.public_key for chain in chains}
-            if live.leaf.public_key not in keys or keys - self._live_keys(services[endpoint]):
-                return None
-            since.append(self._first(endpoint, address, digest(live)))
-        return max(since)
+            others = keys - self._live_keys(services[endpoint])
+            if others or (live is not None and live.leaf.public_key not in keys):
+                shown = {digest(chain)[:_DIGITS] for chain in chains if chain.leaf.public_key in (others or keys)}
+                found.append(f"{endpoint} at {address} serves the key {' and '.join(sorted(shown))}…")
+        return tuple(found)
 
     def _live_keys(self, service: Service) -> set[bytes]:
         subjects = (self.subjects[name] for table in service.tables for name in table.certificate)
@@ -224,6 +231,7 @@ class Scene:
             is_ordered_here=subject.is_ours,
             served=tuple(chain for chain in chains if chain.leaf.public_key not in others),
             unseen=own.unseen,
+            strange=self._strange(reference, own),
             verified_since=self.verified_since(reference),
             has_old_records=self._has_old_records(reference),
             grace=self._grace(reference),

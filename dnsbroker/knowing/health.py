@@ -255,6 +255,8 @@ def _about_rollover(one: Rollover, now: datetime, alert_after: timedelta, *, is_
     if waits and one.step is not RolloverStep.STEADY and now - at(waits) > alert_after:
         told = f"the roll-over of its key has not gone on since {when(at(waits))}: {one.reason}"
         yield Finding("stuck", f"{told}; `dnsbroker tlsa advance` moves it now, and tells why not", needs_person=True)
+    elif one.step is RolloverStep.DEPLOYED:
+        yield Finding("not deployed", one.reason)
     elif one.step is RolloverStep.HELD:
         until = f" until {when(at(one.until))}" if one.until is not None else ""
         yield Finding("held", f"a new certificate is held back{until}: {one.reason}; a later run puts it live")

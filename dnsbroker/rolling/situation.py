@@ -32,6 +32,7 @@ class Situation:
         is_ordered_here: whether certificates are ordered by this program; another client's are not.
         served: the chains seen at the certificate's own addresses.
         unseen: those addresses at which nothing could be seen, in words.
+        strange: those that do not present the live key, or another one beside, and which, in words.
         verified_since: since when all its own addresses are seen serving nothing but the live key.
         has_old_records: whether records of ours name keys that are live, next or held no more.
         grace: how long old records stay once the new key is verified (seconds).
@@ -55,6 +56,7 @@ class Situation:
     is_ordered_here: bool = True
     served: tuple[Presented, ...] = ()
     unseen: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
     verified_since: float | None = None
     has_old_records: bool = False
     grace: float = 60.0

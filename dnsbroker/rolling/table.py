@@ -234,7 +234,7 @@ ROWS = (
         lambda case: case.situation.has_old_records and case.situation.verified_since is None,
         Act.REST,
         Step.DEPLOYED,
-        lambda _: "old records stay, for not every address serves the live key yet, and no other",
+        lambda case: f"old records stay, for {_strange(case)}",
     ),
     Row(
         lambda case: case.situation.has_old_records and case.situation.now < case.old_may_go_at,
@@ -278,11 +278,7 @@ ROWS = (
         lambda _: True,
         Act.REST,
         Step.STEADY,
-        lambda case: (
-            "the records of the present key and of the next one are on every name server"
-            if case.situation.next
-            else "the records of the present key are on every name server"
-        ),
+        lambda case: _steady(case),
     ),
 )
 
@@ -292,6 +288,23 @@ def move(situation: Situation, rows: Sequence[Row] = ROWS) -> Move:
     case = Case(situation)
     row = next(row for row in rows if row.condition(case))
     return Move(row.act, row.step, row.words(case), row.until(case))
+
+
+def _strange(case: Case) -> str:
+    its = case.situation
+    if not its.strange:
+        return "no address is known that is to serve the live key"
+    again = "`dnsbroker deploy`" if its.is_ordered_here else "`dnsbroker tlsa advance`"
+    told = "; ".join(its.strange)
+    return f"not every address serves the live key, and no other: {told}; reload what serves there, then {again}"
+
+
+def _steady(case: Case) -> str:
+    its = case.situation
+    if not its.sites:
+        return "no record of it stands, and none is to"
+    which = "the present key and of the next one" if its.next else "the present key"
+    return f"the records of {which} are on every name server"
 
 
 def _failing(case: Case) -> str:
