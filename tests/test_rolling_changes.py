@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dnsbroker.rolling import Change, change, wanted
 from dnsbroker.tlsa.records import Kind, Subject, Tlsa, made
-from rolling_values import EE, TA, chain, key, of_leaf, records
+from rolling_values import EE, TA, chain, key, look, of_leaf, records, remembered
 
 LIVE, NEW, NEXT = chain("live", "A"), chain("new", "A"), key("next")
 BOTH = (EE, TA)
@@ -148,3 +148,29 @@ def test_what_a_server_has_from_before_is_not_written_again_until_it_is_through(
     before = records(LIVE, NEXT)
     assert not change(before, NOTHING, records(LIVE), [LIVE], [], passing=[before]).add
     assert change(before, NOTHING, records(LIVE), [LIVE], [], passing=[records(LIVE)]).add
+
+
+def test_what_is_served_or_live_and_that_nothing_names_waits_for_no_server() -> None:
+    """However many have the very set from before: who asks the others refuses it."""
+    before = records(LIVE, NEXT)
+    for served, live in (([LIVE], []), ([], [LIVE])):
+        assert change(before, NOTHING, records(NEXT), served, [], live=live, passing=[before]).add == records(LIVE)
+    assert not change(before, NOTHING, records(NEXT), [NEW], [], live=[NEW], passing=[before]).add
+
+
+def test_what_only_comes_next_waits_although_what_is_served_does_not() -> None:
+    """Its clock would begin too early; the reason is told."""
+    found = change(
+        records(LIVE, NEXT), NOTHING, frozenset({FOREIGN}), [LIVE], [], passing=[records(LIVE, NEXT) | {FOREIGN}]
+    )
+    assert found.add == records(LIVE)
+    assert found.objections == ("a name server may still have that very set from before",)
+
+
+def test_what_was_announced_last_passes_only_where_a_server_has_it() -> None:
+    """Else it was lost, and is written again; what somebody took out at one server is on its way to the others."""
+    before, after = records(LIVE), records(LIVE, NEXT)
+    announced = remembered(look(0, before, before)).about_to(after, 60, 1)
+    assert after not in announced.after(look(2, before, before)).passing
+    there = announced.after(look(2, after, after, before))
+    assert after in there.after(look(3, before, after, before)).passing

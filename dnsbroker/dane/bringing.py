@@ -147,7 +147,8 @@ class Bringing:
         present = scene.memories[post.owner].anywhere
         seen = self._decided(scene, post, asked, present)
         outcome.objections[post.owner] = seen.objections
-        is_right = not (seen.add or seen.remove or seen.objections or self._orphans(scene, post, asked, present))
+        lacking = scene.wanted(post, adopt=asked.adopt) - scene.memories[post.owner].common
+        is_right = not (lacking or seen.remove or seen.objections or self._orphans(scene, post, asked, present))
         if is_right and not self._phantoms(scene, post, asked):
             return None
         standing = await self._writing.standing(post)
@@ -176,7 +177,8 @@ class Bringing:
         wanted = scene.wanted(post, adopt=asked.adopt)
         passing = scene.memories[post.owner].passing if passing is None else passing
         ours = self._writing.ours(post.owner)
-        return change(wanted, ours, present, served, unseen, keep=scene.kept(post), passing=passing)
+        kept, live = scene.kept(post), scene.live(post)
+        return change(wanted, ours, present, served, unseen, keep=kept, live=live, passing=passing)
 
     def _orphans(self, scene: Scene, post: Post, asked: Asked, there: frozenset[Tlsa]) -> frozenset[Tlsa]:
         """What is wanted and there, and will not stay, or will stay when it is not wanted any more: no lease holds it.
@@ -231,7 +233,7 @@ class Bringing:
     async def _check(self, scene: Scene, standing: Standing, asked: Asked, wanted: Change) -> None:
         """Raise PreflightFailed where what would be added fails clients, or has no effect."""
         post = standing.post
-        self._preflight.check_records(post, standing.records | wanted.add, scene.subjects.values())
+        self._preflight.check_records(post, standing.records | wanted.add, scene.subjects.values(), standing.ttl)
         if asked.is_publishing or not self._writing.ours(post.owner) & standing.records:
             await self._preflight.check_names(post)
 

@@ -2,7 +2,8 @@
 
 Rule: only records of ours are removed, one change at a time, additions first. A change is harmless where every chain
 that is served, by whomever, is covered by the whole set that results; while something cannot be seen, only what adds to
-kinds that are there already is.
+kinds that are there already is. A record of what is served, or is to be,
+waits for no server.
 """
 
 from __future__ import annotations
@@ -68,15 +69,18 @@ def change(
     unseen: Sequence[str],
     *,
     keep: frozenset[Tlsa] = frozenset(),
+    live: Sequence[Presented] = (),
     passing: Collection[frozenset[Tlsa]] = (),
 ) -> Change:
     """The next change for an owner name that has ``present``, of which ``ours`` are the broker's own.
 
     ``present`` is what the zone has, which servers may be on their way to. ``served`` are all chains seen at all
     addresses of all its endpoints, ours and others', ``unseen`` those that could not be seen, as words; nothing seen at
-    all counts as unseen. ``keep`` are records not wanted any more whose time to go has not come. ``passing`` are the
-    sets that servers may have from before (``Memory.passing``): such a one is not written again until they are through,
-    for nobody could tell a server that has arrived from one that has the others yet to come.
+    all counts as unseen. ``keep`` are records not wanted any more whose time to go has not come. ``live`` are the
+    chains that are to be served. ``passing`` are the sets that servers may have from before (``Memory.passing``): such
+    a one is not written again until they are through, for nobody could tell a server that has arrived from one that has
+    the others yet to come. But for what names a chain that is served or live, and that no record names: whatever looks
+    as if it had arrived then, nobody waits for such a record in order to serve something else.
     """
     blind = tuple(unseen) or (() if served else ("any address",))
     add, objections = _additions(wanted - present, present, served, blind)
@@ -85,8 +89,19 @@ def change(
         remove, unremovable = _removals((ours & present) - wanted - keep, present, served, blind)
         objections += unremovable
     if (add or remove) and (present | add) - remove in passing:
-        return Change(objections=(*objections, "a name server may still have that very set from before"))
+        add, remove = _missed(add, present, (*served, *live)), frozenset()
+        objections += ("a name server may still have that very set from before",)
     return Change(add, remove, objections)
+
+
+def _missed(add: frozenset[Tlsa], present: frozenset[Tlsa], chains: Iterable[Presented]) -> frozenset[Tlsa]:
+    """Of ``add`` what names one of ``chains`` that nothing ``present`` of its kind names."""
+    return frozenset(
+        record
+        for chain in chains
+        for record in add
+        if names(record, chain) and not any(other.kind == record.kind and names(other, chain) for other in present)
+    )
 
 
 def _additions(
