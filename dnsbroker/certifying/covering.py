@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnsbroker import due, keys
 from dnsbroker.config import CertificateConfig
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dnsbroker.dane import Brought, Wish
     from dnsbroker.journal import Progress
     from dnsbroker.rolling import Gate
+    from dnsbroker.rolling.situation import Case
+    from dnsbroker.tlsa.computing import Presented
 
 _GOES_ON = "`dnsbroker renew` or `dnsbroker tlsa advance` goes on then"
 
@@ -88,7 +90,7 @@ class Covering:
 
     async def bring(self, names: Sequence[str]) -> None:
         """Look after the records of the certificates ``names`` once more, now that something else is live."""
-        wishes = {name: self._afterwards(name) for name in names if self.manages(name)}
+        wishes = {name: self.wish(name, way_back=True) for name in names if self.manages(name)}
         if wishes:
             await self._tried(list(wishes), wishes)
 
@@ -99,19 +101,44 @@ class Covering:
         except BrokerError as error:
             self.failure = error
 
-    def _afterwards(self, name: str) -> Wish:
-        """With what was live before, if there is a way back to it."""
+    def wish(self, name: str, *, is_due: bool = False, is_new_key_wanted: bool = False, way_back: bool = False) -> Wish:
+        """What is wanted of ``name`` now, with what was live before where there is a way back to it.
+
+        ``way_back``: look for one even if what is live was seen served.
+        """
         from dnsbroker.dane import Wish
+
+        try:
+            live = self._run.store.load(name)
+        except StoreError:
+            live = None  # damaged, which is told when its turn comes
+        if live is None:
+            return Wish(is_due)
+        previous = self._before(name) if way_back or self._is_unproven(live) else None
+        return Wish(is_due, is_new_key_wanted, self.is_pressing(live), self._is_barred(live), previous)
+
+    def _is_unproven(self, live: Lineage) -> bool:
+        """Whether nobody has seen ``live`` served, or somebody who did had begun to take it back."""
+        if self.progress(live.name).refused == live.serial:
+            return True
+        tables = [table for table in self._run.config.dane if live.name in table.certificate]
+        endpoints = {endpoint for table in tables for endpoint in table.endpoint}
+        seen = {row.spki_sha256 for endpoint in endpoints for row in self._run.rollovers.served(endpoint)}
+        return live.leaf.spki_sha256 not in seen
+
+    def _before(self, name: str) -> Presented | None:
+        """What was live before; None where it may not be so again, be it over, or its key one that was given up."""
         from dnsbroker.tlsa.computing import of_chain
 
         store = self._run.store
         try:
             earlier = store.archived(name, store.live_before(name))
         except StoreError:
-            earlier = None
-        if earlier is None or earlier.not_after <= self._run.clock.now():
-            return Wish()
-        return Wish(previous=of_chain(earlier.fullchain))
+            return None
+        if earlier is None or earlier.not_after <= self._run.clock.now() or self._is_barred(earlier):
+            return None
+        is_given_up = self.progress(name).given_up == earlier.leaf.spki_sha256
+        return None if is_given_up else of_chain(earlier.fullchain)
 
     def references(self, certificate: CertificateConfig) -> tuple[str, ...]:
         """What ``[[dane]]`` tables call a certificate, which may be by another client's directory as well."""
@@ -158,7 +185,7 @@ class Covering:
             self._run.store.drop_next_key(fresh.name)
 
     def refuse(self, name: str, serial: str) -> None:
-        """Note that the certificate with ``serial`` was taken back after its deployment: a person has to look."""
+        """Note that the certificate with ``serial`` is taken back after its deployment: a person has to look."""
         progress = replace(self.progress(name), refused=serial, is_asked=False, is_emergency=False)
         self._run.rollovers.keep_progress(progress)
 
@@ -174,28 +201,25 @@ class Covering:
         return Closed("caches may hold TLSA records that name it", datetime.fromtimestamp(until, UTC))
 
     async def against_key(self, name: str, live: Lineage | None) -> Closed | None:
-        """What speaks against an order for the next key; None where nothing does. An emergency asks nobody."""
+        """What speaks against an order for the next key; None where nothing does."""
+        from dnsbroker.rolling import Gate
+
         await self.ready()
-        if self.is_emergency(name):
-            return None
-        if refused := self.progress(name).refused:
-            return Closed(f"{_taken_back(refused)}: `dnsbroker tlsa rollover {name}` tries another one")
-        brought = self.brought.get(name)
-        if brought is not None and brought.situation is not None and brought.situation.has_old_records:
-            return Closed("records of the key before it still stand")
-        if self.is_pressing(live):
-            return Closed("the live certificate ends soon")
+        case = self.case(name, live)
         try:
-            return _closed(await self._run.dane.key_gate(name))
+            case.key_gate = await self._run.dane.key_gate(name)
         except BrokerError as error:
-            return Closed(error.message)
+            case.key_gate = Gate(False, error.message)
+        return _closed(case.next_gate)
 
     def check_taken_back(self, name: str, live: Lineage | None) -> None:
         """Raise BrokerError where its last certificate was taken back, and there is time for a person to see why."""
-        refused = self.progress(name).refused
-        if refused and not self.is_pressing(live):
+        from dnsbroker.rolling.situation import taken_back
+
+        case = self.case(name, live, is_due=True)
+        if case.is_left_to_person:
             hint = f"see why the service did not take it, then `dnsbroker tlsa rollover {name}`; --force orders now"
-            raise BrokerError(f"no other one is ordered: {_taken_back(refused)}", hint=hint)
+            raise BrokerError(f"no other one is ordered: {taken_back(case.situation.refused)}", hint=hint)
 
     async def against_chain(self, name: str, chain_pem: str, live: Lineage | None, emit: Emitter) -> Closed | None:
         """What speaks against letting ``chain_pem`` go live; None where nothing does, or it cannot wait.
@@ -230,13 +254,35 @@ class Covering:
         except BrokerError as error:
             return Closed(error.message)
 
+    def case(self, name: str, live: Lineage | None, **known: Any) -> Case:
+        """The questions of the table, for what the last look has shown, and what is known here.
+
+        ``known`` are fields of the Situation that are known better yet.
+        """
+        from dnsbroker.rolling.situation import Case, Situation
+        from dnsbroker.tlsa.computing import of_chain
+
+        progress, brought = self.progress(name), self.brought.get(name)
+        found = brought.situation if brought is not None else None
+        situation = replace(
+            found or Situation(self._run.clock.now().timestamp(), None),
+            live=of_chain(live.fullchain) if live is not None else None,
+            is_asked=progress.is_asked,
+            is_emergency=progress.is_emergency,
+            is_pressing=self.is_pressing(live),
+            is_key_barred=self._is_barred(live),
+            is_ordered_here=live is None or live.request is None,
+            refused=progress.refused,
+        )
+        return Case(replace(situation, **known))
+
+    def _is_barred(self, live: Lineage | None) -> bool:
+        """Whether the key of ``live`` was revoked as compromised."""
+        return live is not None and self._run.barred.is_barred(live.leaf.spki_sha256)
+
     def is_pressing(self, live: Lineage | None) -> bool:
         """Whether what is ``live`` ends soon."""
         return live is not None and due.is_pressing(live.leaf, self._run.clock.now())
-
-
-def _taken_back(serial: str) -> str:
-    return f"the certificate {serial} was taken back after its deployment"
 
 
 def _is_same(chain_pem: str, live_pem: str) -> bool:

@@ -7,6 +7,7 @@ What is not wanted any more, or can never go live in time, is given up; what is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dnsbroker import due, keys
 from dnsbroker.certifying.covering import Covering
@@ -16,6 +17,9 @@ from dnsbroker.events import Emitter
 from dnsbroker.names import shown
 from dnsbroker.run import Run
 from dnsbroker.store import Access, HeldBack, Lineage, Provenance
+
+if TYPE_CHECKING:
+    from dnsbroker.rolling.situation import Case
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ class Holding:
             return "it is live"
         if self._run.barred.is_barred(waiting.leaf.spki_sha256):
             return "its key was revoked as compromised"
-        if self._covering.is_asked(certificate.name) and live and live.leaf.spki_sha256 == waiting.leaf.spki_sha256:
-            return "it has the present key, and a new one was asked for"
+        if self._case(waiting, live, certificate.name).is_held_void:
+            return "it has the present key, which is not to be used any more"
         directory = self._run.accounts.get(certificate.account).config.directory
         return due.outdated(waiting, certificate, directory, self._run.clock.now())
 
@@ -117,11 +121,12 @@ class Holding:
 
     def is_hopeless(self, waiting: Waiting, live: Lineage | None) -> bool:
         """Whether a certificate for the present key is to be had instead, which may go live in time."""
-        if live is None or not live.has_key or not self._covering.is_pressing(live):
-            return False
-        own = live.leaf.spki_sha256
-        is_usable = not self._run.barred.is_barred(own) and not self._covering.is_asked(live.name)
-        return is_usable and waiting.leaf.spki_sha256 != own
+        return live is not None and self._case(waiting, live, live.name).is_held_hopeless
+
+    def _case(self, waiting: Waiting, live: Lineage | None, name: str) -> Case:
+        from dnsbroker.tlsa.computing import of_chain
+
+        return self._covering.case(name, live, held=of_chain(waiting.fullchain))
 
 
 def access_of(certificate: CertificateConfig) -> Access:

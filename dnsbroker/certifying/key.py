@@ -92,7 +92,7 @@ class KeyChoice:
             closed = await self.covering.against_key(certificate.name, lineage)
         else:
             closed = self.covering.against_leaving(certificate.name)
-        if closed is None or lineage is None or self.refused(lineage):
+        if closed is None or lineage is None or self.refused(lineage):  # where nobody manages it, too
             is_managed = self.covering.manages(certificate.name)
             staged = self._run.store.next_key(certificate.name) if is_managed else None
             return staged or NextKey(await self._made(certificate), self._run.clock.now())

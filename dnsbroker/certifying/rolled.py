@@ -7,6 +7,7 @@ off for it, what was live before is so again, and a person has to look.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from dnsbroker.clock import Deadline
 from dnsbroker.config import CertificateConfig
 from dnsbroker.errors import BrokerError, DeployFailed, Held, StoreError
 from dnsbroker.events import Emitter
+from dnsbroker.journal import FileLock
 from dnsbroker.names import shown
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
@@ -55,19 +57,14 @@ class Rolled:
         self._covering.begin(() if is_all else [item.name for item in managed], wishes)
 
     def _wish(self, certificate: CertificateConfig, is_due: bool) -> Wish:
-        from dnsbroker.dane import Wish
-
-        try:
+        name, now = certificate.name, self._run.clock.now()
+        is_new_key_wanted = self._wishes.new_key
+        with suppress(StoreError):  # what is damaged is told when its turn comes
             self._drop_misfit(certificate)
-            lineage = self._run.store.load(certificate.name)
-        except StoreError:
-            lineage = None  # damaged, which is told when its turn comes
-        if lineage is None:
-            return Wish(is_due=is_due)
-        created = lineage.provenance.key_created if lineage.provenance else None
-        now = self._run.clock.now()
-        is_new_key_wanted = self._wishes.new_key or due.new_key_wanted(certificate.key_rotation, created, now)
-        return Wish(is_due, is_new_key_wanted, self._covering.is_pressing(lineage))
+            lineage = self._run.store.load(name)
+            created = lineage.provenance.key_created if lineage is not None and lineage.provenance else None
+            is_new_key_wanted = is_new_key_wanted or due.new_key_wanted(certificate.key_rotation, created, now)
+        return self._covering.wish(name, is_due=is_due, is_new_key_wanted=is_new_key_wanted)
 
     def _drop_misfit(self, certificate: CertificateConfig) -> None:
         """Forget a next key that can never be used, so that another one is made."""
@@ -129,7 +126,9 @@ class Rolled:
         await covering.bring(moved)
         configured = {item.name: item for item in certificates}
         final = [
-            await self._checked(configured[outcome.name], outcome) if outcome.name in moved else outcome
+            await self._checked(configured[outcome.name], outcome)
+            if outcome.name in moved or self._is_to_go_back(outcome.name)
+            else outcome
             for outcome in outcomes
         ]
         return tuple(self._with_records(outcome) for outcome in final)
@@ -155,12 +154,21 @@ class Rolled:
                 self._run.emit("warning", message=f"{shown(one.reference)}: {objection}")
 
     async def _checked(self, certificate: CertificateConfig, outcome: Outcome) -> Outcome:
-        if outcome.certificate is None or not await self._is_worse(certificate.name):
-            return outcome
+        """The outcome, with what is live taken back where it does harm; what another process has is left to that."""
+        name = certificate.name
+        lock = FileLock(self._run.config.state_dir / "locks" / f"certificate-{name}")
         try:
-            return await self._taken_back(certificate, outcome.certificate)
+            judged = self._run.store.load(name)
+            if judged is None or not await self._is_worse(name) or not lock.try_acquire():
+                return outcome
+            live = self._run.store.load(name)
+            if live is None or live.serial != judged.serial:
+                return outcome
+            return await self._taken_back(certificate, live)
         except BrokerError as error:
             return replace(outcome, status="failed", reason=error.message, error=error)
+        finally:
+            lock.release()
 
     async def _is_worse(self, name: str) -> bool:
         """Whether some address is worse off for the new certificate; a service may take its time to come back."""
@@ -178,17 +186,14 @@ class Rolled:
             return False
         from dnsbroker.rolling import Act
 
-        if brought.move.act is not Act.ROLL_BACK:
-            return False
-        # What was given up in an emergency is not taken up again.
-        return self._covering.progress(name).no_authority_until < self._run.clock.now().timestamp()
+        return brought.move.act is Act.ROLL_BACK
 
     async def _taken_back(self, certificate: CertificateConfig, refused: Lineage) -> Outcome:
         """What was live before is live and deployed again; the error says why."""
         name, deploying = certificate.name, self._run.deploying
         move = self._covering.brought[name].move
         why = move.reason if move is not None else ""
-        # Noted first: who is killed between the two finds the same to do.
+        # Noted first: whoever comes after one that was killed between the two sees that it is live, and refused.
         self._covering.refuse(name, refused.serial)
         earlier = self._run.store.go_back(name, self._run.store.live_before(name))
         await deploying.spread(certificate, earlier, self._run.emit.bound(certificate=name), again=True)

@@ -77,7 +77,7 @@ class Rekeying:
         replayable = await self._run.dane.old_signatures_end(name) if now else 0.0
         if now:
             self._run.dane.set_no_authority(name, live.not_after.timestamp())
-            progress = rolling.covering.progress(name)
+            progress = replace(rolling.covering.progress(name), given_up=live.leaf.spki_sha256)
         if now or not is_unfinished(progress.step):
             asked = replace(progress, is_asked=True, is_emergency=now or progress.is_emergency, refused="")
             self._run.rollovers.keep_progress(asked)
@@ -100,7 +100,9 @@ class Rekeying:
         if await rolling.covering.against_key(name, None) is None:
             self._run.dane.set_no_authority(name, live.not_after.timestamp())
             progress = rolling.covering.progress(name)
-            self._run.rollovers.keep_progress(replace(progress, is_asked=True, is_emergency=True, refused=""))
+            self._run.rollovers.keep_progress(
+                replace(progress, is_asked=True, is_emergency=True, refused="", given_up=spki_sha256)
+            )
 
     async def advance(self) -> tuple[Rekeyed, ...]:
         """Move every roll-over as far as time and DNS allow; one result for each certificate, and each path."""
