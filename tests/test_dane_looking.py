@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,8 @@ from dane_house import IPS, ORIGIN, House, played
 from dnsbroker import keys
 from dnsbroker.dane.looking import Looking, Records
 from dnsbroker.endpoints import parse
+from dnsbroker.lookup.exchange import Address, Answer, Exchange, Untestable
+from dnsbroker.lookup.zone import NameServer
 from tls_service import HangUp, Talk
 
 _NS1, _NS2 = IPS
@@ -92,6 +97,42 @@ def test_a_server_that_denies_a_name_above_is_silent(tmp_path: Path) -> None:
         seen = await looked(house)
         assert seen.look.silent == {at(house, _NS2)}
         assert "denies" in seen.told
+
+    played(tmp_path, story)
+
+
+class _FewWays(Exchange):
+    """What listens at ``at`` answers at an IPv6 address as well; to another there is no way."""
+
+    def __init__(self, at: Address, there: Collection[str]) -> None:
+        super().__init__(1.0, 1.0)
+        self._at = at
+        self._there = there
+
+    async def ask(self, address: Address, *question: Any, **how: Any) -> Answer:
+        if address.is_v6 and address.ip not in self._there:
+            raise Untestable(address, "network is unreachable")
+        return await super().ask(self._at if address.is_v6 else address, *question, **how)
+
+
+def test_ipv6_is_left_out_by_a_host_that_has_none_and_by_no_other(tmp_path: Path) -> None:
+    """Where one such address answers, this host has it; and of each server some address has to answer."""
+    v6 = ("2001:db8::1", "2001:db8::2")
+
+    async def story(house: House) -> None:
+        house.plant(house.names(house.key))
+        place = await house.run.finder.find(house.owner)
+        first, second = place.zone.servers
+        more = [replace(one, address=Address(ip)) for one, ip in zip((first, second), v6, strict=True)]
+
+        async def silent(servers: Sequence[NameServer], *there: str) -> frozenset[str]:
+            looking = Looking(house.run.finder, _FewWays(first.address, there), house.clock)
+            return (await looking.records(replace(place, zone=replace(place.zone, servers=tuple(servers))))).look.silent
+
+        assert await silent([first, second, *more]) == frozenset()
+        assert await silent([first, second, *more], v6[0]) == {v6[1]}
+        assert await silent([first, more[1]]) == {v6[1]}
+        assert await silent([first, second, *more], *v6) == frozenset()
 
     played(tmp_path, story)
 

@@ -149,6 +149,21 @@ def test_a_wait_that_no_renewal_leaves_is_a_mistake_in_the_plan(tmp_path: Path) 
     played(tmp_path, story)
 
 
+def test_the_ttl_that_records_have_counts_and_not_the_one_that_is_configured(tmp_path: Path) -> None:
+    """What is added gets the TTL of what stands there, and caches go by that."""
+
+    async def story(house: House) -> None:
+        for days, checks in ((16, ("no-time",)), (14, None)):
+            house.service.plant(ORIGIN, house.owner, "TLSA", int(days * DAY), {house.names(house.key)})
+            house.mirror()
+            await house.manage()
+            error = (await house.publish()).error
+            assert getattr(error, "checks", None) == checks
+            assert checks is None or "lower the TTL" in str(getattr(error, "hint", ""))
+
+    played(tmp_path, story)
+
+
 def test_a_set_that_a_late_server_still_has_is_not_written_again_yet(tmp_path: Path) -> None:
     """Nobody could tell whether that server has arrived; a person is told to come again, a run goes on later."""
 

@@ -89,6 +89,17 @@ def test_a_silent_server_holds_the_step() -> None:
     gate = for_key(NEXT, [site(memory)], 100_000)
     assert not gate.is_open
     assert gate.opens_at is None
+    assert gate.reason.startswith("not every name server answers")
+
+
+def test_what_a_silent_server_may_lack_is_told_as_that_and_not_as_missing() -> None:
+    """Of a chain: the record may be there; the twin lacks it at one that answers."""
+    new, before, after = chain("next", "A"), records(LIVE, kinds=BOTH), records(LIVE, chain("next", "A"), kinds=BOTH)
+    silent, lacking = (remembered(look(-10, before, before), look(0, after, late)) for late in (None, before))
+    gate = for_chain(new, [site(silent, BOTH)], 100_000, live=LIVE)
+    assert gate.reason.startswith("not every name server answers")
+    gate = for_chain(new, [site(lacking, BOTH)], 100_000, live=LIVE)
+    assert "is not on every name server" in gate.reason
 
 
 def test_a_key_needs_no_record_of_a_certificate() -> None:

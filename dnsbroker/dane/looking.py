@@ -19,7 +19,7 @@ from dnsbroker.lookup.asking import lameness
 from dnsbroker.lookup.exchange import Exchange, Silent, Untestable
 from dnsbroker.lookup.place import Finder
 from dnsbroker.lookup.signatures import Signatures, signed_until
-from dnsbroker.lookup.zone import Hop, NameServer, Place, Zone
+from dnsbroker.lookup.zone import Hop, Place, Zone
 from dnsbroker.names import between, labels, shown
 from dnsbroker.rolling import Answer as Given
 from dnsbroker.rolling import Look
@@ -97,14 +97,19 @@ class Looking:
         return _Hop(max((given.ttl for given in found.given.values()), default=0), silent)
 
     async def _everywhere(self, zone: Zone, ask: _Ask) -> _Found:
+        """What each address answers. Left out is one of a family that this host lacks, of a server heard by another."""
         asked = list(zone.servers)
         answers = await together(self._asked(server.address, ask) for server in asked)
         given = {str(server.address): one for server, one in zip(asked, answers, strict=True) if isinstance(one, Given)}
         heard = {server.name for server in asked if str(server.address) in given}
+        reached = [server for server, one in zip(asked, answers, strict=True) if not isinstance(one, Untestable)]
+        families = {server.address.is_v6 for server in reached}
         silent: dict[str, str] = {}
         for server, one in zip(asked, answers, strict=True):
-            if isinstance(one, str) or (isinstance(one, Untestable) and not _is_heard(server, heard)):
-                silent[str(server.address)] = one if isinstance(one, str) else one.reason
+            if isinstance(one, str):
+                silent[str(server.address)] = one
+            elif isinstance(one, Untestable) and (server.address.is_v6 in families or server.name not in heard):
+                silent[str(server.address)] = one.reason
         return _Found(given, silent)
 
     async def _asked(self, address: Address, ask: _Ask) -> Given | Untestable | str:
@@ -200,11 +205,6 @@ class _Found:
 class _Hop:
     ttl: int
     silent: Mapping[str, str]
-
-
-def _is_heard(server: NameServer, heard: Iterable[str]) -> bool:
-    """Whether a server that this host cannot reach at one address has answered at another."""
-    return server.name in heard
 
 
 def _has_port(connect: str) -> bool:

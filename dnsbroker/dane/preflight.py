@@ -66,15 +66,19 @@ class Preflight:
             self._posts[post.owner] = await self._of_post(post)
         _refuse(post.owner, self._posts[post.owner])
 
-    def check_records(self, post: Post, records: frozenset[Tlsa], subjects: Iterable[Subject]) -> None:
-        """Raise PreflightFailed where the kinds configured for ``post`` fail clients; ``records`` are all to stand."""
+    def check_records(self, post: Post, records: frozenset[Tlsa], subjects: Iterable[Subject], ttl: int) -> None:
+        """Raise PreflightFailed where the kinds configured for ``post`` fail clients.
+
+        ``records`` are all to stand, ``ttl`` (seconds) is what those have that stand already; 0 for none.
+        """
         known = {subject.reference: subject for subject in subjects}
         faults: list[_Fault] = []
         for service in post.services:
             for table in service.tables:
                 live = [one.live for name in table.certificate if (one := known.get(name)) and one.live]
                 faults += self._of_kinds(table, service, live, len(records))
-                faults += [fault for name in table.certificate if name in known for fault in _plan(known[name], post)]
+                its = [known[name] for name in table.certificate if name in known]
+                faults += [fault for subject in its for fault in _plan(subject, post, ttl or post.ttl)]
         _refuse(post.owner, faults)
 
     def _of_kinds(self, table: DaneConfig, service: Service, live: Sequence[Presented], count: int) -> Iterable[_Fault]:
@@ -145,20 +149,23 @@ def _misnamed(live: Iterable[Presented], host: str) -> str:
     return next((misnamed(leaf, [host]) for leaf in leaves if not named(leaf, [host])), "")
 
 
-def _plan(subject: Subject, post: Post) -> Iterable[_Fault]:
+def _plan(subject: Subject, post: Post, ttl: int) -> Iterable[_Fault]:
     """Whether the time for which records are waited for fits between a renewal and the end of the certificate."""
     if subject.live is None or not subject.live_pem:
         return
     leaf = keys.describe(subject.live_pem)
     left = (leaf.not_after - leaf.not_before).total_seconds() / _LEFT
-    wait = max(2.0 * post.ttl, post.min_wait)
+    wait = max(2.0 * ttl, post.min_wait)
     if wait >= left:
         lives, waits = _span(_LEFT * left), _span(wait)
+        cure = f"set min_wait and twice the ttl in [[dane]] below {_span(left)}, which is what a renewal leaves"
+        if ttl != post.ttl:
+            cure += f"; and lower the TTL of the records that stand there, which is {ttl} s and stays so"
         yield _Fault(
             "no-time",
             f"{subject.reference}: its certificate lives {lives}, and a record is relied on {waits} after it is "
             "everywhere: what a renewal brings could not be served before the old certificate ends",
-            f"set min_wait and twice the ttl in [[dane]] below {_span(left)}, which is what a renewal leaves",
+            cure,
         )
 
 
