@@ -104,6 +104,7 @@ def _unguarded(
     unseen: Sequence[str],
     *,
     keep: frozenset[Tlsa] = frozenset(),
+    live: Sequence[Presented] = (),
     passing: Collection[frozenset[Tlsa]] = (),
 ) -> Change:
     """Whatever is wanted is written, whatever is served."""
@@ -119,10 +120,11 @@ def _replacing(
     unseen: Sequence[str],
     *,
     keep: frozenset[Tlsa] = frozenset(),
+    live: Sequence[Presented] = (),
     passing: Collection[frozenset[Tlsa]] = (),
 ) -> Change:
     """What is new takes the place of what is old."""
-    found = rolling.change(wanted, ours, present, served, unseen, keep=keep, passing=passing)
+    found = rolling.change(wanted, ours, present, served, unseen, keep=keep, live=live, passing=passing)
     return replace(found, remove=(ours & present) - wanted) if found.add else found
 
 
@@ -134,13 +136,35 @@ def _removing_first(
     unseen: Sequence[str],
     *,
     keep: frozenset[Tlsa] = frozenset(),
+    live: Sequence[Presented] = (),
     passing: Collection[frozenset[Tlsa]] = (),
 ) -> Change:
     """Old records make room before new ones come."""
     old = (ours & present) - wanted
     return (
-        Change(remove=old) if old else rolling.change(wanted, ours, present, served, unseen, keep=keep, passing=passing)
+        Change(remove=old)
+        if old
+        else rolling.change(wanted, ours, present, served, unseen, keep=keep, live=live, passing=passing)
     )
+
+
+def _heedless(*given: Any, passing: Collection[frozenset[Tlsa]], **named: Any) -> Change:
+    """What a server may have from before is written again."""
+    return rolling.change(*given, **named)
+
+
+def _patient(*given: Any, live: Sequence[Presented], passing: Collection[frozenset[Tlsa]], **named: Any) -> Change:
+    """What is served waits for servers that lag as all else does."""
+    found = rolling.change(*given, **named, live=live, passing=passing)
+    return Change() if rolling.change(*given, **named) != found else found
+
+
+class _Union(Memory):
+    """What one server has is nowhere missing."""
+
+    @property
+    def common(self) -> frozenset[Tlsa]:
+        return self.anywhere
 
 
 def _without_the_next(kinds: Sequence[Any], chains: Sequence[Presented]) -> frozenset[Tlsa]:
@@ -211,6 +235,9 @@ MUTATIONS = (
     ),
     Mutation("a new kind is added whatever is served", Rules(change=_unguarded), replace(_ISSUERS, wishes=("due",))),
     Mutation("old records are replaced", Rules(change=_replacing), World(faults=0)),
+    Mutation("what a server has from before is written again", Rules(change=_heedless), World(can_take=True)),
+    Mutation("what is served waits for a server that lags", Rules(change=_patient), World(can_take=True)),
+    Mutation("what one server has is nowhere missing", Rules(memory=_Union), World(can_take=True)),
     Mutation("old records go before new ones come", Rules(change=_removing_first), World(faults=0)),
     Mutation(
         "old records go before the new key is seen", Rules(is_kept=lambda *_: False), World(faults=0, addresses=2)

@@ -72,6 +72,7 @@ class State(NamedTuple):
     wrong: str = ""
     rolled: int = 0
     faults: int = 0
+    taken: frozenset[Tlsa] = frozenset()
 
 
 def covers(records: frozenset[Tlsa], chain: Chain) -> bool:

@@ -2,8 +2,9 @@
 
 Rule: the program in it is the program's own functions (``Rules``), and everything else does its worst: servers lag, or
 fall silent and come back with an older set, caches keep each set for twice its TTL after it was last given out, daemons
-reload late, writes are lost or leave no receipt, runs die after any effect, the CA issues from another key. What no
-rule could help against is not done: a set comes back only if a cache may have it still, or it covers what is served.
+reload late, writes are lost or leave no receipt, runs die after any effect, the CA issues from another key, somebody
+takes a record out at the primary. What no rule could help against is not done: a set comes back only if a cache may
+have it still, or it covers what is served.
 Time goes in ticks; moments are relative to now, and what differs only in a past that no longer matters is one state.
 """
 
@@ -61,6 +62,7 @@ class World:
     is_lagging: bool = False
     wishes: tuple[str, ...] = ("asked",)
     can_hide: bool = False
+    can_take: bool = False
     rules: Rules = field(default_factory=Rules)
     notes: Notes = field(default_factory=Notes, compare=False, repr=False)
 
@@ -163,9 +165,22 @@ class World:
                 if spent <= self.faults:
                     owners = _with(state.owners, number, following)
                     yield f"owner {number}: a server {what}", state._replace(owners=owners, faults=spent)
+        if self.can_take and state.faults < self.faults:
+            yield from self._taken(state)
         if self.can_hide and (state.is_hidden or state.faults < self.faults):
             faults = state.faults + (not state.is_hidden)
             yield "an address hides or comes back", state._replace(is_hidden=not state.is_hidden, faults=faults)
+
+    def _taken(self, state: State) -> Iterator[tuple[str, State]]:
+        """At the primary, which has it at once; what was not seen at every server is as if it had not been written."""
+        for number, owner in enumerate(state.owners):
+            for record in sorted(owner.ours & owner.truth & self.real(owner.memory).everywhere):
+                left = owner.truth - {record}
+                is_harm = not all(covers(left, chain) for chain in (*state.served, state.live))
+                owners = _with(state.owners, number, self._sent(owner, left))
+                taken = state.taken | {record} if is_harm else state.taken
+                following = state._replace(owners=owners, faults=state.faults + 1, taken=taken)
+                yield f"owner {number}: somebody takes {str(record)[:14]} out", following
 
     def _at_servers(self, state: State, owner: Owner) -> Iterator[tuple[str, Owner]]:
         last = self.servers - 1
@@ -203,9 +218,13 @@ class World:
     def run(self, state: State) -> Iterator[tuple[str, State]]:
         """One run looks, and has one effect, or dies before it; runs that have more are runs that follow at once."""
         looked = self.looked(state)
-        yield "looks", looked
-        for number, owner in enumerate(looked.owners):
-            change = self._change(looked, owner)
+        changes = [self._change(looked, owner) for owner in looked.owners]
+        is_left = any(
+            not (change.add or covers(owner.truth, state.live))
+            for owner, change in zip(looked.owners, changes, strict=True)
+        )
+        yield "looks", looked._replace(wrong="what is live is refused, and no record is written" if is_left else "")
+        for number, (owner, change) in enumerate(zip(looked.owners, changes, strict=True)):
             if change.add or change.remove:
                 yield from self._written(looked, number, (owner.truth | change.add) - change.remove, change)
         yield from self._acted(looked)
@@ -240,8 +259,15 @@ class World:
         keep = old if self.rules.is_kept(state, self.grace) else frozenset()
         served = tuple(dict.fromkeys(map(present, state.served)))
         unseen = ("an address",) if state.is_hidden else ()
-        passing = self.real(owner.memory).passing
-        return self.rules.change(wanted, owner.ours, owner.truth, served, unseen, keep=keep, passing=passing)
+        memory, live = self.real(owner.memory), [present(state.live)]
+
+        def decided(there: frozenset[Tlsa]) -> Change:
+            passing = memory.passing
+            return self.rules.change(wanted, owner.ours, there, served, unseen, keep=keep, live=live, passing=passing)
+
+        seen = decided(memory.anywhere)
+        is_right = wanted <= memory.common and seen == Change()
+        return seen if is_right else decided(owner.truth)
 
     def _written(
         self, state: State, number: int, records: frozenset[Tlsa], change: Change
@@ -255,13 +281,15 @@ class World:
         if state.faults < self.faults:
             lost = _with(state.owners, number, owner)
             yield "a write is lost", state._replace(owners=lost, faults=state.faults + 1)
-        written = owner._replace(coming=tuple((*coming, records) for coming in owner.coming))
-        if not self.is_lagging:
-            written = self._gives(written, 0, records, ())
+        written = self._sent(owner, records)
         written = written._replace(ours=written.ours - change.remove)
         is_early = state.is_hidden or state.shown < self.grace
         wrong = "old records go before the new key was seen for long enough" if change.remove and is_early else ""
         yield "writes", state._replace(wrong=wrong, owners=_with(state.owners, number, written))
+
+    def _sent(self, owner: Owner, records: frozenset[Tlsa]) -> Owner:
+        sent = owner._replace(coming=tuple((*coming, records) for coming in owner.coming))
+        return sent if self.is_lagging else self._gives(sent, 0, records, ())
 
     def situation(self, state: State) -> Situation:
         """What the program knows after a look."""
@@ -289,7 +317,7 @@ class World:
         )
 
     def _acted(self, state: State) -> Iterator[tuple[str, State]]:
-        known = (tuple((owner.memory, owner.ours, owner.truth) for owner in state.owners), state[1:-2])
+        known = (tuple((owner.memory, owner.ours, owner.truth) for owner in state.owners), state[1:-3])
         act = self.notes.once(known, lambda: self.rules.move(self.situation(state)).act)
         if act is Act.STAGE:
             yield "stages a key", state._replace(next=state.live.key + 1)
