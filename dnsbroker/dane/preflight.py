@@ -66,10 +66,10 @@ class Preflight:
             self._posts[post.owner] = await self._of_post(post)
         _refuse(post.owner, self._posts[post.owner])
 
-    def check_records(self, post: Post, records: frozenset[Tlsa], subjects: Iterable[Subject], ttl: int) -> None:
+    def check_records(self, post: Post, records: frozenset[Tlsa], subjects: Iterable[Subject], ttl: int = 0) -> None:
         """Raise PreflightFailed where the kinds configured for ``post`` fail clients.
 
-        ``records`` are all to stand, ``ttl`` (seconds) is what those have that stand already; 0 for none.
+        ``records`` are all to stand, ``ttl`` (seconds) is what those have that stand already; 0 for none, or where nobody knows.
         """
         known = {subject.reference: subject for subject in subjects}
         faults: list[_Fault] = []
