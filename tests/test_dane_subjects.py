@@ -121,6 +121,30 @@ def test_one_by_somebody_s_request_has_its_keys_elsewhere(ours: Subjects, store:
     assert (found.live, found.is_ours) == (of_chain(CHAIN), False)
 
 
+@pytest.mark.parametrize("word", ["held_back", "next_key", "load"])
+def test_what_another_process_puts_live_meanwhile_is_never_missed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """Its record would be an old one else, and go: whichever of the three is read just then."""
+    save(store)
+    store.keep_next_key(NAME, NextKey(NEXT, MADE))
+    store.hold_back(NAME, HeldBack(RENEWED, FROM, NEXT))
+    config = configured(tmp_path, NAME)
+    lineages = Lineages(config.state_dir, config.certificates, unwaited)
+    read = getattr(lineages, word)
+
+    def meanwhile(name: str) -> object:
+        save(store, NEXT, RENEWED)
+        store.drop_held_back(NAME)
+        store.drop_next_key(NAME)
+        return read(name)
+
+    monkeypatch.setattr(lineages, word, meanwhile)
+    found = Subjects(config, lineages, unwaited).read(NAME)
+    assert found.live == of_chain(RENEWED)
+    assert (found.held, found.next) == (None, ())
+
+
 def test_a_damaged_one_is_told_and_what_is_pending_is_read(ours: Subjects, store: Store) -> None:
     """It would be taken for one without a key that comes next otherwise."""
     save(store)

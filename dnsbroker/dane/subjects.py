@@ -19,7 +19,7 @@ from dnsbroker.errors import BrokerError, ConfigError, PemInvalid
 from dnsbroker.lineages import client_of, next_public_keys, ordered_public_key, read, refused_chain
 from dnsbroker.lineages.reading import Pause
 from dnsbroker.lineages.tree import read_text
-from dnsbroker.store import NextKey, Store
+from dnsbroker.store import HeldBack, NextKey, Store
 from dnsbroker.store.lineage import serial_text
 from dnsbroker.tlsa.computing import Presented, of_chain, of_key
 from dnsbroker.tlsa.records import Subject as Named
@@ -110,25 +110,32 @@ class Subjects:
         return next((each.path for each in self._config.broken_lineages if each.name == reference), None)
 
     def _ours(self, name: str) -> Subject:
+        """``pending`` before what is live, so that what another process puts live meanwhile is seen once at least."""
         found, live_key = Subject(name), b""
+        held, key, unread = self._pending(name)
         try:
             lineage = self._store.load(name)
             if lineage is not None:
                 found = replace(_live(found, lineage.fullchain), is_ours=lineage.request is None)
                 live_key = keys.public_key_in(lineage.fullchain)
         except BrokerError as error:
-            found = replace(found, trouble=error)
+            unread = error
         try:
-            return self._with_pending(found, live_key)
+            return replace(self._with_pending(found, live_key, held, key), trouble=unread)
         except BrokerError as error:
-            return replace(found, trouble=found.trouble or error)
+            return replace(found, trouble=unread or error)
 
-    def _with_pending(self, subject: Subject, live_key: bytes) -> Subject:
-        """With what stands in ``pending``; what a run that died after its going live left there counts no more."""
-        held = self._store.held_back(subject.reference)
+    def _pending(self, name: str) -> tuple[HeldBack | None, NextKey | None, BrokerError | None]:
+        """What stands in ``pending``; nothing where it cannot be read, and why."""
+        try:
+            return self._store.held_back(name), self._store.next_key(name), None
+        except BrokerError as error:
+            return None, None, error
+
+    def _with_pending(self, subject: Subject, live_key: bytes, held: HeldBack | None, key: NextKey | None) -> Subject:
+        """With what stood in ``pending``; what a run that died after its going live left there counts no more."""
         if held is not None and serial_text(keys.describe(held.chain_pem)) != subject.serial:
             subject = replace(subject, held=of_chain(held.chain_pem), held_pem=held.chain_pem)
-        key = self._store.next_key(subject.reference)
         if key is None or not self._is_wanted(subject.reference, key):
             return subject
         coming = of_key(key.key_pem)
