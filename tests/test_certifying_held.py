@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from authority import Authority
 from covering_dane import WAIT, CoveringDane
 from dnsbroker import keys
 from dnsbroker.cli.certificates import result_of
-from dnsbroker.errors import Held, LookupFailed, StoreError
+from dnsbroker.errors import Held, KeyGuarded, LookupFailed, StoreError
 from dnsbroker.guarding import Guarded
 from rolled_house import NAME, OWNER, House, rolled_house
 
@@ -22,6 +22,16 @@ def house(tmp_path: Path) -> Iterator[House]:
     """With a live certificate."""
     with rolled_house(tmp_path / "state") as made:
         yield made
+
+
+def guarded(found: Guarded) -> Callable[[CoveringDane], None]:
+    """Has the guard find this."""
+
+    class Said:
+        async def look(self, *_: object) -> tuple[Guarded, ...]:
+            return (found,)
+
+    return lambda dane: setattr(dane.run, "guard", Said())
 
 
 class TestKeys:
@@ -62,15 +72,32 @@ class TestKeys:
         present, coming = house.live().leaf.spki_sha256, house.next_key()
         house.settings = {"tlsa_guard": True}
         house.later(days=62)
-        found = Guarded(owner, f"smtp://{NAME}", ("3 1 1 00",), by_key=("3 1 1 00",))
-
-        class Said:
-            async def look(self, *_: object) -> tuple[Guarded, ...]:
-                return (found,)
-
-        house.dane = lambda dane: setattr(dane.run, "guard", Said())
+        house.dane = guarded(Guarded(owner, f"smtp://{NAME}", ("3 1 1 00",), by_key=("3 1 1 00",)))
         assert house.renew().status == "issued"
         assert house.live().leaf.spki_sha256 == (present if is_kept else coming)
+
+    def test_a_key_that_was_asked_for_and_is_guarded_is_not_ordered_in_every_run(self, house: House) -> None:
+        """Nothing is, for with the present key nothing of what was asked for would be done; a person hears of it."""
+        found = Guarded(f"_443._tcp.{NAME}.", f"https://{NAME}", ("3 1 1 00",), by_key=("3 1 1 00",))
+        house.settings, house.dane = {"tlsa_guard": True}, guarded(found)
+        house.progress(is_asked=True)
+        for _ in range(2):
+            outcome = house.renew()
+            assert outcome.status == "failed" and isinstance(outcome.error, KeyGuarded)
+        assert house.orders == 1
+        assert house.progress().objections == (outcome.reason,)
+        house.dane = lambda _: None
+        assert house.renew().status == "issued" and house.orders == 2
+
+    def test_what_is_due_is_renewed_with_the_guarded_key_though_another_was_asked_for(self, house: House) -> None:
+        """The negative twin: no certificate ends for it."""
+        present = house.live().leaf.spki_sha256
+        found = Guarded(f"_443._tcp.{NAME}.", f"https://{NAME}", ("3 1 1 00",), by_key=("3 1 1 00",))
+        house.settings, house.dane = {"tlsa_guard": True}, guarded(found)
+        house.progress(is_asked=True)
+        house.later(days=62)
+        assert house.renew().status == "issued"
+        assert house.live().leaf.spki_sha256 == present and house.orders == 2
 
     def test_where_nobody_can_say_the_present_key_is_used(self, house: House) -> None:
         """A failure to look keeps no certificate from being renewed; its chain is that of before."""

@@ -189,6 +189,12 @@ class Covering:
         progress = replace(self.progress(name), refused=serial, is_asked=False, is_emergency=False)
         self._run.rollovers.keep_progress(progress)
 
+    def object(self, name: str, words: str) -> None:
+        """Note what keeps it from going on until a person has seen to it."""
+        progress = self.progress(name)
+        if words not in progress.objections:
+            self._run.rollovers.keep_progress(replace(progress, objections=(*progress.objections, words)))
+
     # Gates.
 
     def against_leaving(self, name: str) -> Closed | None:

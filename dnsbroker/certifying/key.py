@@ -155,8 +155,13 @@ class KeyChoice:
         if not lineage.has_key:
             raise refusal("the given key is not used", guarded)
         without = replace(certificate, key_type=lineage.leaf.key_type)  # type: ignore[arg-type] # of our own making
-        if without != certificate and not self._is_due_otherwise(lineage, without):
+        is_due = self._is_due_otherwise(lineage, without)
+        if without != certificate and not is_due:
             raise refusal(f"{certificate.name} keeps its {lineage.leaf.key_type} key", guarded)
+        if self.covering.is_asked(certificate.name) and not (is_due or self._wishes.force):
+            error = refusal(f"{shown(certificate.name)} keeps its present key", guarded)
+            self.covering.object(certificate.name, error.message)
+            raise error
         emit("warning", message=f"the present key is used again: {told(guarded)}", hint=CURE)
         return True
 
