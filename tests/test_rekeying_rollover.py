@@ -10,8 +10,11 @@ import pytest
 
 from authority import START, Authority
 from covering_dane import WAIT, CoveringDane
+from dnsbroker import Broker
 from dnsbroker.cli.tlsa_rollover import _result
+from dnsbroker.due import when_after
 from dnsbroker.errors import BrokerError, ConfigError, Held, LookupFailed
+from dnsbroker.journal import Attempt
 from dnsbroker.rekeying import Rekeyed
 from dnsbroker.rekeying.standing import shared
 from dnsbroker.revoking import Revocation, Revoked
@@ -47,6 +50,10 @@ def unknown(house: House) -> str:
     coming = house.next_key()
     house.known[coming] = house.clock.now().timestamp()
     return coming
+
+
+async def _failed(broker: Broker) -> Attempt:
+    return broker._run.attempts.failed(NAME, BrokerError("the CA is on fire"))
 
 
 class TestBegun:
@@ -93,6 +100,20 @@ class TestBegun:
         house.dane = lambda _: None
         advance(house)
         assert house.live().serial != before and house.orders == 2
+
+    def test_an_order_that_failed_is_told_with_the_time_of_the_next(self, house: House) -> None:
+        """The result alone says so; after that time, the twin, it is made."""
+        unknown(house)
+        rollover(house)
+        house.later(seconds=WAIT)
+        failed = house.do(_failed)
+        (standing,) = advance(house)
+        assert (standing.step, standing.until, standing.is_over) == ("ripe", failed.next_try, False)
+        (line,) = _result([standing]).lines
+        assert "the CA is on fire" in line and line.count(when_after(failed.next_try)) == 1
+        house.clock.turn((failed.next_try - house.clock.now()).total_seconds())
+        (standing,) = advance(house)
+        assert house.orders == 2 and standing.until is None
 
     def test_advance_orders_nothing_that_is_due(self, house: House) -> None:
         """That is for renew."""

@@ -196,7 +196,8 @@ class Certifying:
         """A timer comes again by itself; a person who asked has to hear that nothing was done."""
         if self._is_named:
             return Outcome(certificate.name, "failed", error.message, error=error)
-        return Outcome(certificate.name, "postponed", error.message, self._present(certificate.name))
+        present = self._present(certificate.name)
+        return Outcome(certificate.name, "postponed", error.message, present, next_try=error.until)
 
     def _present(self, name: str) -> Lineage | None:
         """What is live, for what is told."""

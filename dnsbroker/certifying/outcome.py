@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +38,8 @@ class Outcome:
     """What became of one certificate, and why; ``error`` where it failed, ``certificate`` where there is one now.
 
     ``undeployed`` is what kept a certificate that is there from reaching those who use it, ``uncovered`` what is wrong
-    with the TLSA records for it. ``would_be`` says what is planned, where something is.
+    with the TLSA records for it. ``would_be`` says what is planned, where something is. ``next_try`` (aware) is when
+    one that was postponed is tried again.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Outcome:
     plan: tuple[Located, ...] = ()
     would_be: Literal["issued", "deployed"] = "issued"
     uncovered: BrokerError | None = None
+    next_try: datetime | None = None
 
     @property
     def until(self) -> str | None:

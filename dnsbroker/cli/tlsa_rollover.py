@@ -76,7 +76,8 @@ def _lines(one: Rekeyed) -> Iterator[str]:
     from dnsbroker.due import when_after
 
     if one.step:
-        until = f"; goes on after {when_after(one.until)}" if one.until is not None else ""
+        again = when_after(one.until) if one.until is not None else ""
+        until = f"; goes on after {again}" if again not in one.reason else ""
         yield f"{shown(one.reference)}: {one.step}: {one.reason}{until}"
     if one.refused_until is not None:
         yield f"  some clients refuse the new key until {when_after(one.refused_until)}: caches lack its record"

@@ -113,7 +113,9 @@ class Rekeying:
             self._note(outcome)
         brought = rolling.covering.brought
         references = dict.fromkeys([*outcomes, *brought])
-        return tuple(rekeyed(one, brought.get(one), _errors(outcomes.get(one))) for one in references)
+        return tuple(
+            rekeyed(one, brought.get(one), _errors(outcomes.get(one)), outcomes.get(one)) for one in references
+        )
 
     async def status(self) -> tuple[Rollover, ...]:
         """Where each roll-over stands, and what stands in DNS for it, as it was last seen; contacts nobody."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dnsbroker.certifying import Outcome
 from dnsbroker.dane import Brought
 from dnsbroker.errors import BrokerError
 from dnsbroker.names import shown
@@ -42,11 +43,18 @@ class Rekeyed:
     advice: tuple[str, ...] = ()
 
 
-def rekeyed(reference: str, brought: Brought | None, errors: tuple[BrokerError, ...] = ()) -> Rekeyed:
-    """What was ``brought`` about for ``reference``, and which ``errors`` there were beside."""
+def rekeyed(
+    reference: str, brought: Brought | None, errors: tuple[BrokerError, ...] = (), outcome: Outcome | None = None
+) -> Rekeyed:
+    """What was ``brought`` about for ``reference``, and which ``errors`` there were beside.
+
+    ``outcome`` is what became of its order: that of one that was postponed says why, and until when.
+    """
     if brought is None or brought.move is None:
         return Rekeyed(reference, errors=errors)
     move = brought.move
+    if outcome is not None and outcome.next_try is not None:
+        return Rekeyed(reference, str(move.step), outcome.reason, outcome.next_try, errors=errors)
     return Rekeyed(reference, str(move.step), move.reason, moment(move.until), move.is_over, errors)
 
 

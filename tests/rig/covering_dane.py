@@ -74,7 +74,9 @@ class CoveringDane:
         if self.worse and live is not None and live.serial == self.worse:
             return Move(Act.ROLL_BACK, Step.STUCK, "nothing answers any more at 127.0.0.1")
         if held is None:
-            return Move(Act.REST, Step.STEADY, "all is well")
+            is_asked = progress is not None and progress.is_asked and self._key_gate().is_open
+            ripe, steady = (Act.ORDER_NEXT, Step.RIPE), (Act.REST, Step.STEADY)
+            return Move(*(ripe if is_asked else steady), "all is well")
         gate = self._gate(keys.describe(held.chain_pem).spki_sha256)
         is_loud = (wish.is_pressing and gate.is_open) or (progress is not None and progress.is_emergency)
         if gate.is_open and self.is_issuer_known:
@@ -92,9 +94,12 @@ class CoveringDane:
 
     async def key_gate(self, reference: str, key_pem: str = "") -> Gate:
         """Whether the next key is known for long enough."""
-        staged = self.run.store.next_key(self.name)
         if self.trouble is not None:
             raise self.trouble
+        return self._key_gate()
+
+    def _key_gate(self) -> Gate:
+        staged = self.run.store.next_key(self.name)
         return self._gate(keys.spki_sha256_of(staged.key_pem)) if staged else Gate(False, "there is no next key")
 
     async def chain_gate(self, reference: str, chain_pem: str, *, is_pressing: bool = False) -> Gate:
