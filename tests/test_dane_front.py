@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 
 from dane_house import DAY, HOUR, IPS, ORIGIN, House, played
+from dnsbroker import keys
 from dnsbroker.errors import NotPropagated, ProviderError
 from dnsbroker.journal import NEVER, Leases
 from dnsbroker.records import Record
+from dnsbroker.store import HeldBack, Provenance
 from dnsbroker.texts import Texts
 
 
@@ -148,6 +150,32 @@ def test_a_run_that_dies_over_a_write_is_gone_on_with(tmp_path: Path) -> None:
         assert set(map(str, brought.stands[0].ours)) == house.records
         await house.clean_up()
         assert {house.names(house.key), house.names(house.next_key())} == house.records
+
+    played(tmp_path, story)
+
+
+def test_what_is_taken_away_again_in_the_same_call_was_a_change(tmp_path: Path) -> None:
+    """What a held certificate needs is added, and in the meantime somebody gives that one up."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        house.clock.turn(HOUR)
+        await house.bring()
+        house.clock.turn(HOUR)
+        key, before, mirror = keys.generate("ecdsa-p256"), house.records, house.mirror
+        kept = HeldBack(house.issue(key), Provenance("https://ca.test/", house.clock.now()), key)
+        house.store.hold_back("mail", kept)
+
+        def give_up() -> None:
+            mirror()
+            house.store.drop_held_back("mail")
+
+        house.mirror = give_up  # type: ignore[method-assign] # whoever writes comes by here
+        brought, writes = await house.bring(), house.writes
+        assert (house.records, brought.changed) == (before, True)
+        assert [house.names(key)] in [event.get("removed") for event in house.told]
+        assert ((await house.bring()).changed, house.writes) == (False, writes)
 
     played(tmp_path, story)
 

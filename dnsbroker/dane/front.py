@@ -240,7 +240,7 @@ class Dane:
             (outcome.errors[post.owner] for post in posts if post.owner in outcome.errors), None
         )
         stands = tuple(_stands(outcome, post.owner) for post in posts)
-        changed = any(item.added or item.removed for item in stands)
+        changed = any(change.add or change.remove for post in posts for change in outcome.made.get(post.owner, ()))
         said = objections(outcome, posts)
         if name not in scene.subjects:
             return Brought(name, objections=said, error=error, changed=changed, stands=stands)

@@ -69,7 +69,7 @@ class Preflight:
     def check_records(self, post: Post, records: frozenset[Tlsa], subjects: Iterable[Subject], ttl: int = 0) -> None:
         """Raise PreflightFailed where the kinds configured for ``post`` fail clients.
 
-        ``records`` are all to stand, ``ttl`` (seconds) is what those have that stand already; 0 for none, or where nobody knows.
+        ``records`` are all to stand, ``ttl`` (seconds) is what those have that stand already; 0 where none is known.
         """
         known = {subject.reference: subject for subject in subjects}
         faults: list[_Fault] = []
