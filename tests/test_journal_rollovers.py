@@ -204,6 +204,21 @@ def test_a_key_is_served_from_the_first_sight_to_the_last(rollovers: Rollovers, 
     assert rollovers.served("https://example.test") == ()
 
 
+def test_a_look_while_the_clock_was_ahead_does_not_hide_later_ones(rollovers: Rollovers, clock: FakeClock) -> None:
+    """No key would ever be served for longer than a moment, or by the word of that look for ever."""
+    first = see(rollovers, clock, ("a", "old"), ("b", "old"))
+    clock.turn(365 * DAY)
+    see(rollovers, clock, ("a", "old"), ("b", "old"))
+    clock.turn(-365 * DAY)
+    second = see(rollovers, clock, ("a", "new"), ("b", "old"))
+    third = see(rollovers, clock, ("a", "new"), ("b", "old"))
+    assert set(rollovers.served(ENDPOINT)) == {
+        Served(ENDPOINT, "a", "old", first, second),
+        Served(ENDPOINT, "a", "new", second, third),
+        Served(ENDPOINT, "b", "old", first, third),
+    }
+
+
 def test_what_was_served_more_than_a_year_ago_is_forgotten(rollovers: Rollovers, clock: FakeClock) -> None:
     """What goes on is not."""
     see(rollovers, clock, ("a", "old"), ("b", "same"))

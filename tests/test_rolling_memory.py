@@ -181,3 +181,12 @@ def test_after_a_look_that_finds_nothing_all_is_known() -> None:
     """The twin: a first publication waits for nothing; nor does a server that is new, once there are records."""
     memory = remembered(look(0, NOTHING, NOTHING)).about_to(NEW, 3600, 5)
     assert not _unknown(memory.after(look(10, NEW, NOTHING)).after(look(20, NEW, NEW)).after(look(30, NEW, NEW, NEW)))
+
+
+def test_what_was_noted_while_the_clock_was_ahead_is_as_old_as_the_next_look() -> None:
+    """A year of waiting would follow from it else."""
+    year = 365 * 86400.0
+    memory = remembered(look(year, OLD, OLD)).about_to(NEW, 3600, year).after(look(100, NEW, NEW))
+    assert memory.since[of_leaf(key("old"))] == 100
+    assert _possible(memory, 100 + 7199) == {OLD, NEW}
+    assert _possible(memory, 100 + 7200) == {NEW}

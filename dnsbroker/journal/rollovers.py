@@ -112,9 +112,11 @@ class Rollovers:
     def keep_sights(self, owner: str, sights: Iterable[Sight]) -> None:
         """Keep ``sights``, all that is still believed: what was kept besides is history, and current no more.
 
-        Those with the same server, records, TTL and first are replaced, others are added.
+        Those with the same server, records, TTL and first are replaced, others are added. What was kept while the clock
+        was ahead goes: it is among ``sights`` as it is to be remembered.
         """
         with self._journal.transaction() as database:
+            database.execute("DELETE FROM tlsa_sight WHERE owner = ? AND last > ?", (owner, self._now()))
             database.execute("UPDATE tlsa_sight SET is_current = 0 WHERE owner = ? AND is_current", (owner,))
             database.executemany(
                 "INSERT OR REPLACE INTO tlsa_sight (owner, server, records, ttl, first, last, is_current)"
@@ -210,6 +212,10 @@ class Rollovers:
         An address that was not seen has no pair. One may serve several keys, of different algorithms.
         """
         with self._journal.transaction() as database:
+            database.execute(  # noted while the clock was ahead: nothing after it would count
+                "UPDATE OR REPLACE tlsa_served SET first = min(first, ?2), last = ?2 WHERE endpoint = ?1 AND last > ?3",
+                (endpoint, at, self._now()),
+            )
             before = {address: _seen_last(database, endpoint, address) for address, _ in served}
             for address, key in dict.fromkeys(served):
                 first = before[address].get(key, at)

@@ -114,12 +114,13 @@ class Memory:
 
         A record whose signature ends before ``relied_on_until`` at some address does not count as being everywhere.
         What nobody gave out for ``remembered`` seconds, and no cache has, is forgotten; what was about to be written,
-        once something that was to follow it is everywhere.
+        once something that was to follow it is everywhere. A moment ahead of the look becomes that of the look.
         """
-        kept = tuple(self._aged(view, look) for view in self.views)
+        known = self._not_after(look.at)
+        kept = tuple(known._aged(view, look) for view in known.views)
         lasting = (view for view in kept if view.is_current or view.lapses(remembered) > look.at)
-        views = (*lasting, *self._new(look), *self._unknown(look))
-        return replace(self, views=views, since=self._clocks(look, relied_on_until), is_whole=look.is_whole)
+        views = (*lasting, *known._new(look), *known._unknown(look))
+        return replace(known, views=views, since=known._clocks(look, relied_on_until), is_whole=look.is_whole)
 
     def about_to(self, records: frozenset[Tlsa], ttl: int, now: float) -> Memory:
         """This memory once it is possible that some server gives out ``records``, which are about to be written."""
@@ -169,6 +170,12 @@ class Memory:
     def is_settled(self) -> bool:
         """Whether every address answered at the last look, with one and the same RRset."""
         return self.is_whole and len(self.given) == 1
+
+    def _not_after(self, moment: float) -> Memory:
+        """What lies ahead of ``moment`` was noted while the clock was ahead: it was at ``moment`` at the latest."""
+        views = (replace(one, first=min(one.first, moment), last=min(one.last, moment)) for one in self.views)
+        since = {record: min(begun, moment) for record, begun in self.since.items()}
+        return replace(self, views=tuple(views), since=since)
 
     def _aged(self, view: View, look: Look) -> View:
         if view.is_current and not view.server:
