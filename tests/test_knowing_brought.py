@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dane_house import DAY, House, played
+from dane_house import DAY, IPS, House, played
 from dnsbroker import keys
 from dnsbroker.knowing import Collection
 from dnsbroker.knowing.health import Health
@@ -31,6 +31,12 @@ def roles(house: House) -> dict[str, Role]:
     """Whose each record is."""
     (site,) = rollover(house).sites
     return {one.value: one.role for place in site.places for one in place.records}
+
+
+def withdrawn(house: House) -> set[str]:
+    """The records that are told as taken away."""
+    (site,) = rollover(house).sites
+    return {one.value for place in site.places for one in place.records if one.is_withdrawn}
 
 
 def test_what_was_refused_needs_a_person_until_it_is_not(tmp_path: Path) -> None:
@@ -130,6 +136,33 @@ def test_a_daemon_that_never_loads_the_new_key_needs_a_person_in_the_end(tmp_pat
         house.daemon.present(new, chain)
         await house.bring()
         assert health(house) == Health("mail", "ok", False, ())
+
+    played(tmp_path, story)
+
+
+def test_a_record_that_was_taken_away_is_told_so_while_a_late_server_has_it(tmp_path: Path) -> None:
+    """Until then it is old; and gone once the server is through."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        old, new = house.names(house.key), house.next_key()
+        house.clock.turn(DAY)
+        house.save("mail", new, house.issue(new))
+        house.store.drop_next_key("mail")
+        house.daemon.present(new, house.issue(new))
+        await house.bring()
+        assert withdrawn(house) == set()
+        house.clock.turn(DAY)
+        house.lagging = {IPS[1]}
+        await house.bring()
+        assert old not in house.records
+        assert withdrawn(house) == {old}
+        house.lagging = set()
+        house.mirror()
+        await house.bring()
+        assert withdrawn(house) == set()
+        assert old not in roles(house)
 
     played(tmp_path, story)
 

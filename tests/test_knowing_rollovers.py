@@ -224,6 +224,12 @@ class TestLines:
         never = lines(replace(STEADY, sites=(Site(SMTP, (Place(OWNER),)),)))
         assert never[-1] == "    _25._tcp.mail.example.org: not looked at yet"
 
+    def test_a_record_that_was_taken_away_is_not_told_as_one_that_is_still_to_come(self) -> None:
+        """A server that was late has it yet."""
+        place = Place(OWNER, (Standing("3 1 1 ff", Role.OLD, None, is_withdrawn=True),), SECONDS, is_whole=True)
+        found = lines(replace(STEADY, sites=(Site(SMTP, (place,)),)))
+        assert found[-1] == "      3 1 1 ff  old  taken away; a server had it still"
+
     def test_what_was_asked_and_what_is_held_is_told(self) -> None:
         """An emergency above all."""
         assert "  a new key was asked for" in lines(replace(STEADY, is_asked=True))
@@ -266,7 +272,9 @@ def test_programs_get_the_same() -> None:
                     "owner": OWNER,
                     "looked_at": "2026-11-20T12:00:00Z",
                     "all_answered": True,
-                    "records": [{"record": record, "is": "current", "since": "2026-11-20T12:00:00Z"}],
+                    "records": [
+                        {"record": record, "is": "current", "since": "2026-11-20T12:00:00Z", "withdrawn": False}
+                    ],
                 }
             ],
         }

@@ -160,7 +160,15 @@ def rollover(one: Rollover) -> Facts:
 
 
 def _place(place: Place) -> Facts:
-    records = [{"record": one.value, "is": str(one.role), "since": _second(one.since)} for one in place.records]
+    records = [
+        {
+            "record": one.value,
+            "is": str(one.role),
+            "since": _second(one.since),
+            "withdrawn": one.is_withdrawn,
+        }
+        for one in place.records
+    ]
     return {
         "owner": place.owner,
         "looked_at": _second(place.seen),

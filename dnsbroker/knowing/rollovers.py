@@ -72,11 +72,15 @@ class Cast:
 
 @dataclass(frozen=True)
 class Standing:
-    """A record at an owner name, ``3 1 1 hex``, and since when every server has it (None: not every one has)."""
+    """A record at an owner name, ``3 1 1 hex``, and since when every server has it (None: not every one has).
+
+    ``is_withdrawn``: it was ours and was taken away, but a server had it still when it was last looked at.
+    """
 
     value: str
     role: Role
     since: float | None
+    is_withdrawn: bool = False
 
 
 @dataclass(frozen=True)

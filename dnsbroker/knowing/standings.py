@@ -145,13 +145,14 @@ class Standings:
     def _place(self, owner: str) -> Place:
         sights = [one for one in self._rollovers.sights(owner) if one.server]
         seen = frozenset(record for records in sets(sights) for record in records)
-        ours = {parse(lease.record.value) for lease in self._standing(owner) if not lease.foreign}
-        ours |= {record for record in seen if self._was_ours(owner, record)}
+        standing = {parse(lease.record.value) for lease in self._standing(owner) if not lease.foreign}
+        ours = standing | {record for record in seen if self._was_ours(owner, record)}
         clocks = self._rollovers.clocks(owner)
         cast = self._cast(owner)
-        found = [
-            Standing(str(one), cast.role(one, is_ours=one in ours), clocks.get(str(one))) for one in sorted(seen | ours)
-        ]
+        found = []
+        for one in sorted(seen | ours):
+            role = cast.role(one, is_ours=one in ours)
+            found.append(Standing(str(one), role, clocks.get(str(one)), role is Role.OLD and one not in standing))
         return Place(
             owner,
             tuple(sorted(found, key=lambda one: list(Role).index(one.role))),

@@ -58,6 +58,8 @@ def _place_head(place: Place) -> str:
 
 
 def _since(one: Standing) -> str:
+    if one.is_withdrawn:
+        return "taken away; a server had it still"
     return "not on every server" if one.since is None else f"on every server since {when(at(one.since))}"
 
 
