@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dane_house import HOUR, House, played
+from dane_house import HOUR, IPS, House, played
 from dnsbroker import keys
 from dnsbroker.endpoints import parse
 from dnsbroker.errors import ConfigError, PreflightFailed
@@ -38,6 +38,51 @@ def test_withdrawal_takes_ours_keeps_the_key_and_lasts(tmp_path: Path) -> None:
         assert house.names(house.key) in house.records
 
     played(tmp_path, story)
+
+
+def test_what_a_late_server_still_has_of_ours_is_nobody_else_s(tmp_path: Path) -> None:
+    """It was taken away, and is told so; the twin, which somebody else wrote, stays and is foreign."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        theirs = house.names(house.chain, "3 0 1")
+        house.plant(theirs)
+        ours = house.records - {theirs}
+        house.lagging = {IPS[1]}
+        (withdrawn,) = await house.dane.withdraw([house.endpoint])
+        assert house.records == {theirs}
+        assert {line.partition(" TLSA ")[2] for line in withdrawn.removed} == ours
+        assert [line.partition(" TLSA ")[2] for line in withdrawn.foreign] == [theirs]
+
+    played(tmp_path, story)
+
+
+def test_what_is_withdrawn_is_not_said_to_stand_on_every_server(tmp_path: Path) -> None:
+    """Neither while caches may have it, nor afterwards; then nothing is left to move."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        house.clock.turn(HOUR)
+        assert await told(house) == (
+            "steady",
+            "the records of the present key and of the next one are on every name server",
+        )
+        await house.dane.withdraw([house.endpoint])
+        assert await told(house) == ("unpublished", f"no record of it stands at {house.owner.rstrip('.')}")
+        house.clock.turn(HOUR)
+        assert await told(house) == ("steady", "no record of it stands, and none is to")
+
+    played(tmp_path, story)
+
+
+async def told(house: House) -> tuple[str, str]:
+    """The step and its reason, as a run tells them that looks after everything."""
+    await house.open()
+    (brought,) = await house.dane.bring()
+    assert brought.move is not None
+    return str(brought.move.step), brought.move.reason
 
 
 def test_withdrawal_is_refused_where_it_would_leave_wrong_records_of_others(tmp_path: Path) -> None:
