@@ -34,8 +34,9 @@ def test_no_client_is_refused_in_any_state_that_can_be_reached(what: str) -> Non
         World(can_take=True),
         World(kinds=WORLDS["renewals become due"].kinds, issuers=2, wishes=("due",), faults=0),
         World(wishes=("emergency",), faults=0),
+        World(is_found=True, faults=0),
     ],
-    ids=["silence", "lag", "addresses", "taken out", "issuers", "emergency"],
+    ids=["silence", "lag", "addresses", "taken out", "issuers", "emergency", "records"],
 )
 def test_a_roll_over_ends_once_nothing_more_goes_wrong(world: World) -> None:
     """From any state, however it came about: what was asked for is done, and nothing is left to move."""

@@ -42,6 +42,13 @@ class _Present(Memory):
         return tuple(view for view in self.views if view.is_given)
 
 
+class _Known(Memory):
+    """What was there before the first look is not thought of."""
+
+    def possible(self, now: float, min_wait: float) -> tuple[View, ...]:
+        return tuple(view for view in super().possible(now, min_wait) if not view.is_unknown)
+
+
 class _LeafOnly(Memory):
     """Records of CAs are not looked at."""
 
@@ -178,6 +185,12 @@ _LAGGING = World(is_lagging=True, faults=0)
 MUTATIONS = (
     Mutation("one TTL instead of two", Rules(memory=_Once), World(faults=0)),
     Mutation("nothing is cached", Rules(memory=_Present), World(faults=0)),
+    Mutation("caches are empty before the first look", Rules(memory=_Known), World(is_found=True, faults=0)),
+    Mutation(
+        "a CA that is named is relied on before its time",
+        Rules(memory=_Known),
+        World(is_found=True, kinds=_BOTH, issuers=2, wishes=("due",), faults=0),
+    ),
     Mutation("what was given out is forgotten at the next look", Rules(look=_forgetful), World(faults=0)),
     Mutation(
         "min_wait is not waited for",

@@ -49,7 +49,7 @@ def plain(memory: Memory, ttl: int, min_wait: int, remembered: int) -> Remembere
     """
     past, gap = -float(min_wait), -float(max(2 * ttl, remembered) + 1)
     before = max((view.last for view in memory.views if view.is_given), default=0.0)
-    ended: dict[tuple[frozenset[Tlsa], int], float] = {}
+    ended: dict[tuple[str, frozenset[Tlsa], int], float] = {}
     kept = _ranked(_moved(view, view.first, max(view.last, gap)) for view in memory.views if _is_awaited(view))
     for view in memory.views:
         if view.is_given:
@@ -57,9 +57,9 @@ def plain(memory: Memory, ttl: int, min_wait: int, remembered: int) -> Remembere
         elif _is_awaited(view):
             continue
         elif view.lapses(max(remembered, min_wait)) > 0 or (view.last >= before and not memory.is_settled):
-            key = (view.records, view.ttl)
+            key = (view.server if view.is_unknown else "ended", view.records, view.ttl)
             ended[key] = max(ended.get(key, gap), view.last)
-    kept += [View("ended", records, its_ttl, 0.0, last, False) for (records, its_ttl), last in ended.items()]
+    kept += [View(server, records, its_ttl, 0.0, last, False) for (server, records, its_ttl), last in ended.items()]
     since = tuple(sorted((record, max(moment, past)) for record, moment in memory.since.items()))
     return Remembered(tuple(sorted(kept, key=_order)), since, memory.is_whole)
 

@@ -27,6 +27,8 @@ WORLDS = {
     "only CAs are named": World(kinds=(TA,), issuers=2, wishes=("due",)),
     "two digests of each key": World(kinds=(EE, EE_512), faults=0),
     "somebody takes a record of ours out": World(can_take=True),
+    "records were there before": World(is_found=True),
+    "CAs were named before": World(is_found=True, kinds=_BOTH, issuers=2, wishes=("due",), faults=0),
     "an emergency": World(wishes=("emergency",), faults=0),
     "an emergency, and another issuer": World(kinds=_BOTH, issuers=2, servers=1, wishes=("emergency",), faults=0),
 }

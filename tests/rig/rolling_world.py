@@ -46,7 +46,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class World:
-    """How large it is, and what may go wrong. Times are in ticks, ``faults`` how often something does."""
+    """How large it is, and what may go wrong. Times are in ticks, ``faults`` how often something does.
+
+    ``is_found``: records were there before the program's first look, and its journal tells nothing of them.
+    """
 
     kinds: tuple[Kind, ...] = (EE,)
     owners: int = 1
@@ -62,17 +65,22 @@ class World:
     is_lagging: bool = False
     wishes: tuple[str, ...] = ("asked",)
     can_hide: bool = False
+    is_found: bool = False
     can_take: bool = False
     rules: Rules = field(default_factory=Rules)
     notes: Notes = field(default_factory=Notes, compare=False, repr=False)
 
     def start(self) -> State:
-        """Nothing is published, and a key is served."""
+        """A key is served, and nothing is published; or somebody has just published the next key too, and every CA."""
         nothing: frozenset[Tlsa] = frozenset()
+        first, key = Chain(0, 0), Chain(1, NONE) if self.is_found else None
+        before = rolling.wanted(self.kinds, [present(first)]) if key else nothing
+        issued = [present(Chain(0, issuer)) for issuer in range(self.issuers)]
+        found = rolling.wanted(self.kinds, [*issued, present(key)]) if key else nothing
+        cached = (Cached(before, 0),) if key else ()
         unknown = self.notes.number(Remembered())
-        owner = Owner((nothing,) * self.servers, ((),) * self.servers, False, (), unknown, nothing)
-        first = Chain(0, 0)
-        return State((owner,) * self.owners, (first,) * self.addresses, first)
+        owner = Owner((found,) * self.servers, ((),) * self.servers, False, cached, unknown, found)
+        return State((owner,) * self.owners, (first,) * self.addresses, first, next=key.key if key else NONE)
 
     def after(self, state: State) -> Iterator[tuple[str, State]]:
         """Every state that may follow, with what happened."""
