@@ -200,24 +200,31 @@ class Bringing:
             self._writing.adopt(standing, orphans)
 
     def _refuse(self, scene: Scene, standing: Standing, asked: Asked, wanted: Change) -> None:
-        """Raise PreflightFailed where something that is wanted is not written, since it would do harm."""
+        """Raise PreflightFailed where something that is wanted is not written, since it would do harm.
+
+        NotPropagated where it would not, but waits for a late server, and a person asked; else a later look goes on.
+        """
+        owner = standing.post.owner
         lacking = scene.wanted(standing.post, adopt=asked.adopt) - standing.records
         if not lacking:
             return
-        check, hint = self._cure(scene, standing, asked)
-        if check == "passing" and not asked.is_publishing:
-            return  # a later look goes on with it
-        raise PreflightFailed(
-            f"{shown(standing.post.owner)}: {'; '.join(wanted.objections)}",
-            name=standing.post.owner,
-            checks=[check],
-            hint=hint,
-        )
+        told = f"{shown(owner)}: {'; '.join(wanted.objections)}"
+        if not self._decided(scene, standing.post, asked, standing.records, passing=frozenset()).add:
+            check, hint = self._cure(scene, standing)
+            raise PreflightFailed(told, name=owner, checks=[check], hint=hint)
+        if asked.is_publishing:
+            given = [view for view in scene.memories[owner].views if view.is_given]
+            raise NotPropagated(
+                told,
+                name=owner,
+                expected=sorted(map(str, lacking)),
+                seen_by_server={view.server: ", ".join(sorted(map(str, view.records))) for view in given},
+                waited=0.0,
+                hint="come again once every name server has what was written last",
+            )
 
-    def _cure(self, scene: Scene, standing: Standing, asked: Asked) -> tuple[str, str]:
+    def _cure(self, scene: Scene, standing: Standing) -> tuple[str, str]:
         """The word for why nothing is added, and what to do."""
-        if self._decided(scene, standing.post, asked, standing.records, passing=frozenset()).add:
-            return "passing", "come again once every name server has what was written last"
         _, unseen = scene.presented(standing.post)
         if unseen:
             return (
