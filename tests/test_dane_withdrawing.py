@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dane_house import HOUR, IPS, House, played
+from dane_house import DAY, HOUR, IPS, House, played
 from dnsbroker import keys
 from dnsbroker.endpoints import parse
 from dnsbroker.errors import ConfigError, PreflightFailed
@@ -36,6 +36,35 @@ def test_withdrawal_takes_ours_keeps_the_key_and_lasts(tmp_path: Path) -> None:
         assert (await house.dane.chain_gate("mail", house.issue(other))).is_open
         assert (await house.publish(house.endpoint)).error is None
         assert house.names(house.key) in house.records
+
+    played(tmp_path, story)
+
+
+def test_the_present_key_stays_for_as_long_as_a_server_has_records_that_name_it(tmp_path: Path) -> None:
+    """However late it is: then caches have them for their time. What others have there is no reason."""
+
+    async def story(house: House) -> None:
+        await house.manage()
+        await house.publish()
+        house.plant(theirs := house.names(house.chain, "3 0 1"))
+        house.lagging = {IPS[1]}
+        (withdrawn,) = await house.dane.withdraw([house.endpoint])
+        (late,) = withdrawn.given_by
+        assert late.startswith(IPS[1])
+        for _ in range(2):
+            house.clock.turn(DAY)
+            await house.open()
+            assert house.dane.manages("mail")
+            await house.bring()
+            assert house.run.rollovers.published()[0].given_by == (late,)
+        house.lagging = set()
+        house.mirror()
+        await house.bring()
+        assert theirs in house.records
+        assert house.run.rollovers.published()[0].given_by == ()
+        assert house.dane.manages("mail")
+        house.clock.turn(121)
+        assert not house.dane.manages("mail")
 
     played(tmp_path, story)
 

@@ -172,7 +172,9 @@ def test_a_certificate_that_nobody_looks_after_has_no_progress(rollovers: Rollov
 def test_endpoints_are_known_until_they_are_forgotten(rollovers: Rollovers) -> None:
     """A withdrawn one as well: caches may hold its records."""
     mail = Published(ENDPOINT, (OWNER, "_25._tcp.alias.example.test."), ("example.test", "/etc/tls/x.pem"))
-    web = Published("https://example.test", ("_443._tcp.example.test.",), ("example.test",), True, 5000.5)
+    web = Published(
+        "https://example.test", ("_443._tcp.example.test.",), ("example.test",), True, 5000.5, ("192.0.2.1",)
+    )
     for one in (mail, replace(web, is_withdrawn=False), web):
         rollovers.keep_published(one)
     assert rollovers.published() == (web, mail)

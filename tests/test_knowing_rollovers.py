@@ -256,6 +256,12 @@ class TestLines:
         assert "has to be served" not in unmanaged_lines(withdrawn, NOW + timedelta(minutes=1))[0]
         assert f"`dnsbroker tlsa publish {SMTP}`" in line
 
+    def test_while_a_server_still_has_its_records_no_end_is_told(self) -> None:
+        """Caches get them from there."""
+        withdrawn = Unmanaged(SMTP, (), (NAME,), is_withdrawn=True, serve_until=SECONDS, given_by=("192.0.2.2",))
+        (line,) = unmanaged_lines(withdrawn, NOW)
+        assert "; 192.0.2.2 still has its records: its present key has to be served meanwhile;" in line
+
 
 def test_programs_get_the_same() -> None:
     """With whole digests, and moments in RFC 3339."""

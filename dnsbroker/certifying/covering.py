@@ -170,10 +170,6 @@ class Covering:
         """Whether a person asked for a new key of ``name``, which is not live yet."""
         return self.manages(name) and self.progress(name).is_asked
 
-    def is_emergency(self, name: str) -> bool:
-        """Whether its present key is to be given up at once."""
-        return self.is_asked(name) and self.progress(name).is_emergency
-
     def settle(self, fresh: Lineage, before: Lineage | None) -> None:
         """Note that ``fresh`` is live: a new key that was asked for is there, and a next key that it has is no more."""
         progress = self.progress(fresh.name)
@@ -201,6 +197,8 @@ class Covering:
         """What speaks against giving up a key whose records a person had taken away: caches that may hold them."""
         now = self._run.clock.now().timestamp()
         found = [item for item in self._run.rollovers.published() if item.is_withdrawn and name in item.certificates]
+        if given := {address for item in found for address in item.given_by}:
+            return Closed(f"{' and '.join(sorted(given))} still has TLSA records that name it, which were taken away")
         until = max((item.serve_until for item in found), default=0.0)
         if until <= now:
             return None

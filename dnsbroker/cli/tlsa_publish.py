@@ -123,6 +123,7 @@ def _withdrawn(found: Sequence[Withdrawn]) -> Result:
                 {
                     "endpoint": str(one.endpoint),
                     "serve_until": _moment(one.until),
+                    "given_by": list(one.given_by),
                     "removed": list(one.removed),
                     "foreign": list(one.foreign),
                 }
@@ -141,7 +142,9 @@ def _farewell(one: Withdrawn) -> Iterator[str]:
     yield from (f"foreign: {record}" for record in one.foreign)
     if one.removed:
         until = when_after(datetime.fromtimestamp(one.until, UTC))
-        yield f"{one.endpoint.shown()}: serve the present key until {until}: caches may hold its records"
+        given = f"; {' and '.join(one.given_by)} still has them, so look at `dnsbroker tlsa status` then"
+        late = given if one.given_by else ""
+        yield f"{one.endpoint.shown()}: serve the present key until {until}: caches may hold its records{late}"
     else:
         yield f"{one.endpoint.shown()}: there are no records of ours"
 

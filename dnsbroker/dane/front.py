@@ -152,12 +152,12 @@ class Dane:
     def manages(self, reference: str) -> bool:
         """Whether a ``[[dane]]`` table that was not withdrawn speaks of ``reference``; contacts nobody.
 
-        One that was withdrawn does so until no cache can have its records any more.
+        One that was withdrawn does so until no server and no cache can have its records any more.
         """
         if any(reference in service.certificates for service in self._active()):
             return True
         now = self._now()
-        withdrawn = (one for one in self._parts.rollovers.published() if one.is_withdrawn and one.serve_until > now)
+        withdrawn = (one for one in self._parts.rollovers.published() if one.is_withdrawn and not one.is_over(now))
         return any(reference in one.certificates for one in withdrawn)
 
     def owners(self, reference: str) -> frozenset[str]:
@@ -218,7 +218,7 @@ class Dane:
         configured = {endpoint for table in self._parts.config.dane for endpoint in table.endpoint}
         for one in self._parts.rollovers.published():
             if one.is_withdrawn and one.endpoint in configured and (not named or one.endpoint in named):
-                self._parts.rollovers.keep_published(replace(one, is_withdrawn=False, serve_until=0.0))
+                self._parts.rollovers.keep_published(replace(one, is_withdrawn=False, serve_until=0.0, given_by=()))
 
     def _keep_published(self, scene: Scene, services: Sequence[Service]) -> None:
         """Keep where records of each service stand, and forget what is over."""

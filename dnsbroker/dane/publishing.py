@@ -65,6 +65,11 @@ class Writing:
         """What is or may be at ``owner`` by leases of ours, those included whose withdrawal has failed."""
         return frozenset(record for lease, record in self._read(owner) if not lease.foreign)
 
+    def were_ours(self, owner: str, records: Iterable[Tlsa]) -> frozenset[Tlsa]:
+        """Those of ``records`` that are ours at ``owner``, or were when they were in DNS last by the journal's word."""
+        last = {record: self._leases.last(Record(owner, "TLSA", str(record))) for record in records}
+        return frozenset(record for record, lease in last.items() if lease is not None and not lease.foreign)
+
     def held(self, owner: str) -> frozenset[Tlsa]:
         """What is to stay at ``owner`` by leases, foreign values included: no write of anybody's takes it out."""
         states = (State.WANTED, State.SENDING, State.PRESENT)

@@ -7,7 +7,7 @@ keeps what is there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dnsbroker.config.dane import DaneConfig
 from dnsbroker.dane.looking import Presence
@@ -57,8 +57,9 @@ class Own:
 class Scene:
     """One look at everything, over at ``now`` (seconds since the epoch). Everything but posts is by its name.
 
-    ``ours`` are the records of ours at each owner name, ``served`` what the journal has of each endpoint. ``doubtful``
-    are owner names of which somebody may need records that no post here speaks of.
+    ``ours`` are the records of ours at each owner name, ``once_ours`` those that were and which some server may have
+    yet, ``served`` what the journal has of each endpoint. ``doubtful`` are owner names of which somebody may need
+    records that no post here speaks of.
     """
 
     now: float
@@ -70,6 +71,7 @@ class Scene:
     progress: Mapping[str, Progress]
     served: Mapping[str, Sequence[Served]] = field(default_factory=dict)
     doubtful: frozenset[str] = frozenset()
+    once_ours: Mapping[str, frozenset[Tlsa]] = field(default_factory=dict)
 
     def wanted(self, post: Post, *, adopt: bool = False) -> frozenset[Tlsa]:
         """What is to stand at ``post``; with ``adopt`` also for all that its services present now."""
@@ -117,8 +119,13 @@ class Scene:
         is_unread = any(self.subjects[name].trouble or self.subjects[name].live is None for name in references)
         if is_unread or post.owner in self.doubtful:
             return self.ours[post.owner]
-        may_go = all(self._may_go_at(name) <= self.now for name in references)
+        may_go = all(self._may_go_at(name) <= self.now and not self._is_to_go_back(name) for name in references)
         return frozenset() if may_go else self.ours[post.owner]
+
+    def _is_to_go_back(self, reference: str) -> bool:
+        """Whether what is live is to be taken back, so that what was live before needs its records."""
+        known = self.progress.get(reference)
+        return known is not None and bool(known.refused) and known.refused == self.subjects[reference].serial
 
     def _may_go_at(self, reference: str) -> float:
         since = self.verified_since(reference)
@@ -322,5 +329,13 @@ def published(scene: Scene, service: Service, posts: Sequence[Post], known: Publ
     owners = tuple(sorted(post.owner for post in posts))
     if service.is_withdrawn:
         until = max(lapses, default=known.serve_until if known else 0.0)
-        return Published(str(service.endpoint), owners, service.certificates, is_withdrawn=True, serve_until=until)
+        given = tuple(sorted({server for post in posts for server in _givers(scene, service, post)}))
+        return Published(str(service.endpoint), owners, service.certificates, True, until, given)
     return Published(str(service.endpoint), owners, service.certificates)
+
+
+def _givers(scene: Scene, service: Service, post: Post) -> Iterable[str]:
+    """The addresses of name servers that may have records of ours there yet that nobody but ``service`` wanted."""
+    others = tuple(one for one in post.services if one.endpoint != service.endpoint)
+    gone = scene.once_ours.get(post.owner, frozenset()) - scene.wanted(replace(post, services=others))
+    return (view.server for view in scene.memories[post.owner].views if view.is_given and view.records & gone)

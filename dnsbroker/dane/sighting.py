@@ -144,16 +144,18 @@ class Sighting:
     ) -> Scene:
         references = {name for post in posts for service in post.services for name in service.certificates}
         progress = {name: known for name in references if (known := self._rollovers.progress(name)) is not None}
+        memories = {post.owner: self._remembering.of(post.owner) for post in posts}
         return Scene(
             now,
             tuple(posts),
             {name: self._subjects.read(name) for name in sorted(references)},
             presences,
-            {post.owner: self._remembering.of(post.owner) for post in posts},
+            memories,
             {post.owner: self._writing.ours(post.owner) for post in posts},
             progress,
             {endpoint: self._rollovers.served(endpoint) for endpoint in presences},
             doubtful,
+            {owner: self._writing.were_ours(owner, memory.anywhere) for owner, memory in memories.items()},
         )
 
     def again(self, scene: Scene) -> Scene:

@@ -28,14 +28,16 @@ from dnsbroker.tlsa.records import Tlsa
 class Withdrawn:
     """An endpoint without DANE from now on, but for ``foreign`` records that stay; caches have ours until ``until``.
 
-    ``until`` is seconds since the epoch: until then the present key must go on being served. ``removed`` are the
-    records taken away now, each with its owner name.
+    ``until`` is seconds since the epoch: until then the present key must go on being served, and for as much longer as
+    the addresses of name servers in ``given_by`` still have them. ``removed`` are the records taken away now, each with
+    its owner name.
     """
 
     endpoint: Endpoint
     until: float
     foreign: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    given_by: tuple[str, ...] = ()
 
 
 class Withdrawing:
@@ -82,13 +84,15 @@ class Withdrawing:
             kept.serve_until,
             tuple(foreign),
             tuple(line for lines in removed for line in lines),
+            kept.given_by,
         )
 
     def _kept(self, scene: Scene, service: Service, owners: tuple[str, ...]) -> Published:
         """Keep that a person wanted it so, and until when a cache may have records of it."""
         found = published(scene, replace(service, is_withdrawn=True), scene.posts, None)
         until = max(found.serve_until if found else 0.0, scene.now)
-        kept = Published(str(service.endpoint), owners, service.certificates, is_withdrawn=True, serve_until=until)
+        given = found.given_by if found else ()
+        kept = Published(str(service.endpoint), owners, service.certificates, True, until, given)
         self._rollovers.keep_published(kept)
         return kept
 

@@ -144,7 +144,8 @@ CREATE TABLE tlsa_endpoint (
     owners TEXT NOT NULL,
     certificates TEXT NOT NULL,
     is_withdrawn INTEGER NOT NULL,
-    serve_until REAL NOT NULL
+    serve_until REAL NOT NULL,
+    given_by TEXT NOT NULL
 );
 CREATE TABLE tlsa_served (
     endpoint TEXT NOT NULL,

@@ -73,7 +73,8 @@ class StepTaken:
 class Published:
     """An endpoint for which records were published: the owner names where they stand, and the certificates meant.
 
-    ``is_withdrawn``: a person took DANE back; ``serve_until``: until then caches may hold its records.
+    ``is_withdrawn``: a person took DANE back; ``serve_until``: until then caches may hold its records, and for longer
+    while there are addresses of name servers that give them out yet: ``given_by``.
     """
 
     endpoint: str
@@ -81,6 +82,11 @@ class Published:
     certificates: tuple[str, ...]
     is_withdrawn: bool = False
     serve_until: float = 0.0
+    given_by: tuple[str, ...] = ()
+
+    def is_over(self, now: float) -> bool:
+        """Whether a person took DANE back, and nobody can have its records any more."""
+        return self.is_withdrawn and not self.given_by and self.serve_until <= now
 
 
 @dataclass(frozen=True)
@@ -196,9 +202,16 @@ class Rollovers:
         owners, certificates = _text(published.owners), _text(published.certificates)
         with self._journal.transaction() as database:
             database.execute(
-                "INSERT OR REPLACE INTO tlsa_endpoint (endpoint, owners, certificates, is_withdrawn, serve_until)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (published.endpoint, owners, certificates, published.is_withdrawn, published.serve_until),
+                "INSERT OR REPLACE INTO tlsa_endpoint (endpoint, owners, certificates, is_withdrawn, serve_until,"
+                " given_by) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    published.endpoint,
+                    owners,
+                    certificates,
+                    published.is_withdrawn,
+                    published.serve_until,
+                    _text(published.given_by),
+                ),
             )
 
     def forget_published(self, endpoint: str) -> None:
@@ -290,4 +303,5 @@ def _published(row: sqlite3.Row) -> Published:
         _values(row["certificates"]),
         is_withdrawn=bool(row["is_withdrawn"]),
         serve_until=row["serve_until"],
+        given_by=_values(row["given_by"]),
     )

@@ -183,6 +183,7 @@ def unmanaged(one: Unmanaged) -> Facts:
         "endpoint": one.endpoint,
         "withdrawn": one.is_withdrawn,
         "serve_until": _second(one.serve_until),
+        "given_by": list(one.given_by),
         "certificates": list(one.certificates),
         "records": list(one.records),
     }

@@ -141,7 +141,8 @@ class Unmanaged:
     """An endpoint that no table speaks of any more, or from which a person took DANE back.
 
     ``records`` of ours stand at its owner names, each ``owner TLSA value``. ``serve_until``: for so long the
-    present keys of ``certificates`` have to be served, since caches may hold what was taken away.
+    present keys of ``certificates`` have to be served, since caches may hold what was taken away, and for longer as
+    long as there are addresses of name servers that have it yet: ``given_by``.
     """
 
     endpoint: str
@@ -149,6 +150,7 @@ class Unmanaged:
     certificates: tuple[str, ...]
     is_withdrawn: bool
     serve_until: float = 0.0
+    given_by: tuple[str, ...] = ()
 
 
 def of_step(word: str) -> Step:

@@ -62,7 +62,7 @@ class Standings:
         """Endpoints of which no table speaks any more and where records of ours stand, and those withdrawn."""
         configured = {endpoint for table in self._tables for endpoint in table.endpoint}
         return tuple(
-            Unmanaged(one.endpoint, records, one.certificates, one.is_withdrawn, one.serve_until)
+            Unmanaged(one.endpoint, records, one.certificates, one.is_withdrawn, one.serve_until, one.given_by)
             for one in self._published.values()
             if one.is_withdrawn or one.endpoint not in configured
             if (records := self._ours(one.owners)) or one.is_withdrawn

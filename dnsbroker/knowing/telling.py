@@ -85,6 +85,8 @@ def unmanaged_lines(one: Unmanaged, now: datetime) -> Sequence[str]:
     """What is left of an endpoint that no table speaks of, or from which DANE was taken back."""
     is_cached = one.serve_until > now.timestamp()
     until = f"; its present key has to be served until {when(at(one.serve_until))}" if is_cached else ""
+    if one.given_by:
+        until = f"; {' and '.join(one.given_by)} still has its records: its present key has to be served meanwhile"
     if one.is_withdrawn:
         left = f", but {_counted(one)} of ours still there" if one.records else ""
         head = (
