@@ -11,7 +11,7 @@ from dnsbroker.config.dane import DaneConfig
 from dnsbroker.dane.looking import Presence
 from dnsbroker.dane.places import Post, Service
 from dnsbroker.dane.remembering import digest
-from dnsbroker.dane.scenes import Scene
+from dnsbroker.dane.scenes import Scene, Wish
 from dnsbroker.dane.subjects import Subject
 from dnsbroker.endpoints import parse
 from dnsbroker.errors import StoreError
@@ -150,3 +150,33 @@ def test_in_an_emergency_old_records_go_as_soon_as_the_new_key_is_seen() -> None
     assert is_everything_kept(seen)
     emergency = Progress("mail", "deployed", 0.0, "", is_emergency=True)
     assert not is_everything_kept(replace(seen, progress={"mail": emergency}))
+
+
+@pytest.mark.parametrize(("elsewhere", "is_old"), [(OLD, False), (THEIRS, True)])
+def test_a_record_of_what_another_machine_serves_is_no_old_one(elsewhere: Presented, *, is_old: bool) -> None:
+    """Else no roll-over would ever be over, and the next key never be used."""
+    table = replace(MAIL.tables[0], addresses=(ONE,))
+    one_of_two = replace(MAIL, tables=(table,))
+    seen = scene({one_of_two: {ONE: [NEW], TWO: [elsewhere]}}, {"mail": NEW})
+    assert seen.situation("mail", Wish()).has_old_records is is_old
+
+
+def test_what_is_served_for_another_certificate_is_not_this_one_s() -> None:
+    """It would look like what no record of this one names, and be taken back for it."""
+    seen = scene({BOTH: {ONE: [NEW, RSA, OLD]}}, {"mail": NEW, "rsa": RSA})
+    assert seen.situation("mail", Wish()).served == (NEW, OLD)
+    assert seen.situation("rsa", Wish()).served == (RSA, OLD)
+
+
+@pytest.mark.parametrize(
+    ("known", "is_lost"),
+    [((OLD,), True), ((OLD, NEW), False), ((), False), ((THEIRS,), False)],
+    ids=["it had the key of before", "it had the live one since", "it never answered", "it had another one"],
+)
+def test_what_answered_before_and_not_since_is_lost(known: tuple[Presented, ...], *, is_lost: bool) -> None:
+    """Only then what is live now may be to blame; and only who can go back asks."""
+    seen = scene({MAIL: {ONE: [], TWO: [NEW]}}, {"mail": NEW})
+    rows = [at_address(MAIL, ONE, each) for each in known] + [at_address(MAIL, TWO, OLD)]
+    found = replace(seen, served={str(MAIL.endpoint): rows})
+    assert bool(found.situation("mail", Wish(previous=OLD)).lost) is is_lost
+    assert found.situation("mail", Wish()).lost == ()
