@@ -152,6 +152,17 @@ def test_in_an_emergency_old_records_go_as_soon_as_the_new_key_is_seen() -> None
     assert not is_everything_kept(replace(seen, progress={"mail": emergency}))
 
 
+@pytest.mark.parametrize(("before", "is_kept"), [(OLD, False), (THEIRS, True)])
+def test_once_the_new_key_is_live_they_do_all_the_same(before: Presented, *, is_kept: bool) -> None:
+    """As long as the key served before it is the one that was given up; the twin, a roll-over later, has the grace."""
+    seen = scene({MAIL: {ONE: [NEW]}}, {"mail": NEW}, since=NOW)
+    (endpoint,) = seen.served
+    earlier = (replace(at_address(MAIL, ONE, before), last=NOW - 1), replace(at_address(MAIL, ONE, OLD), last=NOW - 2))
+    over = Progress("mail", "deployed", 0.0, "", given_up=digest(OLD))
+    found = replace(seen, progress={"mail": over}, served={endpoint: [*earlier, *seen.served[endpoint]]})
+    assert is_everything_kept(found) is is_kept
+
+
 @pytest.mark.parametrize(("elsewhere", "is_old"), [(OLD, False), (THEIRS, True)])
 def test_a_record_of_what_another_machine_serves_is_no_old_one(elsewhere: Presented, *, is_old: bool) -> None:
     """Else no roll-over would ever be over, and the next key never be used."""
@@ -180,3 +191,11 @@ def test_what_answered_before_and_not_since_is_lost(known: tuple[Presented, ...]
     found = replace(seen, served={str(MAIL.endpoint): rows})
     assert bool(found.situation("mail", Wish(previous=OLD)).lost) is is_lost
     assert found.situation("mail", Wish()).lost == ()
+
+
+def test_what_was_dark_long_before_is_not_lost_by_a_deployment() -> None:
+    """A machine that is off says nothing about the new key, and nothing is taken back for it."""
+    seen = scene({MAIL: {ONE: [], TWO: [NEW]}}, {"mail": NEW})
+    earlier = replace(at_address(MAIL, ONE, OLD), first=NOW - 9e5, last=NOW - 86400)
+    found = replace(seen, served={str(MAIL.endpoint): [earlier]})
+    assert found.situation("mail", Wish(previous=OLD)).lost == ()

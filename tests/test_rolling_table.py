@@ -9,6 +9,7 @@ import pytest
 from dnsbroker.rolling import Act, Memory, Situation, Step, move
 from dnsbroker.rolling.situation import Case
 from dnsbroker.rolling.table import ROWS
+from dnsbroker.tlsa.computing import Presented
 from rolling_values import EE, TA, chain, key, look, records, remembered, site
 
 LIVE, NEXT, NEW = chain("live", "A"), key("next"), chain("next", "A")
@@ -26,6 +27,18 @@ HELD = replace(STEADY, held=OTHER, sites=(site(OF_CA, BOTH),))
 GONE_LIVE = replace(STEADY, live=NEW, next=key("third"), has_old_records=True, served=(NEW,), verified_since=None)
 #: An owner name that is to have no records any more, while caches may hold some.
 GONE = site(remembered(look(0, records(LIVE, NEXT)), look(NOW - 10, records())), kinds=(), owner="_25._tcp.gone.test")
+
+_TWO = (records(LIVE, NEXT), records(LIVE, NEXT))
+#: In an emergency, with a chain for the next key, one server is silent that had its record, or never had.
+DEAD, NEVER = (
+    replace(
+        STEADY,
+        is_emergency=True,
+        held=NEW,
+        sites=(site(remembered(look(0, *before), look(NOW, _TWO[0], None)), silent="s1"),),
+    )
+    for before in (_TWO, (records(LIVE), records(LIVE)))
+)
 
 CASES = {
     "nothing is left to move": (STEADY, Act.REST, Step.STEADY),
@@ -160,6 +173,8 @@ CASES = {
         Act.GO_LIVE_LOUDLY,
         Step.ISSUED,
     ),
+    "an emergency, and a server that had its record is silent": (DEAD, Act.GO_LIVE_LOUDLY, Step.ISSUED),
+    "an emergency, and a server that had none is silent": (NEVER, Act.REST, Step.HELD),
     "an emergency, and its record is not everywhere": (
         replace(STEADY, is_emergency=True, held=NEW, sites=(site(remembered(look(0, records(LIVE)))),)),
         Act.REST,
@@ -240,3 +255,36 @@ def test_nothing_known_is_no_licence() -> None:
     """Before the first look no key is ripe."""
     unknown = replace(STEADY, is_asked=True, sites=(site(Memory()),))
     assert move(unknown).act is Act.REST
+
+
+def test_a_silent_server_is_named_with_what_becomes_of_it() -> None:
+    """In an emergency: what it may do, or, where it never had the record, how to go on without it."""
+    dead = move(DEAD).reason
+    assert "s1: no answer within 10 s" in dead
+    assert dead.count("not every name server answers") == 1
+    assert dead.endswith("what a silent one may give out refuses the new key until it follows")
+    never = move(NEVER).reason
+    assert "s1: no answer within 10 s" in never
+    assert never.endswith("take it out of the delegation")
+
+
+def test_a_record_that_a_server_that_answers_lacks_is_waited_for_in_an_emergency() -> None:
+    """Whoever else is silent: that one does follow."""
+    lagging = remembered(look(0, *_TWO, records(LIVE)), look(NOW, None, _TWO[0], records(LIVE)))
+    decided = move(replace(DEAD, sites=(site(lagging, silent="s0"),)))
+    assert decided.act is Act.REST
+    assert "delegation" not in decided.reason
+
+
+@pytest.mark.parametrize("next_key", [NEXT, key("third")])
+def test_where_a_server_is_silent_no_record_is_said_to_be_missing(next_key: Presented) -> None:
+    """It is named, with what it said; the twin, where all answer, says what is missing."""
+    silent = site(remembered(look(0, *_TWO), look(NOW, _TWO[0], None)), silent="s1")
+    told = move(replace(STEADY, next=next_key, sites=(silent,))).reason
+    assert told.startswith(
+        "the records of what is live are not seen on every name server: not every name server answers"
+    )
+    assert "(s1: no answer within 10 s)" in told
+    lacking = site(remembered(look(0, records(LIVE, NEXT), records(NEXT))))
+    told = move(replace(STEADY, sites=(lacking,))).reason
+    assert told.startswith("the records of what is live are not on every name server for")

@@ -6,6 +6,7 @@ keeps what is there.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -59,7 +60,7 @@ class Scene:
 
     ``ours`` are the records of ours at each owner name, ``once_ours`` those that were and which some server may have
     yet, ``served`` what the journal has of each endpoint. ``doubtful`` are owner names of which somebody may need
-    records that no post here speaks of.
+    records that no post here speaks of. ``silent`` is as of ``looking.Records``.
     """
 
     now: float
@@ -75,6 +76,7 @@ class Scene:
 
     def wanted(self, post: Post, *, adopt: bool = False) -> frozenset[Tlsa]:
         """What is to stand at ``post``; with ``adopt`` also for all that its services present now."""
+    silent: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
         found: frozenset[Tlsa] = frozenset()
         for service, table in _tables(post):
             for reference in table.certificate:
@@ -134,7 +136,16 @@ class Scene:
     def _grace(self, reference: str) -> float:
         known = self.progress.get(reference)
         waits = [site.min_wait for site in self.sites(reference)]
-        return 0.0 if known is not None and known.is_emergency else min([_GRACE, *waits])
+        return 0.0 if self._is_given_up(reference) else min([_GRACE, *waits])
+
+    def _is_given_up(self, reference: str) -> bool:
+        """Whether the key that was served before the live one was given up in an emergency, or one is not over."""
+        known, services = self.progress.get(reference), self._services(reference)
+        if known is None or known.is_emergency:
+            return known is not None
+        live = {hashlib.sha256(key).hexdigest() for one in services.values() for key in self._live_keys(one)}
+        rows = [row for endpoint in services for row in self.served.get(endpoint, ()) if row.spki_sha256 not in live]
+        return bool(rows) and max(rows, key=lambda row: row.last).spki_sha256 == known.given_up
 
     def own(self, reference: str) -> Own:
         """What the addresses present that are to serve ``reference``."""
@@ -201,13 +212,17 @@ class Scene:
     def sites(self, reference: str) -> tuple[Site, ...]:
         """The owner names that have a say in what is served for ``reference``, withdrawn ones included."""
         return tuple(
-            Site(post.owner, self._site_kinds(post, reference), self.memories[post.owner], post.min_wait)
+            self._site(post, reference)
             for post in self.posts
             if any(reference in service.certificates for service in post.services) and not self._is_void(post)
         )
 
     def _is_void(self, post: Post) -> bool:
         """Whether nobody has records of it, and nobody is to: the name an alias leads to, or a service without DANE.
+    def _site(self, post: Post, reference: str) -> Site:
+        memory, silent = self.memories[post.owner], self.silent.get(post.owner, {})
+        return Site(post.owner, self._site_kinds(post, reference), memory, post.min_wait, silent)
+
 
         Clients that find nothing below what a host is an alias of go on to the host's own name.
         """

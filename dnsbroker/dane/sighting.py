@@ -165,3 +165,4 @@ class Sighting:
 
 def _gone(one: Published) -> Service:
     return Service(parse(one.endpoint), is_withdrawn=True, certificates=one.certificates)
+            {post.owner: self.looks[post.owner].silent for post in posts},

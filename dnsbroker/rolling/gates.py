@@ -7,8 +7,8 @@ what the live one relies on, and is covered wherever that one is, may always be 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dnsbroker.names import shown
@@ -21,13 +21,14 @@ from dnsbroker.tlsa.records import CERT, DANE_EE, Kind, Tlsa, made
 class Site:
     """One owner name whose records speak of the certificate: its ``kinds``, what is remembered of it, how long to wait.
 
-    ``min_wait`` is in seconds.
+    ``min_wait`` is in seconds. ``silent`` says of each address of a server that gave no answer to build on, why.
     """
 
     owner: str
     kinds: tuple[Kind, ...]
     memory: Memory
     min_wait: float = 3600.0
+    silent: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,12 @@ def leaf_records(key: Presented, kinds: Iterable[Kind]) -> frozenset[Tlsa]:
     return frozenset(
         made(kind, key.leaf) for kind in kinds if kind.is_of_leaf and (key.leaf.certificate or kind.selector != CERT)
     )
+
+
+def unanswered(site: Site) -> str:
+    """That not every server answers for it, for people: which, and what it said."""
+    told = "; ".join(f"{address}: {why}" for address, why in sorted(site.silent.items()))
+    return f"not every name server answers for {shown(site.owner)}" + (f" ({told})" if told else "")
 
 
 def at(moment: float) -> str:
@@ -202,9 +209,7 @@ def _to_come(chain: Presented, kinds: Iterable[Kind], site: Site) -> Iterable[Tl
 
 
 def _silent(site: Site) -> _Obstacle:
-    return _Obstacle(
-        f"not every name server answers for {shown(site.owner)}, and one that is silent may have an older set"
-    )
+    return _Obstacle(f"{unanswered(site)}, and one that is silent may have an older set")
 
 
 def _lacking(records: frozenset[Tlsa], site: Site) -> _Obstacle:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dnsbroker.names import shown
-from dnsbroker.rolling.gates import Gate, Site, for_chain, for_key, leaf_records, names, uncovered
+from dnsbroker.rolling.gates import Gate, Site, for_chain, for_key, leaf_records, names, unanswered, uncovered
 from dnsbroker.tlsa.computing import Presented
 
 
@@ -121,9 +121,20 @@ class Case:
 
     @property
     def is_held_key_everywhere(self) -> bool:
-        """Whether every server has records of the key that is held, however lately."""
-        its = self.situation
-        return its.held is not None and all(_has_leaf(site, its.held) for site in its.sites)
+        """Whether every server has records of the key that is held, however lately; a silent one what it had last."""
+        held, sites = self.situation.held, self.situation.sites
+        return held is not None and all(_had_leaf(site, held) and not _unfollowed(site, held) for site in sites)
+
+    @property
+    def unfollowed(self) -> str:
+        """The silent servers that had no record of the key that is held, and what each said; empty for none."""
+        held, sites = self.situation.held, self.situation.sites
+        return "; ".join(dict.fromkeys(told for site in sites if held for told in _unfollowed(site, held)))
+
+    @property
+    def unanswered(self) -> str:
+        """What is told of servers that are silent; empty where every one answers."""
+        return "; ".join(unanswered(site) for site in self.situation.sites if site.silent)
 
     @property
     def is_renewal_due(self) -> bool:
@@ -231,6 +242,18 @@ def _owners(sites: Iterable[Site]) -> str:
 
 def _has_leaf(site: Site, key: Presented) -> bool:
     return leaf_records(key, site.kinds) <= site.memory.everywhere
+
+
+def _had_leaf(site: Site, key: Presented) -> bool:
+    return leaf_records(key, site.kinds) <= site.memory.common
+
+
+def _unfollowed(site: Site, key: Presented) -> tuple[str, ...]:
+    """The silent servers that never had it, as far as is known; one of an alias on the way has none to have."""
+    awaited = leaf_records(key, site.kinds)
+    given = {view.server: view.records for view in site.memory.views if view.is_given}
+    own = {server: why for server, why in site.silent.items() if " at " not in server}
+    return tuple(f"{server}: {why}" for server, why in own.items() if not awaited <= given.get(server, frozenset()))
 
 
 def _has_all(site: Site, chain: Presented) -> bool:

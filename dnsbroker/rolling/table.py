@@ -108,7 +108,7 @@ ROWS = (
         lambda case: case.situation.is_emergency and case.is_held_key_everywhere,
         Act.GO_LIVE_LOUDLY,
         Step.ISSUED,
-        lambda case: f"the present key is not to be used any longer, although {case.held_gate.reason}",
+        lambda case: f"the present key is not to be used any longer, although {_held(case)}",
     ),
     Row(
         lambda case: case.situation.is_pressing and case.loud_gate.is_open,
@@ -121,6 +121,15 @@ ROWS = (
         Act.DISCARD,
         Step.HELD,
         lambda case: f"the live certificate ends soon, and the new one has to wait: {case.held_gate.reason}",
+    ),
+    Row(
+        lambda case: case.situation.is_emergency and case.unfollowed,
+        Act.REST,
+        Step.HELD,
+        lambda case: (
+            f"the new key has to wait for silent name servers that never had its record: {case.unfollowed}; "
+            "where one is gone for good, take it out of the delegation"
+        ),
     ),
     Row(
         lambda case: case.situation.held,
@@ -222,7 +231,7 @@ ROWS = (
         lambda case: case.live_lacking,
         Act.REST,
         Step.PUBLISHED,
-        lambda case: f"the records of what is live are not on every name server for {case.live_lacking}",
+        lambda case: _missing(case, "the records of what is live are", case.live_lacking),
     ),
     Row(
         lambda case: case.situation.has_old_records and case.situation.unseen,
@@ -259,7 +268,7 @@ ROWS = (
         lambda case: case.next_lacking,
         Act.REST,
         Step.PUBLISHED,
-        lambda case: f"the record of the next key is not on every name server for {case.next_lacking}",
+        lambda case: _missing(case, "the record of the next key is", case.next_lacking),
     ),
     Row(
         lambda case: case.situation.next and not case.key_gate.is_open,
@@ -288,6 +297,22 @@ def move(situation: Situation, rows: Sequence[Row] = ROWS) -> Move:
     case = Case(situation)
     row = next(row for row in rows if row.condition(case))
     return Move(row.act, row.step, row.words(case), row.until(case))
+
+
+def _held(case: Case) -> str:
+    """Why what is held is not covered everywhere, and who may refuse it."""
+    told, silent = case.held_gate.reason, case.unanswered
+    if not silent:
+        return told
+    named = told if silent in told else f"{told}; {silent}"
+    return f"{named}; what a silent one may give out refuses the new key until it follows"
+
+
+def _missing(case: Case, what: str, owners: str) -> str:
+    silent = case.unanswered
+    return (
+        f"{what} not seen on every name server: {silent}" if silent else f"{what} not on every name server for {owners}"
+    )
 
 
 def _strange(case: Case) -> str:

@@ -57,6 +57,12 @@ def remembered(*looks: Look) -> Memory:
     return memory
 
 
-def site(memory: Memory, kinds: tuple[Kind, ...] = (EE,), min_wait: float = 3600.0, owner: str = OWNER) -> Site:
-    """An owner name of which that is remembered."""
-    return Site(owner, kinds, memory, min_wait)
+def site(
+    memory: Memory,
+    kinds: tuple[Kind, ...] = (EE,),
+    min_wait: float = 3600.0,
+    owner: str = OWNER,
+    silent: str = "",
+) -> Site:
+    """An owner name of which that is remembered, and whose server ``silent`` does not answer."""
+    return Site(owner, kinds, memory, min_wait, {silent: "no answer within 10 s"} if silent else {})
