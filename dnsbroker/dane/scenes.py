@@ -73,10 +73,10 @@ class Scene:
     served: Mapping[str, Sequence[Served]] = field(default_factory=dict)
     doubtful: frozenset[str] = frozenset()
     once_ours: Mapping[str, frozenset[Tlsa]] = field(default_factory=dict)
+    silent: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def wanted(self, post: Post, *, adopt: bool = False) -> frozenset[Tlsa]:
         """What is to stand at ``post``; with ``adopt`` also for all that its services present now."""
-    silent: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
         found: frozenset[Tlsa] = frozenset()
         for service, table in _tables(post):
             for reference in table.certificate:
@@ -134,7 +134,6 @@ class Scene:
         return float("inf") if since is None else since + self._grace(reference)
 
     def _grace(self, reference: str) -> float:
-        known = self.progress.get(reference)
         waits = [site.min_wait for site in self.sites(reference)]
         return 0.0 if self._is_given_up(reference) else min([_GRACE, *waits])
 
@@ -217,12 +216,12 @@ class Scene:
             if any(reference in service.certificates for service in post.services) and not self._is_void(post)
         )
 
-    def _is_void(self, post: Post) -> bool:
-        """Whether nobody has records of it, and nobody is to: the name an alias leads to, or a service without DANE.
     def _site(self, post: Post, reference: str) -> Site:
         memory, silent = self.memories[post.owner], self.silent.get(post.owner, {})
         return Site(post.owner, self._site_kinds(post, reference), memory, post.min_wait, silent)
 
+    def _is_void(self, post: Post) -> bool:
+        """Whether nobody has records of it, and nobody is to: the name an alias leads to, or a service without DANE.
 
         Clients that find nothing below what a host is an alias of go on to the host's own name.
         """

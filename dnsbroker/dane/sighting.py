@@ -156,6 +156,7 @@ class Sighting:
             {endpoint: self._rollovers.served(endpoint) for endpoint in presences},
             doubtful,
             {owner: self._writing.were_ours(owner, memory.anywhere) for owner, memory in memories.items()},
+            {post.owner: self.looks[post.owner].silent for post in posts},
         )
 
     def again(self, scene: Scene) -> Scene:
@@ -165,4 +166,3 @@ class Sighting:
 
 def _gone(one: Published) -> Service:
     return Service(parse(one.endpoint), is_withdrawn=True, certificates=one.certificates)
-            {post.owner: self.looks[post.owner].silent for post in posts},
