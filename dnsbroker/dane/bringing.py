@@ -144,6 +144,10 @@ class Bringing:
 
     async def _made(self, outcome: Outcome, post: Post, asked: Asked) -> Change | None:
         scene = outcome.scene
+        if post.lost:
+            told = f"its records there, which nothing leads to any more, cannot be taken away: {post.lost}"
+            outcome.objections[post.owner] = (told,) if scene.ours[post.owner] else ()
+            return None
         present = scene.memories[post.owner].anywhere
         seen = self._decided(scene, post, asked, present)
         outcome.objections[post.owner] = seen.objections

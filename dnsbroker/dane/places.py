@@ -52,12 +52,14 @@ class Post:
 
     ``place`` is where it really is; ``asked`` are the names that lead there, ``services`` those they are asked for.
     ``is_beside``: nobody asks for it but by an alias of the host, so that it may stay without records of ours.
+    ``lost``: why its servers cannot be found, where records were published once and nobody asks any more.
     """
 
     place: Place
     asked: tuple[str, ...]
     services: tuple[Service, ...]
     is_beside: bool = False
+    lost: str = ""
 
     @property
     def owner(self) -> str:

@@ -23,6 +23,9 @@ from dnsbroker.tlsa.records import Kind, Tlsa
 
 #: The longest that old records stay once the new key is seen everywhere, in seconds.
 _GRACE = 60.0
+#: How long before now an address must have been seen with the key from before to be lost by the deployment (seconds):
+#: the run that deploys looked at its beginning, and one that was killed over it is made up for by the next timer.
+_LATELY = 7200.0
 #: How much of a digest is shown to a person, who compares.
 _DIGITS = 16
 
@@ -289,14 +292,18 @@ class Scene:
         return found
 
     def _lost(self, reference: str, own: Own, previous: Presented | None) -> tuple[str, ...]:
-        """The addresses that were seen with the ``previous`` key, never with the live one, and now with nothing."""
+        """The addresses that were seen with the ``previous`` key lately, never with the live one, and now with nothing.
+
+        One that was dark long before the deployment says nothing about it.
+        """
         live = self.subjects[reference].live
         if previous is None or live is None:
             return ()
         found = []
         for endpoint, address in own.dark:
-            keys = {row.spki_sha256 for row in self.served.get(endpoint, ()) if row.address == address}
-            if digest(previous) in keys and digest(live) not in keys:
+            seen = {row.spki_sha256: row.last for row in self.served.get(endpoint, ()) if row.address == address}
+            is_dark_since_lately = seen.get(digest(previous), 0.0) > self.now - _LATELY
+            if is_dark_since_lately and digest(live) not in seen:
                 found.append(f"{endpoint} at {address}")
         return tuple(found)
 
@@ -340,12 +347,19 @@ def published(scene: Scene, service: Service, posts: Sequence[Post], known: Publ
     ]
     if not standing and not (service.is_withdrawn and (service.tables or lapses)):
         return None
-    owners = tuple(sorted(post.owner for post in posts))
+    owners = tuple(sorted(post.owner for post in posts if post in standing or not _is_over(scene, service, post)))
     if service.is_withdrawn:
         until = max(lapses, default=known.serve_until if known else 0.0)
         given = tuple(sorted({server for post in posts for server in _givers(scene, service, post)}))
         return Published(str(service.endpoint), owners, service.certificates, True, until, given)
     return Published(str(service.endpoint), owners, service.certificates)
+
+
+def _is_over(scene: Scene, service: Service, post: Post) -> bool:
+    """Whether ``service``, which goes on elsewhere, has left ``post``, and no cache has records from there."""
+    is_left = all(one.is_withdrawn for one in post.services if one.endpoint == service.endpoint)
+    possible = scene.memories[post.owner].possible(scene.now, post.min_wait)
+    return is_left and not service.is_withdrawn and not any(view.records for view in possible)
 
 
 def _givers(scene: Scene, service: Service, post: Post) -> Iterable[str]:

@@ -21,7 +21,11 @@ from dnsbroker.dane.subjects import Subjects
 from dnsbroker.endpoints import parse
 from dnsbroker.errors import BrokerError
 from dnsbroker.journal.rollovers import Published, Rollovers
+from dnsbroker.lookup.answer import SOA
 from dnsbroker.lookup.place import Finder
+from dnsbroker.lookup.zone import Place, Zone
+from dnsbroker.names import shown
+from dnsbroker.rolling import Answer, Look, Memory
 from dnsbroker.tasks import together
 
 
@@ -101,17 +105,20 @@ class Sighting:
             if service is None or one.endpoint in found.errors:
                 continue
             for owner in one.owners:
-                if owner not in present and owner not in posts and (post := await self._old(owner, service)):
-                    posts[owner] = post
+                if owner not in present and owner not in posts:
+                    posts[owner] = await self._old(owner, service)
         return Located(tuple(posts.values()), {})
 
-    async def _old(self, owner: str, service: Service) -> Post | None:
-        """The post at ``owner``, from which ``service`` has moved away; None where no server answers for it."""
+    async def _old(self, owner: str, service: Service) -> Post:
+        """The post at ``owner``, from which ``service`` has moved away."""
+        gone = replace(service, is_withdrawn=True)
         try:
             place = await self._finder.find(owner)
-        except BrokerError:
-            return None
-        return Post(place, (owner,), (replace(service, is_withdrawn=True),)) if place.owner == owner else None
+        except BrokerError as error:
+            return Post(_nowhere(owner), (owner,), (gone,), lost=error.message)
+        if place.owner == owner:
+            return Post(place, (owner,), (gone,))
+        return Post(_nowhere(owner, place.owner), (owner,), (gone,), lost=f"it is an alias of {shown(place.owner)} now")
 
     def _doubtful(self, known: Collection[Service], found: Located) -> frozenset[str]:
         """Owner names of services that could not be followed, or that no table speaks of any more."""
@@ -123,16 +130,25 @@ class Sighting:
         """Look at every owner name and every service of ``posts``, and remember it. Raises StoreError."""
         wanted = {str(service.endpoint): service for post in posts for service in post.services if service.tables}
         looks, presences = await asyncio.gather(
-            together(self._looking.records(post.place) for post in posts),
+            together(self._records(post) for post in posts),
             together(self._present(service) for service in wanted.values()),
         )
         for post, seen in zip(posts, looks, strict=True):
             self.looks[post.owner] = seen
-            self._remembering.looked(post.owner, seen.look, post.min_wait)
+            if seen.look.answers or not post.lost:
+                self._remembering.looked(post.owner, seen.look, post.min_wait)
         now = self._clock.now().timestamp()
         for endpoint, presence in zip(wanted, presences, strict=True):
             self._remembering.saw(endpoint, presence.chains, now)
         return self._put_together(posts, dict(zip(wanted, presences, strict=True)), now, doubtful)
+
+    async def _records(self, post: Post) -> Records:
+        if not post.lost:
+            return await self._looking.records(post.place)
+        now, alias = self._clock.now().timestamp(), post.place.unfollowed
+        if alias:  # beside which nothing stands
+            return Records(Look(now, {alias: Answer(frozenset())}))
+        return Records(Look(now, {}, frozenset({post.owner})), {shown(post.owner): post.lost})
 
     async def _present(self, service: Service) -> Presence:
         connect = next((table.connect for table in service.tables if table.connect), "")
@@ -144,7 +160,7 @@ class Sighting:
     ) -> Scene:
         references = {name for post in posts for service in post.services for name in service.certificates}
         progress = {name: known for name in references if (known := self._rollovers.progress(name)) is not None}
-        memories = {post.owner: self._remembering.of(post.owner) for post in posts}
+        memories = {post.owner: self._memory(post, now) for post in posts}
         return Scene(
             now,
             tuple(posts),
@@ -159,6 +175,10 @@ class Sighting:
             {post.owner: self.looks[post.owner].silent for post in posts},
         )
 
+    def _memory(self, post: Post, now: float) -> Memory:
+        memory = self._remembering.of(post.owner)
+        return memory.unheard(now) if post.lost and not self.looks[post.owner].look.answers else memory
+
     def again(self, scene: Scene) -> Scene:
         """``scene`` with keys, leases and what is remembered as they are now, and nothing looked at again."""
         return self._put_together(scene.posts, scene.presences, self._clock.now().timestamp(), scene.doubtful)
@@ -166,3 +186,7 @@ class Sighting:
 
 def _gone(one: Published) -> Service:
     return Service(parse(one.endpoint), is_withdrawn=True, certificates=one.certificates)
+
+
+def _nowhere(owner: str, alias: str = "") -> Place:
+    return Place(owner, owner, Zone(owner, (), SOA(owner, "", 0, 0, 0, 0)), unfollowed=alias)

@@ -70,7 +70,7 @@ class Withdrawing:
         async with self._bringing.alone():
             posts = await self._posts(service)
             scene = await self._sighting.scene(posts, frozenset())
-            standings = [await self._writing.standing(post) for post in posts]
+            standings = [await self._writing.standing(post) for post in posts if not post.lost]
             for standing in standings:
                 _check(scene, standing, service, self._going(scene, standing, service))
             owners = tuple(sorted({*(post.owner for post in posts), *(before.owners if before else ())}))

@@ -58,6 +58,11 @@ class Look:
         sets = {answer.records for answer in self.answers.values()}
         return sets.pop() if self.is_whole and len(sets) == 1 else None
 
+    def relied_on_until(self, min_wait: float) -> float:
+        """How long its signatures have to hold: as long as a record that is found now is waited for."""
+        ttl = max((answer.ttl for answer in self.answers.values()), default=0)
+        return self.at + max(2.0 * ttl, min_wait)
+
 
 @dataclass(frozen=True)
 class View:
@@ -125,6 +130,11 @@ class Memory:
     def about_to(self, records: frozenset[Tlsa], ttl: int, now: float) -> Memory:
         """This memory once it is possible that some server gives out ``records``, which are about to be written."""
         return replace(self, views=(*self.views, View("", records, ttl, now, now)))
+
+    def unheard(self, now: float) -> Memory:
+        """This memory at ``now`` where no server can be found: as it was, for as long as old signatures may last."""
+        views = tuple(view for view in self.views if view.lapses(REMEMBERED) > now)
+        return Memory(views, {}, is_whole=False)
 
     def possible(self, now: float, min_wait: float) -> tuple[View, ...]:
         """The views that a cache may have at ``now`` or get from then on; empty RRsets, which accept all, included.
