@@ -188,15 +188,16 @@ class Broker:
         target = find_target(self._run, name, revocation)
         if revocation.is_compromise:
             bar(self._run, target)
-        replaced = None
+        replaced = replayable = None
         if revocation.replace:
             if revocation.is_compromise:
-                await self.dane.give_up(name, target.leaf.spki_sha256)
+                replayable = await self.dane.give_up(name, target.leaf.spki_sha256)
             (replaced,) = await self._bring(self._chosen([name]), Wishes(force=True), is_named=True, is_mending=True)
             check_replaced(replaced, target)
         is_ours = await revoke(self._run, target, revocation)
         self._run.changed = self._run.changed or is_ours
-        return Revoked(target, is_ours, replaced)
+        rolled = await self.dane.see_out(name, replayable) if replayable is not None else None
+        return Revoked(target, is_ours, replaced, rolled)
 
     def delete(self, name: str) -> Path:
         """Put the certificate ``name`` aside, for 30 days; where its files are then.

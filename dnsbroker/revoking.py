@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dnsbroker import keys
 from dnsbroker.account import Account
@@ -19,6 +20,9 @@ from dnsbroker.journal import Answer, FileLock
 from dnsbroker.lineages import client_of
 from dnsbroker.run import Run
 from dnsbroker.store import Lineage
+
+if TYPE_CHECKING:
+    from dnsbroker.rekeying import Rekeyed
 
 #: The words for reasons, and their codes (RFC 5280 section 5.3.1).
 REASONS = {
@@ -62,11 +66,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Revoked:
-    """What was revoked; ``by_us`` is false where it had been before. ``replaced`` is what came in its place."""
+    """What was revoked; ``by_us`` is false where it had been before. ``replaced`` is what came in its place.
+
+    ``rolled``: how it stands with the TLSA records of a key that was given up for it; None where there are none.
+    """
 
     target: Target
     by_us: bool
     replaced: Outcome | None = None
+    rolled: Rekeyed | None = None
 
 
 def find_target(run: Run, name: str, revocation: Revocation) -> Target:

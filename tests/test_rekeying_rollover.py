@@ -11,14 +11,14 @@ import pytest
 from authority import START, Authority
 from covering_dane import WAIT, CoveringDane
 from dnsbroker import Broker
-from dnsbroker.cli.tlsa_rollover import _result
+from dnsbroker.cli.tlsa_rollover import _result, lines_of
 from dnsbroker.due import when_after
 from dnsbroker.errors import BrokerError, ConfigError, Held, LookupFailed
 from dnsbroker.journal import Attempt
 from dnsbroker.rekeying import Rekeyed
 from dnsbroker.rekeying.standing import shared
 from dnsbroker.revoking import Revocation, Revoked
-from dnsbroker.rolling import Answer, Look, Memory, Site, Situation
+from dnsbroker.rolling import Answer, Look, Memory, Site, Situation, Step
 from dnsbroker.tlsa.computing import Presented
 from dnsbroker.tlsa.records import Kind, Subject, Tlsa, made
 from rolled_house import NAME, House, rolled_house
@@ -252,6 +252,23 @@ class TestRevoked:
         assert self.revoke(house).by_us and list(house.ca.revoked.values()) == [1]
         assert house.live().leaf.spki_sha256 == coming
         assert house.progress().no_authority_until > 0
+
+    def test_the_old_records_are_seen_out(self, house: House) -> None:
+        """However it ends, and until when they can be replayed: as ``--now`` tells it. The twin: another reason."""
+        looks = []
+
+        def behind(dane: CoveringDane) -> None:
+            dane.steps = [Step.VERIFIED, Step.DEPLOYED]
+            looks.append(dane)
+
+        house.dane = behind
+        rolled = self.revoke(house).rolled
+        assert rolled is not None and (rolled.step, rolled.is_over) == ("steady", True)
+        assert looks[0].steps == []
+        assert rolled.replayable_until is not None
+        assert any("can be replayed" in line for line in lines_of(rolled))
+        revoked = house.do(lambda broker: broker.revoke(NAME, Revocation(reason="superseded", replace=True)))
+        assert revoked.rolled is None
 
     def test_an_unripe_one_is_never_used_for_that(self, house: House) -> None:
         """It waits, nothing is revoked, and the hint names what would do it at once."""

@@ -38,8 +38,10 @@ def revoke(context: click.Context, /, name: str, serial: str, cert: Path | None,
         raise click.UsageError("--serial and --cert contradict each other")
 
     async def work(broker: Broker) -> Result:
+        from dnsbroker.cli import exit_status
         from dnsbroker.cli.certificates import result_of
-        from dnsbroker.cli.output import Result
+        from dnsbroker.cli.output import Failure, Result
+        from dnsbroker.cli.tlsa_rollover import facts_of, lines_of
         from dnsbroker.revoking import Revocation
 
         revoked = await broker.revoke(name, Revocation(reason.lower(), serial, cert, replace))
@@ -48,7 +50,13 @@ def revoke(context: click.Context, /, name: str, serial: str, cert: Path | None,
         told = "revoked" if revoked.by_us else "had been revoked before"
         result.lines = [*result.lines, f"{shown(name)}: serial {revoked.target.leaf.serial_text} {told}"]
         result.changed = revoked.by_us or bool(replaced)
-        result.fields = {"serial": revoked.target.leaf.serial_text, "reason": reason.lower(), "revoked": revoked.by_us}
+        fields = {"serial": revoked.target.leaf.serial_text, "reason": reason.lower(), "revoked": revoked.by_us}
+        if (rolled := revoked.rolled) is not None:
+            result.lines = [*result.lines, *lines_of(rolled)]
+            result.failures = [*result.failures, *map(Failure, rolled.errors)]
+            result.status = exit_status.gravest([result.status, *map(exit_status.of, rolled.errors)])
+            fields["rollover"] = facts_of(rolled)
+        result.fields = fields
         return result
 
     return _run(context, work)

@@ -66,13 +66,14 @@ def _result(found: Sequence[Rekeyed]) -> Result:
     untils = [one.until for one in found if one.until is not None]
     return Result(
         status=exit_status.gravest(statuses),
-        lines=[line for one in found for line in _lines(one)] or ["nothing to do: no [[dane]] table is configured"],
+        lines=[line for one in found for line in lines_of(one)] or ["nothing to do: no [[dane]] table is configured"],
         failures=failures,
-        fields={"rollovers": [_facts(one) for one in found], "until": _written(min(untils, default=None))},
+        fields={"rollovers": [facts_of(one) for one in found], "until": _written(min(untils, default=None))},
     )
 
 
-def _lines(one: Rekeyed) -> Iterator[str]:
+def lines_of(one: Rekeyed) -> Iterator[str]:
+    """What is told of it."""
     from dnsbroker.due import when_after
 
     if one.step:
@@ -88,7 +89,8 @@ def _lines(one: Rekeyed) -> Iterator[str]:
         yield f"  {advice}"
 
 
-def _facts(one: Rekeyed) -> dict[str, object]:
+def facts_of(one: Rekeyed) -> dict[str, object]:
+    """What ``--json`` has of it."""
     facts: dict[str, object] = {
         "certificate": one.reference,
         "step": one.step or None,

@@ -88,21 +88,35 @@ class Rekeying:
         standing = self._standing(name, rolling, outcome)
         return await self._emergency(standing, rolling, replayable) if now else standing
 
-    async def give_up(self, name: str, spki_sha256: str) -> None:
+    async def give_up(self, name: str, spki_sha256: str) -> float | None:
         """Have the key with this digest given up by the next order for ``name``, where that breaks nothing.
 
-        So where it is the live one, and the next one may be used.
+        So where it is the live one, and the next one may be used. Until when (seconds since the epoch) its records can
+        be replayed, 0.0 where they have no signatures; None where nothing is given up.
         """
         live = self._run.store.load(name)
         rolling = self._certifying(is_named=True)
         if not rolling.covering.manages(name) or live is None or live.leaf.spki_sha256 != spki_sha256:
-            return
-        if await rolling.covering.against_key(name, None) is None:
-            self._run.dane.set_no_authority(name, live.not_after.timestamp())
-            progress = rolling.covering.progress(name)
-            self._run.rollovers.keep_progress(
-                replace(progress, is_asked=True, is_emergency=True, refused="", given_up=spki_sha256)
-            )
+            return None
+        if await rolling.covering.against_key(name, None) is not None:
+            return None
+        replayable = await self._run.dane.old_signatures_end(name)
+        self._run.dane.set_no_authority(name, live.not_after.timestamp())
+        progress = rolling.covering.progress(name)
+        given_up = replace(progress, is_asked=True, is_emergency=True, refused="", given_up=spki_sha256)
+        self._run.rollovers.keep_progress(given_up)
+        return replayable
+
+    async def see_out(self, name: str, replayable: float) -> Rekeyed:
+        """Wait until the records of the key that was given up are gone, if that does not take long; how it stands then.
+
+        ``replayable``: what ``give_up`` has said. What fails is in the result: the key is given up all the same.
+        """
+        rolling = self._certifying(is_named=True)
+        await rolling.covering.bring([name])
+        trouble = rolling.covering.trouble(name)
+        standing = rekeyed(name, rolling.covering.brought.get(name), () if trouble is None else (trouble,))
+        return await self._emergency(standing, rolling, replayable)
 
     async def advance(self) -> tuple[Rekeyed, ...]:
         """Move every roll-over as far as time and DNS allow; one result for each certificate, and each path."""

@@ -24,7 +24,7 @@ class CoveringDane:
     """For the certificate ``name``. ``known`` says since when each key (hex SHA-256) is published.
 
     ``worse`` has every look after a deployment say that a service is worse off; ``trouble`` is what every look ends in;
-    ``old`` whether records of a former key still stand.
+    ``old`` whether records of a former key still stand; ``steps`` are told of what was deployed, one a look.
     """
 
     def __init__(self, run: Run, name: str, known: dict[str, float], owners: frozenset[str] = frozenset()) -> None:
@@ -33,6 +33,7 @@ class CoveringDane:
         self.worse = ""
         self.trouble: BrokerError | None = None
         self.old = False
+        self.steps: list[Step] = []
         self.brought: list[tuple[tuple[str, ...], Mapping[str, Wish]]] = []
 
     def manages(self, reference: str) -> bool:
@@ -73,6 +74,8 @@ class CoveringDane:
         progress = self.run.rollovers.progress(self.name)
         if self.worse and live is not None and live.serial == self.worse:
             return Move(Act.ROLL_BACK, Step.STUCK, "nothing answers any more at 127.0.0.1")
+        if held is None and self.steps and progress is not None and progress.given_up and not progress.is_emergency:
+            return Move(Act.REST, self.steps.pop(), "the old records are about to go")
         if held is None:
             is_asked = progress is not None and progress.is_asked and self._key_gate().is_open
             ripe, steady = (Act.ORDER_NEXT, Step.RIPE), (Act.REST, Step.STEADY)
