@@ -58,5 +58,8 @@ def test_a_silent_server_is_named_where_nothing_waits_for_it_but_the_records(tmp
         assert f"({IPS[1]}:{house.tree.servers.port}: answers SERVFAIL)" in brought.move.reason
         known = house.run.rollovers.progress("mail")
         assert known is not None and known.reason == brought.move.reason
+        assert "answers SERVFAIL" in brought.unanswered[0]
+        house.tree.server(IPS[1]).behaviour.rcode = ""
+        assert (await house.bring()).unanswered == ()
 
     played(tmp_path, story)

@@ -238,6 +238,17 @@ class TestResults:
         assert _result([]).status == 0 and "no [[dane]] table" in _result([]).lines[0]
 
 
+def test_a_run_that_finds_a_name_server_silent_names_it(house: House) -> None:
+    """With what it said, as a warning: nothing is decided by it alone. The twin has nothing to say."""
+    house.dane = lambda dane: dane.silent.update({"192.0.2.2": "answers SERVFAIL"})
+    house.renew()
+    told = f"{NAME}: not every name server answers for _25._tcp.example.test (192.0.2.2: answers SERVFAIL)"
+    assert told in house.warnings
+    house.dane = lambda _: None
+    house.renew()
+    assert told not in house.warnings
+
+
 class TestRevoked:
     """``revoke --replace``."""
 

@@ -150,8 +150,8 @@ class Rolled:
 
     def _warn(self, brought: Sequence[Brought]) -> None:
         for one in brought:
-            for objection in one.objections:
-                self._run.emit("warning", message=f"{shown(one.reference)}: {objection}")
+            for words in (*one.objections, *one.unanswered):
+                self._run.emit("warning", message=f"{shown(one.reference)}: {words}")
 
     async def _checked(self, certificate: CertificateConfig, outcome: Outcome) -> Outcome:
         """The outcome, with what is live taken back where it does harm; what another process has is left to that."""

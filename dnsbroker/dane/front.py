@@ -33,6 +33,7 @@ from dnsbroker.lookup.place import Finder
 from dnsbroker.propagation import Watcher
 from dnsbroker.publishing import Publisher
 from dnsbroker.rolling import Gate, Move, Situation, Step, for_chain, for_key, move
+from dnsbroker.rolling.gates import unanswered
 from dnsbroker.store import Store
 from dnsbroker.tlsa.computing import of_chain, of_key
 from dnsbroker.tlsa.records import Tlsa
@@ -94,6 +95,12 @@ class Brought:
     error: BrokerError | None = None
     changed: bool = False
     stands: tuple[Stands, ...] = ()
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """Which name servers gave no answer to build on, and what each said, in words by owner name."""
+        sites = self.situation.sites if self.situation is not None else ()
+        return tuple(unanswered(site) for site in sites if site.silent)
 
 
 class Dane:

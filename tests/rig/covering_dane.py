@@ -13,7 +13,7 @@ from dnsbroker import keys
 from dnsbroker.dane import Brought, Wish
 from dnsbroker.errors import BrokerError
 from dnsbroker.journal import Progress
-from dnsbroker.rolling import Act, Gate, Move, Situation, Step
+from dnsbroker.rolling import Act, Gate, Memory, Move, Site, Situation, Step
 from dnsbroker.run import Run
 from dnsbroker.store import NextKey
 
@@ -25,6 +25,7 @@ class CoveringDane:
 
     ``worse`` has every look after a deployment say that a service is worse off; ``trouble`` is what every look ends in;
     ``old`` whether records of a former key still stand; ``steps`` are told of what was deployed, one a look.
+    ``silent`` are name servers that give no answer to build on, each with why.
     """
 
     def __init__(self, run: Run, name: str, known: dict[str, float], owners: frozenset[str] = frozenset()) -> None:
@@ -34,6 +35,7 @@ class CoveringDane:
         self.trouble: BrokerError | None = None
         self.old = False
         self.steps: list[Step] = []
+        self.silent: dict[str, str] = {}
         self.brought: list[tuple[tuple[str, ...], Mapping[str, Wish]]] = []
 
     def manages(self, reference: str) -> bool:
@@ -66,7 +68,8 @@ class CoveringDane:
         ]
         for spki in filter(None, published):
             self.known.setdefault(spki, now.timestamp())
-        situation = Situation(now.timestamp(), None, has_old_records=self.old)
+        sites = (Site("_25._tcp.example.test.", (), Memory(), silent=self.silent),)
+        situation = Situation(now.timestamp(), None, has_old_records=self.old, sites=sites if self.silent else ())
         return (Brought(self.name, situation, self._move(wishes.get(self.name, Wish()))),)
 
     def _move(self, wish: Wish) -> Move:
