@@ -102,6 +102,10 @@ class TableDane:
             sites=(_site(now, live, coming, KNOWN[self._scenario.known]),),
         )
 
+    def tends(self, reference: str) -> bool:
+        """As the real one."""
+        return self.manages(reference)
+
     def manages(self, reference: str) -> bool:
         return reference == NAME
 

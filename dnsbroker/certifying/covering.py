@@ -65,8 +65,16 @@ class Covering:
     # Once in a run.
 
     def manages(self, name: str) -> bool:
-        """Whether a ``[[dane]]`` table speaks of the certificate ``name``."""
-        return bool(self._run.config.dane) and self._run.dane.manages(name)
+        """Whether TLSA records have a say in what is served for the certificate ``name``.
+
+        Records of ours may stand without any ``[[dane]]`` table; where none was ever published, nothing is imported.
+        """
+        is_dane = bool(self._run.config.dane) or bool(self._run.rollovers.published())
+        return is_dane and self._run.dane.manages(name)
+
+    def tends(self, name: str) -> bool:
+        """Whether they are looked after for it, since a ``[[dane]]`` table speaks of it."""
+        return bool(self._run.config.dane) and self._run.dane.tends(name)
 
     def owners(self, name: str) -> frozenset[str]:
         """The owner names whose records are looked after for it."""
@@ -90,7 +98,7 @@ class Covering:
 
     async def bring(self, names: Sequence[str]) -> None:
         """Look after the records of the certificates ``names`` once more, now that something else is live."""
-        wishes = {name: self.wish(name, way_back=True) for name in names if self.manages(name)}
+        wishes = {name: self.wish(name, way_back=True) for name in names if self.tends(name)}
         if wishes:
             await self._tried(list(wishes), wishes)
 
@@ -151,7 +159,7 @@ class Covering:
         """What kept the records for ``name`` from being looked after."""
         brought = self.brought.get(name)
         found = brought.error if brought is not None else None
-        return found or (self.failure if self.manages(name) else None)
+        return found or (self.failure if self.tends(name) else None)
 
     async def _bring(self, references: Sequence[str], wishes: Mapping[str, Wish]) -> None:
         for one in await self._run.dane.bring(references, wishes=wishes):
@@ -234,11 +242,14 @@ class Covering:
         from dnsbroker.dane import Wish
         from dnsbroker.rolling import Act
 
-        if await self.foresee_chain(name, chain_pem) is None:
+        closed = await self.foresee_chain(name, chain_pem)
+        if closed is None:
             return None
         if live is not None and self.is_pressing(live) and _is_same(chain_pem, live.fullchain):
             emit("warning", message="it goes live unseen: it has the key and the CAs of what is live, which ends soon")
             return None
+        if not self.tends(name):  # nothing is published for it
+            return closed
         await self._bring([name], {name: Wish(is_pressing=self.is_pressing(live))})
         brought = self.brought[name]
         if brought.error is not None:

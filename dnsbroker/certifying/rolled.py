@@ -50,7 +50,7 @@ class Rolled:
         is_all: bool,
     ) -> None:
         """Begin to look after the TLSA records of ``certificates``; of all that are configured where ``is_all``."""
-        managed = [item for item in certificates if self._covering.manages(item.name)]
+        managed = [item for item in certificates if self._covering.tends(item.name)]
         if not managed and not is_all:
             return
         wishes = {item.name: self._wish(item, is_due(item)) for item in managed}
@@ -139,7 +139,7 @@ class Rolled:
         self._warn(others)
         failed = [(one.reference, one.error) for one in others if one.error is not None]
         failure = self._covering.failure
-        if failure is not None and not any(self._covering.manages(name) for name in names):
+        if failure is not None and not any(self._covering.tends(name) for name in names):
             failed.append(("[[dane]]", failure))
         return tuple(Outcome(reference, "failed", error.message, error=error) for reference, error in failed)
 

@@ -6,7 +6,7 @@ deploys: who does asks first, and comes back after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -35,9 +35,12 @@ from dnsbroker.publishing import Publisher
 from dnsbroker.rolling import Gate, Move, Situation, Step, for_chain, for_key, move
 from dnsbroker.rolling.gates import unanswered
 from dnsbroker.store import Store
-from dnsbroker.tlsa.computing import of_chain, of_key
-from dnsbroker.tlsa.records import Tlsa
+from dnsbroker.tlsa.computing import Presented, of_chain, of_key
+from dnsbroker.tlsa.records import Subject, Tlsa
 from dnsbroker.writer import Writer
+
+#: Stands for a key that no record names.
+_ANY = Presented(Subject(b"", b""))
 
 
 @dataclass(frozen=True)
@@ -159,9 +162,14 @@ class Dane:
     def manages(self, reference: str) -> bool:
         """Whether a ``[[dane]]`` table that was not withdrawn speaks of ``reference``; contacts nobody.
 
-        One that was withdrawn does so until no server and no cache can have its records any more.
+        One that was withdrawn does so until no server and no cache can have its records any more; and one that was
+        taken out of the configuration while our records stand, or caches may hold them.
         """
-        if any(reference in service.certificates for service in self._active()):
+        return self.tends(reference) or any(reference in service.former for service in self._binding())
+
+    def tends(self, reference: str) -> bool:
+        """As ``manages``, but not for what of its records nobody looks after."""
+        if any(reference in service.certificates and reference not in service.former for service in self._active()):
             return True
         now = self._now()
         withdrawn = (one for one in self._parts.rollovers.published() if one.is_withdrawn and not one.is_over(now))
@@ -172,13 +180,26 @@ class Dane:
 
         Those as well to which they were seen to lead. For the guard, which has nothing to say about them.
         """
-        mine = {str(one.endpoint): one for one in self._active() if reference in one.certificates}
+        services = (*self._active(), *self._binding())
+        mine = {str(one.endpoint): one for one in services if reference in one.certificates}
         asked = {service.endpoint.tlsa_name for service in mine.values()}
         known = (one for one in self._parts.rollovers.published() if one.endpoint in mine)
         return frozenset(asked.union(*(one.owners for one in known)))
 
     def _active(self) -> tuple[Service, ...]:
         return tuple(service for service in self._sighting.services() if not service.is_withdrawn)
+
+    def _binding(self) -> Iterator[Service]:
+        """The services with records that nobody looks after for a certificate of theirs, and which may still count."""
+        owners = {one.endpoint: one.owners for one in self._parts.rollovers.published()}
+        for service in self._sighting.services():
+            if service.former and any(self._may_count(owner, service) for owner in owners[str(service.endpoint)]):
+                yield service
+
+    def _may_count(self, owner: str, service: Service) -> bool:
+        """Whether a record of ours stands at ``owner``, or some cache may have one."""
+        possible = self._remembering.of(owner).possible(self._now(), service.min_wait)
+        return bool(self._writing.ours(owner)) or any(view.records for view in possible)
 
     async def bring(
         self,
@@ -216,7 +237,7 @@ class Dane:
             meant = [_service(endpoint, services) for endpoint in endpoints]
             references = [*references, *(name for service in meant for name in service.certificates)]
         elif not references:
-            references = [name for service in services for name in service.certificates]
+            references = [name for service in services for name in service.certificates if name not in service.former]
         return tuple(dict.fromkeys(references))
 
     def _take_back_withdrawals(self, endpoints: Sequence[Endpoint]) -> None:
@@ -243,7 +264,7 @@ class Dane:
     def _come_of(self, name: str, map: Map, services: Sequence[Service], outcome: Outcome, asked: Asked) -> Brought:
         """What came of it for one reference, kept in the journal as well."""
         posts, scene = map.of([name]), outcome.scene
-        error = map.error(name, services) or next(
+        error = map.error(name, [one for one in services if not one.is_left]) or next(
             (outcome.errors[post.owner] for post in posts if post.owner in outcome.errors), None
         )
         stands = tuple(_stands(outcome, post.owner) for post in posts)
@@ -282,14 +303,15 @@ class Dane:
     async def key_gate(self, reference: str, key_pem: str = "") -> Gate:
         """May an order be made now for the next key, or the private key ``key_pem``? Looks first.
 
-        Closed where there is no key; open for what nobody manages. Raises PemInvalid.
+        Closed where there is no key; open for what nobody manages. Where records merely stand for it, and no key comes
+        next, any other key than the present one is asked about. Raises PemInvalid.
         """
         given = of_key(key_pem) if key_pem else None
         scene, reason = await self._seen(reference)
         if scene is None:
             return Gate(not reason, reason)
         subject = scene.subjects[reference]
-        key = given or (subject.next[0] if subject.next else None)
+        key = given or (subject.next[0] if subject.next else None if self.tends(reference) else _ANY)
         if key is None:
             return Gate(False, "there is no next key")
         return for_key(key, scene.sites(reference), scene.now)
@@ -302,9 +324,15 @@ class Dane:
         chain = of_chain(chain_pem)
         scene, reason = await self._seen(reference)
         if scene is None:
-            return Gate(not reason, reason)
+            return Gate(not reason or self._is_no_change(chain, reference), reason)
         live = scene.replaced_by(chain, reference)
         return for_chain(chain, scene.sites(reference), scene.now, leaf_only=is_pressing, live=live)
+
+    def _is_no_change(self, chain: Presented, reference: str) -> bool:
+        """Whether nobody looks after records for ``reference``, and ``chain`` has key and CAs of what is live."""
+        live = None if self.tends(reference) else self.subjects.read(reference).live
+        is_same_key = live is not None and live.leaf.public_key == chain.leaf.public_key
+        return live is not None and is_same_key and live.authorities == chain.authorities
 
     async def _seen(self, reference: str) -> tuple[Scene | None, str]:
         """A look at all that concerns ``reference``; None where nothing does, or why it cannot be seen."""

@@ -26,14 +26,26 @@ USUAL_WAIT = 3600.0
 class Service:
     """One endpoint, and the ``[[dane]]`` tables that speak of it: none where they were taken away.
 
-    ``is_withdrawn``: a person took DANE back, and only what caches may hold still counts. ``certificates`` are the
-    references of its tables, or were when it had some.
+    ``is_withdrawn``: a person took DANE back, and only what caches may hold still counts. ``is_left`` (which goes with
+    it): nobody did, and its records stand without a table. ``certificates`` are the references of its tables, or were
+    when it had some; ``former`` those among them that no table of it names any more, while records may name them.
     """
 
     endpoint: Endpoint
     tables: tuple[DaneConfig, ...] = ()
     is_withdrawn: bool = False
     certificates: tuple[str, ...] = ()
+    is_left: bool = False
+    former: tuple[str, ...] = ()
+
+    def cure(self, reference: str) -> str:
+        """What frees the certificate ``reference`` from the records here; empty where they are looked after for it."""
+        endpoint = self.endpoint.shown()
+        if self.is_left:
+            return f"no [[dane]] table speaks of them any more; `dnsbroker tlsa withdraw {endpoint}` takes them away"
+        if reference in self.former:
+            return f"the [[dane]] table of {endpoint} names another certificate; they go once that is served there"
+        return ""
 
     @property
     def min_wait(self) -> float:

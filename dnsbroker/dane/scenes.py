@@ -114,6 +114,18 @@ class Scene:
         chains = [chain for presence in presences for those in presence.chains.values() for chain in those]
         return tuple(dict.fromkeys(chains)), tuple(why for presence in presences for why in presence.unseen.values())
 
+    def is_still_named(self, reference: str, posts: Iterable[Post]) -> bool:
+        """Whether a cache may have a record there that names ``reference`` and is not to stand, or nobody knows."""
+        records = (
+            record
+            for post in posts
+            for view in self.memories[post.owner].possible(self.now, post.min_wait)
+            for record in (view.records | self.ours[post.owner]) - self.wanted(post)
+        )
+        chains = self._chains(reference)
+        is_unread = self.subjects[reference].trouble is not None
+        return is_unread or any(names(record, chain) for record in records for chain in chains)
+
     def live(self, post: Post) -> tuple[Presented, ...]:
         """The chains that are live, and so to be served, for which records stand at ``post``."""
         return tuple(chain for name in _references(post) if (chain := self.subjects[name].live) is not None)
@@ -221,7 +233,8 @@ class Scene:
 
     def _site(self, post: Post, reference: str) -> Site:
         memory, silent = self.memories[post.owner], self.silent.get(post.owner, {})
-        return Site(post.owner, self._site_kinds(post, reference), memory, post.min_wait, silent)
+        cure = next((cure for service in post.services if (cure := service.cure(reference))), "")
+        return Site(post.owner, self._site_kinds(post, reference), memory, post.min_wait, silent, cure)
 
     def _is_void(self, post: Post) -> bool:
         """Whether nobody has records of it, and nobody is to: the name an alias leads to, or a service without DANE.
@@ -278,7 +291,7 @@ class Scene:
         return any(
             not any(names(record, chain) for chain in others)
             for post in self.posts
-            if any(reference in service.certificates for service in post.services)
+            if any(reference in service.certificates and reference not in service.former for service in post.services)
             for record in (self.ours[post.owner] & self.memories[post.owner].anywhere) - self.wanted(post)
         )
 
@@ -348,11 +361,14 @@ def published(scene: Scene, service: Service, posts: Sequence[Post], known: Publ
     if not standing and not (service.is_withdrawn and (service.tables or lapses)):
         return None
     owners = tuple(sorted(post.owner for post in posts if post in standing or not _is_over(scene, service, post)))
+    if service.is_left:
+        return known
     if service.is_withdrawn:
         until = max(lapses, default=known.serve_until if known else 0.0)
         given = tuple(sorted({server for post in posts for server in _givers(scene, service, post)}))
         return Published(str(service.endpoint), owners, service.certificates, True, until, given)
-    return Published(str(service.endpoint), owners, service.certificates)
+    gone = [name for name in service.former if not scene.is_still_named(name, posts)]
+    return Published(str(service.endpoint), owners, tuple(name for name in service.certificates if name not in gone))
 
 
 def _is_over(scene: Scene, service: Service, post: Post) -> bool:

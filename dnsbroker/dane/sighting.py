@@ -76,17 +76,20 @@ class Sighting:
         self.looks: dict[str, Records] = {}
 
     def services(self) -> tuple[Service, ...]:
-        """Every service that is configured, or was withdrawn and is not forgotten yet."""
+        """Every service that is configured, or was published for, or withdrawn, and is not forgotten yet."""
         published = {one.endpoint: one for one in self._rollovers.published()}
         configured = services(self._config.dane)
         found = [self._as_published(service, published.get(str(service.endpoint))) for service in configured]
         known = {str(service.endpoint) for service in configured}
-        gone = (one for one in published.values() if one.is_withdrawn and one.endpoint not in known)
+        gone = (one for one in published.values() if one.endpoint not in known)
         return (*found, *(_gone(one) for one in gone))
 
     def _as_published(self, service: Service, known: Published | None) -> Service:
-        if known is None or not known.is_withdrawn:
+        if known is None:
             return service
+        if not known.is_withdrawn:
+            former = tuple(name for name in known.certificates if name not in service.certificates)
+            return replace(service, certificates=(*service.certificates, *former), former=former)
         return replace(service, is_withdrawn=True, certificates=known.certificates or service.certificates)
 
     async def map(self, known: Collection[Service]) -> Map:
@@ -122,7 +125,7 @@ class Sighting:
 
     def _doubtful(self, known: Collection[Service], found: Located) -> frozenset[str]:
         """Owner names of services that could not be followed, or that no table speaks of any more."""
-        seen = {str(service.endpoint) for service in known} - set(found.errors)
+        seen = {str(service.endpoint) for service in known if not service.is_left} - set(found.errors)
         unseen = (one for one in self._rollovers.published() if one.endpoint not in seen)
         return frozenset(owner for one in unseen for owner in one.owners)
 
@@ -185,7 +188,9 @@ class Sighting:
 
 
 def _gone(one: Published) -> Service:
-    return Service(parse(one.endpoint), is_withdrawn=True, certificates=one.certificates)
+    left = not one.is_withdrawn
+    former = one.certificates if left else ()
+    return Service(parse(one.endpoint), (), True, one.certificates, is_left=left, former=former)
 
 
 def _nowhere(owner: str, alias: str = "") -> Place:

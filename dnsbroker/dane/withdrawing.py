@@ -89,7 +89,8 @@ class Withdrawing:
 
     def _kept(self, scene: Scene, service: Service, owners: tuple[str, ...]) -> Published:
         """Keep that a person wanted it so, and until when a cache may have records of it."""
-        found = published(scene, replace(service, is_withdrawn=True), scene.posts, None)
+        withdrawn = replace(service, is_withdrawn=True, is_left=False, former=())
+        found = published(scene, withdrawn, scene.posts, None)
         until = max(found.serve_until if found else 0.0, scene.now)
         given = found.given_by if found else ()
         kept = Published(str(service.endpoint), owners, service.certificates, True, until, given)

@@ -121,7 +121,7 @@ class Rekeying:
     async def advance(self) -> tuple[Rekeyed, ...]:
         """Move every roll-over as far as time and DNS allow; one result for each certificate, and each path."""
         rolling = self._certifying(is_named=False)
-        managed = [item for item in self._run.config.certificates.values() if rolling.covering.manages(item.name)]
+        managed = [item for item in self._run.config.certificates.values() if rolling.covering.tends(item.name)]
         outcomes = {outcome.name: outcome for outcome in await rolling.bring(managed)}
         for outcome in outcomes.values():
             self._note(outcome)
@@ -154,7 +154,7 @@ class Rekeying:
         if (refused := refusal(config, name, certificate)) is not None:
             raise refused
         assert certificate is not None  # noqa: S101 - else it is refused
-        if not config.dane or not self._run.dane.manages(name):
+        if not config.dane or not self._run.dane.tends(name):
             hint = f"name it in one, or `dnsbroker renew {name} --force --new-key` gets one with a new key"
             raise ConfigError(f"no [[dane]] table speaks of certificate {shown(name)!r}", path=path, hint=hint)
         live = self._run.store.load(name)

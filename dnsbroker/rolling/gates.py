@@ -22,6 +22,7 @@ class Site:
     """One owner name whose records speak of the certificate: its ``kinds``, what is remembered of it, how long to wait.
 
     ``min_wait`` is in seconds. ``silent`` says of each address of a server that gave no answer to build on, why.
+    ``cure`` says what to do about records that nobody looks after for the certificate.
     """
 
     owner: str
@@ -29,6 +30,7 @@ class Site:
     memory: Memory
     min_wait: float = 3600.0
     silent: Mapping[str, str] = field(default_factory=dict)
+    cure: str = ""
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,9 @@ def _unlike(
 ) -> _Obstacle:
     which = " and ".join(map(str, kinds))
     if is_current:
-        return _Obstacle(f"a name server has records {which} at {shown(site.owner)} that do not name it", None, missing)
+        cure = f": {site.cure}" if site.cure else ""
+        told = f"a name server has records {which} at {shown(site.owner)} that do not name it{cure}"
+        return _Obstacle(told, None, missing)
     reason = f"caches may hold records {which} of {shown(site.owner)} that do not name it, until {at(until)}"
     return _Obstacle(reason, until, missing)
 

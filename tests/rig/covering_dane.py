@@ -42,6 +42,10 @@ class CoveringDane:
         """As the real one."""
         return reference == self.name
 
+    def tends(self, reference: str) -> bool:
+        """As the real one: a table speaks of it."""
+        return self.manages(reference)
+
     def owners(self, reference: str) -> frozenset[str]:
         """As the real one."""
         return self._owners
