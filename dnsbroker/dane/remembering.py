@@ -48,12 +48,8 @@ class Remembering:
         self._rollovers.keep_clocks(owner, clocks, is_whole=memory.is_whole)
 
     def looked(self, owner: str, look: Look, min_wait: float) -> Memory:
-        """Remember ``look`` at ``owner``; what is remembered then.
-
-        A signature has to hold for as long as a record that is found now is waited for.
-        """
-        ttl = max((answer.ttl for answer in look.answers.values()), default=0)
-        memory = self.of(owner).after(look, look.at + max(2.0 * ttl, min_wait))
+        """Remember ``look`` at ``owner``; what is remembered then."""
+        memory = self.of(owner).after(look, look.relied_on_until(min_wait))
         self.keep(owner, memory)
         return memory
 

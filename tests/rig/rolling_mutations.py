@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dnsbroker import rolling
+from dnsbroker.dane.places import Post
+from dnsbroker.dane.scenes import Scene
 from dnsbroker.rolling import Act, Change, Look, Memory, Move, Situation, View
 from dnsbroker.rolling.situation import Case
 from dnsbroker.rolling.table import ROWS, Row
@@ -174,8 +176,42 @@ class _Union(Memory):
         return self.anywhere
 
 
-def _without_the_next(kinds: Sequence[Any], chains: Sequence[Presented]) -> frozenset[Tlsa]:
-    return rolling.wanted(kinds, [chain for chain in chains if chain.leaf.certificate])
+class _Careless(Scene):
+    """Old records go whatever is served."""
+
+    def kept(self, post: Post) -> frozenset[Tlsa]:
+        return frozenset()
+
+
+class _OneAddress(Scene):
+    """One address that serves the live key stands for all."""
+
+    def verified_since(self, reference: str) -> float | None:
+        live = self.subjects[reference].live
+        first = next(iter(self.own(reference).chains.values()), ())
+        return -9.0 if live and live.leaf.public_key in {chain.leaf.public_key for chain in first} else None
+
+
+class _Blind(Scene):
+    """Old records go where what is served cannot be seen."""
+
+    def kept(self, post: Post) -> frozenset[Tlsa]:
+        return frozenset() if self.presented(post)[1] else super().kept(post)
+
+
+class _Decided(Scene):
+    """What is live stays so, even if somebody had begun to take it back."""
+
+    def _is_to_go_back(self, reference: str) -> bool:
+        return False
+
+
+class Idle(Scene):
+    """Nothing is wanted."""
+
+    def wanted(self, post: Post, *, adopt: bool = False) -> frozenset[Tlsa]:
+        """None."""
+        return frozenset()
 
 
 _BOTH = (EE, TA)
@@ -190,6 +226,11 @@ MUTATIONS = (
         "a CA that is named is relied on before its time",
         Rules(memory=_Known),
         World(is_found=True, kinds=_BOTH, issuers=2, wishes=("due",), faults=0),
+    ),
+    Mutation(
+        "signatures that end before the wait does still count",
+        Rules(look=lambda memory, look, _, kept: memory.after(look, 0.0, remembered=kept)),
+        World(signed=(1,), min_wait=2),
     ),
     Mutation("what was given out is forgotten at the next look", Rules(look=_forgetful), World(faults=0)),
     Mutation(
@@ -248,22 +289,23 @@ MUTATIONS = (
     ),
     Mutation("a new kind is added whatever is served", Rules(change=_unguarded), replace(_ISSUERS, wishes=("due",))),
     Mutation("old records are replaced", Rules(change=_replacing), World(faults=0)),
-    Mutation("what a server has from before is written again", Rules(change=_heedless), World(can_take=True)),
+    Mutation(
+        "what a server has from before is written again", Rules(change=_heedless), World(can_take=True, remembered=2)
+    ),
     Mutation("what is served waits for a server that lags", Rules(change=_patient), World(can_take=True)),
     Mutation("what one server has is nowhere missing", Rules(memory=_Union), World(can_take=True)),
     Mutation("old records go before new ones come", Rules(change=_removing_first), World(faults=0)),
-    Mutation(
-        "old records go before the new key is seen", Rules(is_kept=lambda *_: False), World(faults=0, addresses=2)
-    ),
+    Mutation("old records go before the new key is seen", Rules(scene=_Careless), World(faults=0, addresses=2)),
     Mutation(
         "one address that serves the new key is enough",
-        Rules(is_verified=lambda served, live: served[0].key == live.key),
+        Rules(scene=_OneAddress),
         World(faults=0, addresses=2),
     ),
-    Mutation("the last match of a kind goes", Rules(change=_unguarded, is_kept=lambda *_: False), World(faults=0)),
+    Mutation("records of what is to be live again go", Rules(scene=_Decided), World(can_die=True)),
+    Mutation("the last match of a kind goes", Rules(change=_unguarded, scene=_Careless), World(faults=0)),
     Mutation(
         "what cannot be seen does not count",
-        Rules(change=_unguarded, is_kept=lambda state, _: not state.is_hidden),
+        Rules(change=_unguarded, scene=_Blind),
         World(can_hide=True),
     ),
 )

@@ -28,7 +28,10 @@ class Cached(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """One owner name: what its servers give out, what is on the way to each, what caches may have, what is known."""
+    """One owner name: what its servers give out, what is on the way to each, what caches may have, what is known.
+
+    ``ends``: in how many ticks the signatures end of what each gives out, NONE for those that last.
+    """
 
     gives: tuple[frozenset[Tlsa], ...]
     coming: tuple[tuple[frozenset[Tlsa], ...], ...]
@@ -37,6 +40,12 @@ class Owner(NamedTuple):
     memory: int
     ours: frozenset[Tlsa]
     stood: int = NONE
+    ends: tuple[int, ...] = ()
+
+    @property
+    def given(self) -> tuple[frozenset[Tlsa], ...]:
+        """What servers give out that a validating client takes."""
+        return tuple(each for each, end in zip(self.gives, self.ends or self.gives, strict=True) if end != 0)
 
     @property
     def truth(self) -> frozenset[Tlsa]:
@@ -52,12 +61,24 @@ class Remembered(NamedTuple):
     is_whole: bool = False
 
 
+class Seen(NamedTuple):
+    """The key that an address was seen with last, since ``age`` ticks, and those before it, as far as they matter."""
+
+    key: int = NONE
+    age: int = 0
+    before: frozenset[int] = frozenset()
+
+
 class State(NamedTuple):
-    """The world at a moment."""
+    """The world at a moment; an address whose daemon is dead serves None.
+
+    ``previous`` was live before, ``refused`` is the certificate that is, or was, to be taken back.
+    """
 
     owners: tuple[Owner, ...]
-    served: tuple[Chain, ...]
+    served: tuple[Chain | None, ...]
     live: Chain
+    seen: tuple[Seen, ...]
     next: int = NONE
     held: Chain | None = None
     is_asked: bool = False
@@ -66,7 +87,8 @@ class State(NamedTuple):
     is_emergency: bool = False
     is_hidden: bool = False
     is_loud: bool = False
-    verified: int = NONE
+    previous: Chain | None = None
+    refused: Chain | None = None
     shown: int = NONE
     outage: int = NONE
     wrong: str = ""
@@ -75,11 +97,13 @@ class State(NamedTuple):
     taken: frozenset[Tlsa] = frozenset()
 
 
+@cache
 def covers(records: frozenset[Tlsa], chain: Chain) -> bool:
     """Whether each kind in ``records`` names ``chain`` (RFC 7671 section 8.1), by a judgement of its own."""
     return {record.kind for record in records} == {record.kind for record in records if _names(record, chain)}
 
 
+@cache
 def accepts(records: frozenset[Tlsa], chain: Chain) -> bool:
     """Whether a client that follows RFC 7671 accepts ``chain``; the strongest digest counts (section 9)."""
     strongest = {(r.kind.usage, r.kind.selector): 0 for r in records}
