@@ -235,6 +235,18 @@ class TestWithoutATable:
             (left,) = result(run("--json", *words)[1])["unmanaged"]
             assert (left["endpoint"], left["withdrawn"], len(left["records"])) == (SMTP, False, 2)
 
+    def test_records_of_a_removed_table_that_do_not_match_what_is_live_need_a_person(
+        self, host: Host, run: Run
+    ) -> None:
+        """In both: clients refuse it."""
+        steady(host)
+        host.publish([record(NEXT)])
+        host.configure("")
+        for words in (["tlsa", "status"], ["status"]):
+            status, out, _ = run(*words)
+            assert status == 4
+            assert f"no 3 1 1 record at _25._tcp.mail.example.test names what {NAME} serves" in out
+
     def test_a_removed_table_that_left_nothing_is_not_named(self, host: Host, run: Run) -> None:
         """What stands there is somebody else's."""
         host.save()

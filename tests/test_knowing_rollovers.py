@@ -248,6 +248,12 @@ class TestLines:
         )
         assert record == f"  {OWNER} TLSA 3 1 1 ff"
 
+    def test_an_endpoint_that_was_withdrawn_and_has_no_table_needs_one_first(self) -> None:
+        """Publication alone is refused."""
+        withdrawn = Unmanaged(SMTP, (), (NAME,), is_withdrawn=True, has_table=False)
+        (line,) = unmanaged_lines(withdrawn, NOW)
+        assert line.endswith(f"; a [[dane]] table for it, and then `dnsbroker tlsa publish {SMTP}` brings it back")
+
     def test_an_endpoint_that_was_withdrawn_says_how_long_the_key_has_to_stay(self) -> None:
         """And how it comes back."""
         withdrawn = Unmanaged(SMTP, (), (NAME,), is_withdrawn=True, serve_until=SECONDS + 60)

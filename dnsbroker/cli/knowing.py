@@ -159,6 +159,7 @@ def _status(collection: Collection, names: Sequence[str]) -> Result:
     unlooked = () if names else collection.unmanaged()
     lines += _unlooked_lines(unlooked)
     needs_person = any(health.needs_person for health in (*healths, *elsewhere, records))
+    needs_person = needs_person or any(one.uncovered for one in unlooked)
     return Result(
         status=exit_status.CHECK if needs_person else exit_status.DONE,
         lines=lines or ["no certificate is configured"],

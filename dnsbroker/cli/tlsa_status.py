@@ -61,7 +61,7 @@ def _told(collection: Collection) -> Result:
     lines = [line for one, health in healths.items() for line in rollover_lines(one, health, now)]
     unlooked = collection.unmanaged()
     lines += [line for one in unlooked for line in unmanaged_lines(one, now)]
-    needs_person = any(health.needs_person for health in healths.values())
+    needs_person = any(health.needs_person for health in healths.values()) or any(one.uncovered for one in unlooked)
     return Result(
         status=exit_status.CHECK if needs_person else exit_status.DONE,
         lines=lines or ["no [[dane]] table is configured, and no TLSA record of ours stands"],

@@ -186,6 +186,7 @@ def unmanaged(one: Unmanaged) -> Facts:
         "given_by": list(one.given_by),
         "certificates": list(one.certificates),
         "records": list(one.records),
+        "uncovered": list(one.uncovered),
     }
 
 

@@ -142,7 +142,8 @@ class Unmanaged:
 
     ``records`` of ours stand at its owner names, each ``owner TLSA value``. ``serve_until``: for so long the
     present keys of ``certificates`` have to be served, since caches may hold what was taken away, and for longer as
-    long as there are addresses of name servers that have it yet: ``given_by``.
+    long as there are addresses of name servers that have it yet: ``given_by``. ``has_table``: a table would have it
+    published again. ``uncovered``: what the records do not match of that which is served, in words.
     """
 
     endpoint: str
@@ -151,6 +152,8 @@ class Unmanaged:
     is_withdrawn: bool
     serve_until: float = 0.0
     given_by: tuple[str, ...] = ()
+    has_table: bool = True
+    uncovered: tuple[str, ...] = ()
 
 
 def of_step(word: str) -> Step:

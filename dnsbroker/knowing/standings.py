@@ -62,11 +62,31 @@ class Standings:
         """Endpoints of which no table speaks any more and where records of ours stand, and those withdrawn."""
         configured = {endpoint for table in self._tables for endpoint in table.endpoint}
         return tuple(
-            Unmanaged(one.endpoint, records, one.certificates, one.is_withdrawn, one.serve_until, one.given_by)
+            Unmanaged(
+                one.endpoint,
+                records,
+                one.certificates,
+                one.is_withdrawn,
+                one.serve_until,
+                one.given_by,
+                one.endpoint in configured,
+                () if one.is_withdrawn else self._unmatched(one),
+            )
             for one in self._published.values()
             if one.is_withdrawn or one.endpoint not in configured
             if (records := self._ours(one.owners)) or one.is_withdrawn
         )
+
+    def _unmatched(self, published: Published) -> tuple[str, ...]:
+        """What the records that are left for an endpoint do not cover."""
+        subjects = [self._subjects.read(name) for name in published.certificates]
+        found = (
+            text
+            for owner in published.owners
+            for subject in subjects
+            for text in self._uncovered(published.endpoint, owner, subject)
+        )
+        return tuple(dict.fromkeys(found))
 
     def chronicle(self, rollover: Rollover) -> Chronicle:
         """All that is remembered of the roll-overs of one certificate."""

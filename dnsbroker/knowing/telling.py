@@ -89,13 +89,13 @@ def unmanaged_lines(one: Unmanaged, now: datetime) -> Sequence[str]:
         until = f"; {' and '.join(one.given_by)} still has its records: its present key has to be served meanwhile"
     if one.is_withdrawn:
         left = f", but {_counted(one)} of ours still there" if one.records else ""
-        head = (
-            f"{one.endpoint}: DANE was withdrawn{left}{until}; `dnsbroker tlsa publish {one.endpoint}` brings it back"
-        )
+        back = f"`dnsbroker tlsa publish {one.endpoint}` brings it back"
+        back = back if one.has_table else f"a [[dane]] table for it, and then {back}"
+        head = f"{one.endpoint}: DANE was withdrawn{left}{until}; {back}"
     else:
         cure = f"`dnsbroker tlsa withdraw {one.endpoint}` takes them away"
         head = f"{one.endpoint}: {_counted(one)} of ours in DNS, and no [[dane]] table speaks of it any more; {cure}"
-    return [head, *(f"  {record}" for record in one.records)]
+    return [head, *(f"  {text}" for text in (*one.uncovered, *one.records))]
 
 
 def _counted(one: Unmanaged) -> str:
