@@ -11,7 +11,7 @@ from dnsbroker.config import Config
 from dnsbroker.dane import Subject, Subjects
 from dnsbroker.dane.timeline import Chronicle
 from dnsbroker.endpoints import parse as endpoint_of
-from dnsbroker.journal import Journal, Lease, Leases, Observed, Progress, Published, Rollovers
+from dnsbroker.journal import Journal, Lease, Leases, Observed, Progress, Published, Rollovers, Sight
 from dnsbroker.journal.moments import at
 from dnsbroker.knowing.rollovers import (
     Cast,
@@ -29,6 +29,7 @@ from dnsbroker.knowing.rollovers import (
 from dnsbroker.records import Record
 from dnsbroker.rolling import Step
 from dnsbroker.rolling.gates import uncovered
+from dnsbroker.rolling.memory import UNKNOWN
 from dnsbroker.store import Store
 from dnsbroker.tlsa.records import Tlsa, parse
 
@@ -96,12 +97,16 @@ class Standings:
         return Chronicle(
             reference=rollover.reference,
             steps=self._rollovers.steps(rollover.reference),
-            sights={owner: self._rollovers.sights(owner) for owner in places},
+            sights={owner: self._seen(owner) for owner in places},
             clocks={owner: self._rollovers.clocks(owner) for owner in places},
             min_wait=waits,
             served={endpoint: self._rollovers.served(endpoint) for endpoint in endpoints},
             roles={one.value: str(one.role) for place in places.values() for one in place.records},
         )
+
+    def _seen(self, owner: str) -> tuple[Sight, ...]:
+        """What servers were seen with; what caches may have from before the first look has no place in a picture."""
+        return tuple(sight for sight in self._rollovers.sights(owner) if sight.server != UNKNOWN)
 
     def owners(self, endpoint: str) -> tuple[str, ...]:
         """The owner names where the records of ``endpoint`` stand, as far as is known."""
@@ -163,7 +168,7 @@ class Standings:
         return Site(endpoint, tuple(self._place(owner) for owner in owners), tuple(missed))
 
     def _place(self, owner: str) -> Place:
-        sights = [one for one in self._rollovers.sights(owner) if one.server]
+        sights = [one for one in self._seen(owner) if one.server]
         seen = frozenset(record for records in sets(sights) for record in records)
         standing = {parse(lease.record.value) for lease in self._standing(owner) if not lease.foreign}
         ours = standing | {record for record in seen if self._was_ours(owner, record)}
@@ -194,7 +199,7 @@ class Standings:
     def _uncovered(self, endpoint: str, owner: str, subject: Subject) -> Iterable[str]:
         """What the records seen at ``owner`` do not cover, of ``subject`` and of what addresses were seen to serve."""
         served = last_served(self._rollovers.served(endpoint))
-        for records in sets(self._rollovers.sights(owner)):
+        for records in sets(self._seen(owner)):
             missing = uncovered(records, subject.live) if subject.live is not None else ()
             if missing:
                 kinds = ", ".join(map(str, missing))
