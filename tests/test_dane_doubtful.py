@@ -55,10 +55,22 @@ def test_a_look_after_the_others_leaves_it(tmp_path: Path, monkeypatch: pytest.M
     shared(tmp_path, monkeypatch, story)
 
 
+def test_a_withdrawal_of_the_other_leaves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be without DANE, and nobody told."""
+
+    async def story(house: House) -> None:
+        before = house.records
+        with pytest.raises(PreflightFailed, match="cannot be followed: no name server answers"):
+            await house.dane.withdraw([house.endpoint])
+        assert house.records == before
+
+    shared(tmp_path, monkeypatch, story)
+
+
 def test_where_both_can_be_followed_the_records_of_the_other_are_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are in the way as any are that stay, and whoever shares the name has to be withdrawn with it."""
+    """The twin: they are in the way as any are that stay, and whoever shares the name has to be withdrawn with it."""
 
     async def story(house: House) -> None:
         monkeypatch.undo()

@@ -104,7 +104,23 @@ class Withdrawing:
         endpoint = str(service.endpoint)
         if endpoint in map.errors:
             raise map.errors[endpoint]
-        return tuple(post for post in map.posts if any(str(one.endpoint) == endpoint for one in post.services))
+        posts = tuple(post for post in map.posts if any(str(one.endpoint) == endpoint for one in post.services))
+        self._check_others(posts, map)
+        return posts
+
+    def _check_others(self, posts: Sequence[Post], map: Map) -> None:
+        """Raise PreflightFailed where a service has records at one of ``posts`` whose names cannot be followed now."""
+        owners = {post.owner for post in posts}
+        for one in self._rollovers.published():
+            if one.endpoint in map.errors and not one.is_withdrawn and (shared := owners.intersection(one.owners)):
+                owner = min(shared)
+                raise PreflightFailed(
+                    f"nothing is withdrawn at {shown(owner)}: {one.endpoint} has records there as well, and cannot be "
+                    f"followed: {map.errors[one.endpoint].message}",
+                    name=owner,
+                    checks=["not-followed"],
+                    hint="come again once its name servers answer",
+                )
 
     def _going(self, scene: Scene, standing: Standing, service: Service) -> frozenset[Tlsa]:
         """The records of ours that no other service wants there."""
