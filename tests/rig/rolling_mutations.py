@@ -301,6 +301,12 @@ MUTATIONS = (
         Rules(scene=_OneAddress),
         World(faults=0, addresses=2),
     ),
+    Mutation(
+        "what was live before is put back whatever is seen",
+        _table(Act.ROLL_BACK, lambda case: case.situation.previous),
+        World(can_die=True, servers=1),
+    ),
+    Mutation("nothing is put back", _table(Act.ROLL_BACK, lambda _: False), World(can_die=True, servers=1)),
     Mutation("records of what is to be live again go", Rules(scene=_Decided), World(can_die=True)),
     Mutation("the last match of a kind goes", Rules(change=_unguarded, scene=_Careless), World(faults=0)),
     Mutation(

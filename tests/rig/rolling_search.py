@@ -32,7 +32,7 @@ WORLDS = {
     "records were there before": World(is_found=True),
     "CAs were named before": World(is_found=True, kinds=_BOTH, issuers=2, wishes=("due",), faults=0),
     "old signatures": World(signed=(1,), min_wait=2, remembered=2),
-    "a daemon dies of a new certificate": World(can_die=True),
+    "a daemon dies of a new certificate": World(can_die=True, remembered=2),
     "an emergency": World(wishes=("emergency",), faults=0),
     "an emergency, and another issuer": World(kinds=_BOTH, issuers=2, servers=1, wishes=("emergency",), faults=0),
 }

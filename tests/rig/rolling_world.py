@@ -98,7 +98,8 @@ class World(Surroundings):
             not (change.add or covers(owner.truth, state.live))
             for owner, change in zip(looked.owners, changes, strict=True)
         )
-        yield "looks", looked._replace(wrong="what is live is refused, and no record is written" if is_left else "")
+        wrong = "what is live is refused, and no record is written" if is_left else self._neglected(looked)
+        yield "looks", looked._replace(wrong=wrong)
         for number, (owner, change) in enumerate(zip(looked.owners, changes, strict=True)):
             if change.add or change.remove:
                 yield from self._written(looked, number, (owner.truth | change.add) - change.remove, change)
@@ -194,13 +195,25 @@ class World(Surroundings):
         is_seen = any(state.live.key in (each.key, *each.before) for each in state.seen)
         return state.previous if not is_seen or state.refused == state.live else None
 
+    def _neglected(self, state: State) -> str:
+        """What is wrong where a service died of what is live, and nobody goes back to what was live before."""
+        previous = self._way_back(state)
+        pairs = zip(state.served, state.seen, strict=True)
+        if previous is None or not any(chain is None and seen.key == previous.key for chain, seen in pairs):
+            return ""
+        is_act = self._act(state, previous) is Act.ROLL_BACK
+        return "" if is_act else "a daemon is dead of what is live, which is not taken back"
+
+    def _act(self, state: State, previous: Chain | None) -> Act:
+        known = (tuple((owner.memory, owner.ours) for owner in state.owners), state[1:-3], previous)
+        return self.notes.once(known, lambda: self.rules.move(self.situation(state, previous)).act)
+
     def _acted(self, state: State) -> Iterator[tuple[str, State]]:
         for previous in {self._way_back(state), state.previous}:
             yield from self._moved(state, previous)
 
     def _moved(self, state: State, previous: Chain | None) -> Iterator[tuple[str, State]]:
-        known = (tuple((owner.memory, owner.ours) for owner in state.owners), state[1:-3], previous)
-        act = self.notes.once(known, lambda: self.rules.move(self.situation(state, previous)).act)
+        act = self._act(state, previous)
         if act is Act.STAGE:
             key = max(chain.key for chain in (state.live, state.refused) if chain) + 1
             yield "stages a key", state._replace(next=key)
