@@ -1,4 +1,4 @@
-"""``tlsa``: records for DANE, without configuration and without DNS."""
+"""``tlsa``: the commands for DANE, and the one that computes records from files or a service alone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Port(click.ParamType[int]):
 @click.group(cls=Group)
 @common
 def tlsa() -> None:
-    """Compute TLSA records, which tell clients by DNS whose key a service has (DANE), and judge by them."""
+    """TLSA records tell clients by DNS whose key a service has (DANE): publish them, change keys under them, look."""
 
 
 @tlsa.command(
