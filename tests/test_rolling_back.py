@@ -40,6 +40,22 @@ def test_what_no_record_names_is_not_put_back() -> None:
     assert move(replace(DEAD, sites=(site(BOTH), elsewhere))).act is not Act.ROLL_BACK
 
 
+def test_what_one_name_server_does_not_name_is_not_put_back() -> None:
+    """Others naming it does not help who asks that one: also where it is silent now, and had no record of it last."""
+    apart = look(10, records(LIVE, BEFORE), records(LIVE))
+    assert move(replace(DEAD, sites=(site(remembered(apart)),))).act is not Act.ROLL_BACK
+    silent = remembered(apart, look(20, records(LIVE, BEFORE), None))
+    assert move(replace(DEAD, sites=(site(silent),))).act is not Act.ROLL_BACK
+
+
+def test_what_every_name_server_names_is_put_back_whatever_else_they_have() -> None:
+    """The twin: they differ, and each names it, one that is silent now when it was heard last."""
+    apart = look(10, records(LIVE, BEFORE), records(BEFORE))
+    assert move(replace(DEAD, sites=(site(remembered(apart)),))).act is Act.ROLL_BACK
+    silent = remembered(apart, look(20, records(LIVE, BEFORE), None))
+    assert move(replace(DEAD, sites=(site(silent),))).act is Act.ROLL_BACK
+
+
 def test_a_service_that_serves_the_live_key_everywhere_is_not_failing() -> None:
     """Whatever address of another age does not answer."""
     assert move(replace(DEAD, served=(LIVE,), verified_since=NOW)).act is not Act.ROLL_BACK

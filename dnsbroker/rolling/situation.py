@@ -189,9 +189,14 @@ class Case:
 
     @property
     def is_way_back_open(self) -> bool:
-        """Whether what was live before may be served again."""
+        """Whether what was live before may be served again: each name server by itself has a record of its key."""
         its = self.situation
-        return its.previous is not None and not its.is_emergency and not self._is_misfit(its.previous)
+        given = [records for site in its.sites for records in site.memory.given]
+        return bool(
+            its.previous
+            and not its.is_emergency
+            and not any(uncovered(records, its.previous, leaf_only=True) for records in given)
+        )
 
     @property
     def unpublished(self) -> str:
