@@ -6,6 +6,7 @@ nothing serves it from.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from dnsbroker import keys
 from dnsbroker.account import Account
 from dnsbroker.certifying.outcome import Outcome
 from dnsbroker.certifying.permission import heeding
+from dnsbroker.endpoints import parse
 from dnsbroker.errors import BrokerError, ConfigError, Held, PemInvalid, Problem, StoreError
 from dnsbroker.journal import Answer, FileLock
 from dnsbroker.lineages import client_of
@@ -217,7 +219,10 @@ def _note(run: Run, target: Target) -> None:
 
 
 def delete(run: Run, name: str) -> Path:
-    """Put certificate ``name`` aside; where its files are then. Raises ConfigError, StoreError."""
+    """Put certificate ``name`` aside; where its files are then. Raises ConfigError, StoreError.
+
+    Not where it is configured, or clients are told by TLSA records to expect its key.
+    """
     _check_ours(run, name, "delete")
     configured = run.config.certificates.get(name)
     if (configured is not None and not configured.remembered) or name in run.config.broken:
@@ -226,6 +231,7 @@ def delete(run: Run, name: str) -> Path:
             path=str(run.config.path or ""),
             hint="take its table or its file in certificates.d out first: the next renew would get it anew",
         )
+    _check_unneeded(run, name)
     lock = FileLock(run.config.state_dir / "locks" / f"certificate-{name}")
     if not lock.try_acquire():
         raise StoreError(
@@ -236,10 +242,34 @@ def delete(run: Run, name: str) -> Path:
         run.attempts.forget(name)
         run.deployments.forget(name)
         run.observations.forget(name)
+        run.rollovers.forget_progress(name)
     finally:
         lock.release()
     run.emit("deleted", certificate=name, path=str(path))
     return path
+
+
+def _check_unneeded(run: Run, name: str) -> None:
+    """Raise ConfigError where ``[[dane]]`` names the certificate, or TLSA records of ours that stand name its key."""
+    tables = [table for table in run.config.dane if name in table.certificate]
+    if tables:
+        withdraw = _withdraw(endpoint for table in tables for endpoint in table.endpoint)
+        raise ConfigError(
+            f"[[dane]] names certificate {name!r}",
+            path=str(run.config.path or ""),
+            hint=f"first {withdraw}, then take it out of [[dane]]: that would name nobody",
+        )
+    named = [one for one in run.rollovers.published() if name in one.certificates and not one.is_withdrawn]
+    standing = [one.endpoint for one in named if any(run.leases.at(owner, "TLSA") for owner in one.owners)]
+    if standing:
+        raise ConfigError(
+            f"TLSA records of ours name the key of {name!r}",
+            hint=f"first {_withdraw(standing)}, and serve the key for as long as that says",
+        )
+
+
+def _withdraw(endpoints: Iterable[str]) -> str:
+    return f"`dnsbroker tlsa withdraw {' '.join(parse(endpoint).shown() for endpoint in dict.fromkeys(endpoints))}`"
 
 
 def prune_deleted(run: Run) -> None:
