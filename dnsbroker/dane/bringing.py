@@ -6,7 +6,7 @@ one owner name stops nothing at another.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from dnsbroker.tlsa.records import Tlsa
 _MOST_ROUNDS = 12
 #: Seconds for which a late server is waited for where nobody asked: a later look will find it, and begin its clocks.
 _PATIENCE = 30.0
+_MISPLACED = "take it out of addresses in [[dane]], or have the host's name lead there: no roll-over ends without it"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Bringing:
                 break
             await self._wait(outcome, written, asked)
         assert outcome is not None  # noqa: S101 - for the type checker
+        for words in dict.fromkeys(words for post in posts for words in _misplaced(outcome.scene, post)):
+            self._tell(words, _MISPLACED)
         return outcome
 
     async def _round(self, outcome: Outcome, asked: Asked) -> dict[str, frozenset[Tlsa]]:
@@ -288,4 +291,21 @@ class Bringing:
 
 def objections(outcome: Outcome, posts: Sequence[Post]) -> tuple[str, ...]:
     """Everything that is said against what is configured at ``posts``, each with its owner name."""
-    return tuple(f"{shown(post.owner)}: {words}" for post in posts for words in outcome.objections.get(post.owner, ()))
+    return tuple(
+        f"{shown(post.owner)}: {words}"
+        for post in posts
+        for words in (*outcome.objections.get(post.owner, ()), *_misplaced(outcome.scene, post))
+    )
+
+
+def _misplaced(scene: Scene, post: Post) -> Iterator[str]:
+    """The addresses that a table names, and that its endpoint does not have: no roll-over would end, in words."""
+    for service in post.services:
+        presence = scene.presences.get(str(service.endpoint))
+        known = {*presence.chains, *presence.unseen} if presence is not None else set()
+        is_known = bool(known) and service.endpoint.host not in known and not any(one.connect for one in service.tables)
+        if is_known and not service.is_withdrawn:
+            named = dict.fromkeys(address for table in service.tables for address in table.addresses)
+            missing = (address for address in named if address not in known)
+            told = f"{service.endpoint.shown()} has no address"
+            yield from (f"{told} {address}, which its [[dane]] table names" for address in missing)
