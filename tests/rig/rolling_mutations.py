@@ -239,6 +239,11 @@ MUTATIONS = (
         World(faults=0),
     ),
     Mutation("a silent server is left out", _look(_never_silent), World()),
+    Mutation(
+        "an emergency does not wait for a silent server that never had the next key",
+        _moving(lambda it: replace(it, sites=tuple(replace(site, silent={}) for site in it.sites))),
+        World(wishes=("emergency",)),
+    ),
     Mutation("only the primary is asked", _look(_primary_alone), World(faults=0)),
     Mutation("the clock of a record that vanished goes on", Rules(look=_not_rearmed), World(faults=2)),
     Mutation(
@@ -307,7 +312,11 @@ MUTATIONS = (
         World(can_die=True, servers=1),
     ),
     Mutation("nothing is put back", _table(Act.ROLL_BACK, lambda _: False), World(can_die=True, servers=1)),
-    Mutation("records of what is to be live again go", Rules(scene=_Decided), World(can_die=True)),
+    Mutation(
+        "records of what is to be live again go",
+        Rules(scene=_Decided),
+        World(can_die=True, is_lagging=True, servers=1),
+    ),
     Mutation("the last match of a kind goes", Rules(change=_unguarded, scene=_Careless), World(faults=0)),
     Mutation(
         "what cannot be seen does not count",

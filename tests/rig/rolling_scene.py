@@ -42,9 +42,10 @@ def scene(
     state: State,
     at: Sequence[Post],
     memories: Sequence[Memory],
+    silent: Sequence[Mapping[str, str]],
     which: type[Scene] = Scene,
 ) -> Scene:
-    """What is seen of ``state``; ``memories`` are those of the owner names, in their order."""
+    """What is seen of ``state``; ``memories`` and ``silent`` servers are those of the owner names, in order."""
     live = state.live
     subject = Subject(
         NAME,
@@ -72,6 +73,7 @@ def scene(
         ours,
         {NAME: known},
         {str(_ENDPOINT): _rows(state)},
+        silent={post.owner: which_are for post, which_are in zip(at, silent, strict=True)},
     )
 
 

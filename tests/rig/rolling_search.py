@@ -13,8 +13,9 @@ _BOTH = (EE, TA)
 
 #: The worlds that are searched to the end, by what each is for. Between them: two servers, two addresses, two owner
 #: names, two issuers, two roll-overs, a TTL of up to two ticks, and one fault. In none of them: two certificates at one
-#: owner name, other machines' keys and records, aliases, a pool of CAs, withdrawal, another client's certificate, and a
-#: process that acts on a look which another one has overtaken.
+#: owner name, other machines' keys and records, aliases, a pool of CAs, withdrawal, another client's certificate, a
+#: process that acts on a look which another one has overtaken, and an emergency in which a silent server comes back
+#: with an older set than it had.
 WORLDS = {
     "a server falls silent, or a write is lost": World(),
     "every server lags": World(is_lagging=True, faults=0),

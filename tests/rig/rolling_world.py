@@ -120,10 +120,13 @@ class World(Surroundings):
         return Seen(key, 0, seen.before | {seen.key} - {key, NONE} if self.can_die else seen.before)
 
     def _look(self, owner: Owner) -> int:
-        silent = {self.servers - 1} if owner.is_silent else set()
-        silent |= {server for server, end in enumerate(owner.ends) if end == 0}
-        key = (owner.memory, owner.gives, tuple(sorted(silent)), owner.ends)
+        key = (owner.memory, owner.gives, self._silent(owner), owner.ends)
         return self.notes.once(key, lambda: self._kept(*key))
+
+    def _silent(self, owner: Owner) -> tuple[int, ...]:
+        """The servers that give no answer to build on."""
+        silent = {self.servers - 1} if owner.is_silent else set()
+        return tuple(sorted(silent | {server for server, end in enumerate(owner.ends) if end == 0}))
 
     def _kept(
         self, memory: int, gives: tuple[frozenset[Tlsa], ...], silent: tuple[int, ...], ends: tuple[int, ...]
@@ -141,7 +144,9 @@ class World(Surroundings):
     def scene(self, state: State) -> Scene:
         """What the program sees."""
         at = posts(self.owners, self.kinds, self.min_wait)
-        return scene(state, at, [self.real(owner.memory) for owner in state.owners], self.rules.scene)
+        memories = [self.real(owner.memory) for owner in state.owners]
+        silent = [dict.fromkeys(map(str, self._silent(owner)), "no answer") for owner in state.owners]
+        return scene(state, at, memories, silent, self.rules.scene)
 
     def _change(self, state: State, number: int) -> Change:
         owner = state.owners[number]
@@ -205,7 +210,8 @@ class World(Surroundings):
         return "" if is_act else "a daemon is dead of what is live, which is not taken back"
 
     def _act(self, state: State, previous: Chain | None) -> Act:
-        known = (tuple((owner.memory, owner.ours) for owner in state.owners), state[1:-3], previous)
+        owners = tuple((owner.memory, owner.ours, self._silent(owner)) for owner in state.owners)
+        known = (owners, state[1:-3], previous)
         return self.notes.once(known, lambda: self.rules.move(self.situation(state, previous)).act)
 
     def _acted(self, state: State) -> Iterator[tuple[str, State]]:
