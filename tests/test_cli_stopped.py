@@ -92,3 +92,11 @@ def test_who_only_looks_is_not_told_of_withdrawals(host: Host) -> None:
     assert host.said == "stopping; nothing was written\n"
     assert host.stop(2, "cancelled", "doctor") == 130
     assert "withdrawing what was written" in host.said
+
+
+@pytest.mark.parametrize("command", ["tlsa publish", "tlsa withdraw"])
+def test_who_only_writes_records_for_dane_is_told_that_they_stay(host: Host, command: str) -> None:
+    """Clients rely on them; taken back half-way they would do more harm."""
+    assert host.stop(2, "cancelled", command) == 130
+    assert "what was done to TLSA records stays done" in host.said
+    assert "withdrawing" not in host.said

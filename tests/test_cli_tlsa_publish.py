@@ -145,3 +145,18 @@ def test_a_farewell_tells_until_when_the_key_stays(tmp_path: Path) -> None:
         assert not again.changed
 
     played(tmp_path, story)
+
+
+def test_a_certificate_that_is_not_issued_yet_is_told_with_its_cure(tmp_path: Path) -> None:
+    """Nothing is published for it, which is no failure; of one that is there nothing is said."""
+
+    async def story(house: House) -> None:
+        await house.manage(certificate=("second",))
+        result = _published([await house.bring("second", is_publishing_asked=True)])
+        assert (result.status, result.changed) == (0, False)
+        assert result.lines[0].endswith("there is no certificate yet; `dnsbroker issue second` obtains it")
+        await house.manage()
+        result = _published([await house.publish()])
+        assert "dnsbroker issue" not in "".join(result.lines)
+
+    played(tmp_path, story)

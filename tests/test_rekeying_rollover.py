@@ -236,6 +236,7 @@ class TestResults:
         assert result.status == 5 and result.fields["until"] == "2026-11-01T00:00:00Z"
         assert _result([Rekeyed(NAME, "steady", "well", is_over=True)]).status == 0
         assert _result([]).status == 0 and "no [[dane]] table" in _result([]).lines[0]
+        assert _result([Rekeyed(NAME, errors=(BrokerError("the disk is full"),))]).lines == []
 
 
 def test_a_run_that_finds_a_name_server_silent_names_it(house: House) -> None:

@@ -30,6 +30,11 @@ _TROUBLE = frozenset({"warning", "left", "deploy_failed"})
 #: The commands whose result says where each roll-over stands.
 _OF_ROLLOVERS = frozenset({"tlsa publish", "tlsa rollover", "tlsa advance"})
 
+#: The commands that write nothing but TLSA records, which no signal takes back.
+_OF_RECORDS_ALONE = frozenset({"tlsa publish", "tlsa withdraw"})
+_WITHDRAWING = "stopping, and withdrawing what was written; once more leaves that to `dnsbroker gc`"
+_STAYS = "stopping; what was done to TLSA records stays done, and the same command goes on from there"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -106,7 +111,7 @@ class Output:
     def stopping(self, *, looking: bool = False) -> None:
         """Say that a signal has come, and what another one would do; who is only ``looking`` has written nothing."""
         if not (self._options.json or self._options.quiet):
-            writing = "stopping, and withdrawing what was written; once more leaves that to `dnsbroker gc`"
+            writing = _STAYS if self._command in _OF_RECORDS_ALONE else _WITHDRAWING
             self.story("stopping; nothing was written" if looking else writing)
 
     def end(self, result: Result) -> None:

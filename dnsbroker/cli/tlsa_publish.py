@@ -73,7 +73,8 @@ def _published(found: Sequence[Brought]) -> Result:
             *(line for stands in owners.values() for line in _lines(stands)),
             *(line for one in found for line in _told(one)),
         ]
-        or ["nothing to do: no [[dane]] table is configured"],
+        if found
+        else ["nothing to do: no [[dane]] table is configured"],
         failures=failures,
         fields={
             "owners": [_facts(stands) for stands in owners.values()],
@@ -91,8 +92,15 @@ def _lines(stands: Stands) -> Iterator[str]:
 
 def _told(one: Brought) -> Iterator[str]:
     if one.move is not None:
-        yield f"{shown(one.reference)}: {one.move.step}: {one.move.reason}"
+        yield f"{shown(one.reference)}: {one.move.step}: {one.move.reason}{_missing(one)}"
     yield from (f"  {words}" for words in one.objections)
+
+
+def _missing(one: Brought) -> str:
+    """How a certificate that there is to be comes about."""
+    its = one.situation
+    is_to_come = its is not None and its.live is None and its.is_ordered_here and one.error is None
+    return f"; `dnsbroker issue {shown(one.reference)}` obtains it" if is_to_come else ""
 
 
 def _facts(stands: Stands) -> dict[str, object]:

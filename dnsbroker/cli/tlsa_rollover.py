@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dnsbroker.cli.output import Result
     from dnsbroker.rekeying import Rekeyed
 
+_NOTHING = "nothing to do: no [[dane]] table is configured"
+
 
 @click.command(
     epilog=example("dnsbroker tlsa rollover example.org", "dnsbroker tlsa rollover example.org --now"),
@@ -66,7 +68,7 @@ def _result(found: Sequence[Rekeyed]) -> Result:
     untils = [one.until for one in found if one.until is not None]
     return Result(
         status=exit_status.gravest(statuses),
-        lines=[line for one in found for line in lines_of(one)] or ["nothing to do: no [[dane]] table is configured"],
+        lines=[line for one in found for line in lines_of(one)] if found else [_NOTHING],
         failures=failures,
         fields={"rollovers": [facts_of(one) for one in found], "until": _written(min(untils, default=None))},
     )
