@@ -227,7 +227,7 @@ def test_a_wait_says_until_when() -> None:
 def test_a_renewal_that_falls_back_says_why() -> None:
     """The operator wanted a new key."""
     reason = move(replace(UNRIPE, is_due=True, is_new_key_wanted=True)).reason
-    assert reason.startswith("renewed with the present key, for the next one has to wait: caches may hold")
+    assert reason.startswith("a renewal keeps the present key, for the next one has to wait: caches may hold")
 
 
 def test_where_no_record_is_to_stand_none_is_said_to() -> None:

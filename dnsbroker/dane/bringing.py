@@ -30,7 +30,7 @@ from dnsbroker.tlsa.records import Tlsa
 _MOST_ROUNDS = 12
 #: Seconds for which a late server is waited for where nobody asked: a later look will find it, and begin its clocks.
 _PATIENCE = 30.0
-_MISPLACED = "take it out of addresses in [[dane]], or have the host's name lead there: no roll-over ends without it"
+_MISPLACED = "take it out of addresses in [[dane]], for no roll-over ends without it"
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,6 @@ class Bringing:
                 break
             await self._wait(outcome, written, asked)
         assert outcome is not None  # noqa: S101 - for the type checker
-        for words in dict.fromkeys(words for post in posts for words in _misplaced(outcome.scene, post)):
-            self._tell(words, _MISPLACED)
         return outcome
 
     async def _round(self, outcome: Outcome, asked: Asked) -> dict[str, frozenset[Tlsa]]:
@@ -308,4 +306,4 @@ def _misplaced(scene: Scene, post: Post) -> Iterator[str]:
             named = dict.fromkeys(address for table in service.tables for address in table.addresses)
             missing = (address for address in named if address not in known)
             told = f"{service.endpoint.shown()} has no address"
-            yield from (f"{told} {address}, which its [[dane]] table names" for address in missing)
+            yield from (f"{told} {address}, which its table names: {_MISPLACED}" for address in missing)

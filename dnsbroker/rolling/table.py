@@ -205,14 +205,14 @@ ROWS = (
         lambda case: case.is_renewal_due and case.is_new_key_due,
         Act.ORDER_PRESENT,
         Step.PROPAGATED,
-        lambda case: f"renewed with the present key, for the next one has to wait: {case.next_gate.reason}",
+        lambda case: f"a renewal keeps the present key, for the next one has to wait: {case.next_gate.reason}",
         lambda case: case.key_gate.opens_at,
     ),
     Row(
         lambda case: case.is_renewal_due,
         Act.ORDER_PRESENT,
         Step.STEADY,
-        lambda _: "renewed with the present key, which changes nothing in DNS",
+        lambda _: "a renewal keeps the present key, which changes nothing in DNS",
     ),
     # nothing to order: where the records stand
     Row(
