@@ -15,13 +15,16 @@ from dnsbroker.clock import Deadline
 from dnsbroker.config import CertificateConfig
 from dnsbroker.dane import Brought, Withdrawn
 from dnsbroker.endpoints import Endpoint, parse
-from dnsbroker.errors import BrokerError, ConfigError
+from dnsbroker.errors import BrokerError, ConfigError, StoreError
 from dnsbroker.names import meant, shown
 from dnsbroker.rekeying.foreign import refusal
 from dnsbroker.rekeying.standing import Rekeyed, is_unfinished, moment, rekeyed, shared
+from dnsbroker.rolling.gates import names
 from dnsbroker.run import Run
 from dnsbroker.settings import Rejected
 from dnsbroker.store import Lineage
+from dnsbroker.tlsa.computing import of_chain
+from dnsbroker.tlsa.records import parse as parsed
 
 if TYPE_CHECKING:
     from dnsbroker.knowing.rollovers import Rollover
@@ -67,8 +70,9 @@ class Rekeying:
     async def rollover(self, name: str, *, now: bool = False) -> Rekeyed:
         """Begin to roll over the key of certificate ``name``, and go as far as time allows.
 
-        ``now``: the present key is given up at once, also where some clients refuse the next one for a time. Raises
-        ConfigError where it is not rolled over here.
+        While records of the key before stand it is not asked for again, by whoever repeats the command; where they are
+        another certificate's, it is, and waits for them. ``now``: the present key is given up at once, also where some
+        clients refuse the next one for a time. Raises ConfigError where it is not rolled over here.
         """
         certificate, live = self._meant(name)
         name = certificate.name
@@ -78,7 +82,7 @@ class Rekeying:
         if now:
             self._run.dane.set_no_authority(name, live.not_after.timestamp())
             progress = replace(rolling.covering.progress(name), given_up=live.leaf.spki_sha256)
-        if now or not is_unfinished(progress.step):
+        if now or not (is_unfinished(progress.step) and self._is_own(name, live, rolling.covering.owners(name))):
             asked = replace(progress, is_asked=True, is_emergency=now or progress.is_emergency, refused="")
             self._run.rollovers.keep_progress(asked)
         (outcome,) = await rolling.bring([certificate])
@@ -140,6 +144,24 @@ class Rekeying:
 
     def _certifying(self, *, is_named: bool) -> Certifying:
         return Certifying(self._run, Wishes(), is_named=is_named, is_mending=True, is_rolling=True)
+
+    def _is_own(self, name: str, live: Lineage, owners: frozenset[str]) -> bool:
+        """Whether a roll-over that is not over is that of ``name``, and not of one that is served beside it.
+
+        It is one of another where records of ours stand, and none names what was live before. In doubt it is its own.
+        """
+        store, leases = self._run.store, self._run.leases
+        records = [
+            parsed(lease.record.value) for owner in owners for lease in leases.at(owner, "TLSA") if not lease.foreign
+        ]
+        try:
+            earlier = store.archived(name, store.live_before(name))
+        except StoreError:
+            return True
+        if earlier is None or not records:
+            return not records
+        before, present = of_chain(earlier.fullchain), of_chain(live.fullchain)
+        return any(names(record, before) and not names(record, present) for record in records)
 
     def _note(self, outcome: Outcome) -> None:
         self._run.changed = self._run.changed or outcome.has_changed
