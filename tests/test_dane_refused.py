@@ -25,6 +25,9 @@ def test_nothing_is_written_where_another_key_is_served(tmp_path: Path) -> None:
         assert isinstance(refused.error, PreflightFailed)
         assert refused.error.checks == ("not-served",)
         assert "--adopt" in refused.error.hint
+        progress = house.run.rollovers.progress("mail")
+        assert progress is not None
+        assert progress.objections == (f"{refused.error.message}; {refused.error.hint}",)
         assert (house.records, house.writes) == (frozenset(), 0)
         adopted = await house.publish(adopt=True)
         assert adopted.error is None

@@ -296,6 +296,15 @@ def objections(outcome: Outcome, posts: Sequence[Post]) -> tuple[str, ...]:
     )
 
 
+def lasting(said: Sequence[str], error: BrokerError | None) -> tuple[str, ...]:
+    """What a person has to see to until it is mended: a refusal with its cure, and what of ``said`` is not in it."""
+    if not isinstance(error, PreflightFailed):
+        return tuple(said)
+    head = f"{shown(error.name)}: "
+    others = (words for words in said if not words.startswith(head) or words.removeprefix(head) not in error.message)
+    return (*others, f"{error.message}; {error.hint}")
+
+
 def _misplaced(scene: Scene, post: Post) -> Iterator[str]:
     """The addresses that a table names, and that its endpoint does not have: no roll-over would end, in words."""
     for service in post.services:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from dnsbroker.clock import Clock
 from dnsbroker.config import Config
-from dnsbroker.dane.bringing import Asked, Bringing, Outcome, objections
+from dnsbroker.dane.bringing import Asked, Bringing, Outcome, lasting, objections
 from dnsbroker.dane.looking import Looking
 from dnsbroker.dane.places import Service
 from dnsbroker.dane.preflight import Preflight
@@ -24,7 +24,7 @@ from dnsbroker.dane.sighting import Map, Sighting
 from dnsbroker.dane.subjects import Subjects
 from dnsbroker.dane.withdrawing import Withdrawing, Withdrawn
 from dnsbroker.endpoints import Endpoint
-from dnsbroker.errors import BrokerError, ConfigError, PreflightFailed
+from dnsbroker.errors import BrokerError, ConfigError
 from dnsbroker.events import Emitter, written
 from dnsbroker.journal import Leases, Runs
 from dnsbroker.journal.rollovers import Progress, Rollovers
@@ -276,7 +276,7 @@ class Dane:
         situation = scene.situation(name, asked.wishes.get(name, Wish()))
         decided = move(situation)
         if not self._parts.is_looking:
-            self._keep_progress(name, situation, decided, (*said, *_refusal(error)))
+            self._keep_progress(name, situation, decided, lasting(said, error))
         return Brought(name, situation, decided, said, error or subject.trouble, changed, stands)
 
     def _keep_progress(self, name: str, situation: Situation, decided: Move, said: tuple[str, ...]) -> None:
@@ -382,11 +382,6 @@ def _service(endpoint: Endpoint, services: Sequence[Service]) -> Service:
         known = ", ".join(one.endpoint.shown() for one in services if one.tables) or "none"
         raise ConfigError(f"no [[dane]] table speaks of {endpoint.shown()}", hint=f"configured are {known}")
     return found
-
-
-def _refusal(error: BrokerError | None) -> tuple[str, ...]:
-    """What a person has to see to, where records were refused: it is told until they are not."""
-    return (f"{error.message}; {error.hint}",) if isinstance(error, PreflightFailed) else ()
 
 
 def _stands(outcome: Outcome, owner: str) -> Stands:
