@@ -201,17 +201,6 @@ class Covering:
 
     # Gates.
 
-    def against_leaving(self, name: str) -> Closed | None:
-        """What speaks against giving up a key whose records a person had taken away: caches that may hold them."""
-        now = self._run.clock.now().timestamp()
-        found = [item for item in self._run.rollovers.published() if item.is_withdrawn and name in item.certificates]
-        if given := {address for item in found for address in item.given_by}:
-            return Closed(f"{' and '.join(sorted(given))} still has TLSA records that name it, which were taken away")
-        until = max((item.serve_until for item in found), default=0.0)
-        if until <= now:
-            return None
-        return Closed("caches may hold TLSA records that name it", datetime.fromtimestamp(until, UTC))
-
     async def against_key(self, name: str, live: Lineage | None) -> Closed | None:
         """What speaks against an order for the next key; None where nothing does."""
         from dnsbroker.rolling import Gate

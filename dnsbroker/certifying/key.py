@@ -88,12 +88,9 @@ class KeyChoice:
         Where TLSA records are looked after it is the next key, once that may be used; earlier only where the present
         one may not be used at all: what is issued for it waits then.
         """
-        if self.covering.manages(certificate.name):
-            closed = await self.covering.against_key(certificate.name, lineage)
-        else:
-            closed = self.covering.against_leaving(certificate.name)
+        is_managed = self.covering.manages(certificate.name)
+        closed = await self.covering.against_key(certificate.name, lineage) if is_managed else None
         if closed is None or lineage is None or self.refused(lineage):  # where nobody manages it, too
-            is_managed = self.covering.manages(certificate.name)
             staged = self._run.store.next_key(certificate.name) if is_managed else None
             return staged or NextKey(await self._made(certificate), self._run.clock.now())
         self._check_worth(certificate, lineage, closed)
