@@ -32,7 +32,7 @@ TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 
 def providers(lab: Lab, page: str) -> Table:
     """The page's ``[providers]``, for the lab's servers."""
-    (shown,) = pages.blocks(pages.text(page), "toml")
+    (shown,) = [block for block in pages.blocks(pages.text(page), "toml") if "[providers" in block]
     for old, new in {
         "http://127.0.0.1:8081": lab.powerdns.url,
         "192.0.2.10": lab.bind.address,
