@@ -22,13 +22,12 @@ WITH_SERVERS = "tests/integration/"
 #: So many failures may be the machine's; more are the program's.
 FEW = 3
 
-#: Of tests/integration, what the second share has; what the third has beside the unit tests. The first has the rest.
+#: What the second share has. The first has the rest of tests/integration, the third the unit tests.
 SECOND = (
     *("backing_off", "certbot", "clients_together", "commands_in_lab", "dehydrated", "dehydrated_deployment"),
-    *("dehydrated_faults", "demo", "doctor_in_lab", "interrupted", "many_processes", "other_clients"),
-    *("propagation_in_lab", "revoking", "secondary_faults"),
+    *("dehydrated_faults", "demo", "doctor_in_lab", "interrupted", "left_behind", "many_processes", "moving_in"),
+    *("other_clients", "propagation_in_lab", "recipes", "revoking", "rolling_proof", "secondary_faults"),
 )
-THIRD = ("killed", "left_behind", "moving_in", "recipes", "resumed")
 
 
 class Share:
@@ -63,8 +62,8 @@ def shares() -> list[list[str]]:
     divided: list[list[str]] = [[], [], []]
     for path in sorted(Path("tests").rglob("test_*.py")):
         name = path.stem.removeprefix("test_")
-        is_third = name in THIRD or not str(path).startswith(WITH_SERVERS)
-        divided[2 if is_third else 1 if name in SECOND else 0].append(str(path))
+        rest = 0 if str(path).startswith(WITH_SERVERS) else 2
+        divided[1 if name in SECOND else rest].append(str(path))
     return [files for files in divided if files]
 
 
