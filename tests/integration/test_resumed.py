@@ -197,6 +197,8 @@ def test_another_order_is_opened_where_the_old_one_is_not_what_is_wanted(
     pending = {kind: home.state / "pending" / kind for kind in kinds}
     with Underway(home.configuration, "issue") as run:
         look_until(lambda: all((path / "order.json").exists() for path in pending.values()), "all orders", 20.0)
+        # Killed over the write, it would leave values that nobody can be sure of for a while.
+        look_until(lambda: {state for state, _ in open_leases(home.state)} == {"present"}, "all values", 20.0)
         run.stop(signal.SIGKILL)
     before = {kind: digest(path / "privkey.pem") for kind, path in pending.items()}
     edited(pending["unknown"] / "order.json", order=ca.url.replace("/dir", "/my-order/nobody-knows-it"))
