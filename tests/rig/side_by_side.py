@@ -26,7 +26,7 @@ FEW = 3
 SECOND = (
     *("backing_off", "certbot", "clients_together", "commands_in_lab", "dehydrated", "dehydrated_deployment"),
     *("dehydrated_faults", "demo", "doctor_in_lab", "interrupted", "left_behind", "many_processes", "moving_in"),
-    *("other_clients", "propagation_in_lab", "recipes", "revoking", "rolling_proof", "secondary_faults"),
+    *("other_clients", "propagation_in_lab", "recipes", "revoking", "secondary_faults"),
 )
 
 
